@@ -1,0 +1,92 @@
+"""Evidence: what a stage measured, its verdict and its figures, as plain data. The report and the terminal read nothing else."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from trainwell.errors import InputError
+
+STAGES = ("look", "baselines", "overfit", "regularize", "tune", "squeeze")
+Cell = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One named line, bar group or cloud of points of a figure. ``y`` may hold None where nothing was measured."""
+
+    name: str
+    x: Sequence[Cell]
+    y: Sequence[Cell]
+    emphasis: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a figure shows, without saying how it is drawn; ``caption`` is what a reader should see in it."""
+
+    kind: Literal["lines", "bars", "points", "heatmap"]
+    title: str
+    x_label: str
+    y_label: str
+    series: Sequence[Series]
+    caption: str = ""
+    log_x: bool = False
+    log_y: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that one stage leaves behind.
+
+    Parameters
+    ----------
+    stage : one of `STAGES`.
+    verdict : ``"pass"``, ``"warn"`` (read on, something deserves a look) or ``"stop"`` (training on would waste time).
+    summary : one line for the terminal.
+    explanation : one paragraph that needs no background.
+    actions : what to do, most useful first; one sentence each.
+    measures : figures by name, for machines and for later stages.
+    tables : small tables by title; a list of rows, each a mapping of column to cell.
+    figures : figures by name.
+    seconds : how long the stage took.
+    """
+
+    stage: str
+    verdict: Literal["pass", "warn", "stop"]
+    summary: str
+    explanation: str = ""
+    actions: Sequence[str] = ()
+    measures: Mapping[str, Cell] = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, Sequence[Mapping[str, Cell]]] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+
+
+_evidence = TypeAdapter(Evidence)
+
+
+def write_evidence(evidence: Evidence, folder: Path) -> None:
+    """Write ``<stage>.json`` into the folder, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{evidence.stage}.json"
+    unfinished.write_text(json.dumps(_evidence.dump_python(evidence, mode="json"), indent=1, allow_nan=False))
+    unfinished.replace(folder / f"{evidence.stage}.json")
+
+
+def read_evidence(folder: Path) -> dict[str, Evidence]:
+    """The evidence of every stage that has finished, in the recipe's order; `InputError` where a file is damaged."""
+    found = {}
+    for stage in STAGES:
+        path = folder / f"{stage}.json"
+        if path.exists():
+            try:
+                found[stage] = _evidence.validate_json(path.read_bytes())
+            except ValidationError as error:
+                place = ".".join(map(str, error.errors()[0]["loc"])) or "the file"
+                raise InputError(f"{path} is damaged at {place}: {error.errors()[0]['msg']}.") from None
+    return found
