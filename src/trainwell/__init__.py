@@ -1,0 +1,38 @@
+"""trainwell trains deep neural networks well, by the recipe, and shows its work.
+
+>>> import trainwell
+>>> run = trainwell.fit("churn.csv", "Churn")  # doctest: +SKIP
+>>> run.predict("new.csv")  # doctest: +SKIP
+
+Importing it is instant: what is heavy (JAX, NumPy, scikit-learn) is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainwell.model import load as load
+    from trainwell.recipe.run import fit as fit
+
+    __version__: str
+
+__all__ = ["__version__", "fit", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "fit":
+        from trainwell.recipe.run import fit
+
+        return fit
+    if name == "load":
+        from trainwell.model import load
+
+        return load
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("trainwell")
+    raise AttributeError(f"module 'trainwell' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
