@@ -72,8 +72,8 @@ def update(
     >>> import jax.numpy as jnp
     >>> gradient = jnp.array([4.0, 0.04])
     >>> change, state = update(gradient, init(jnp.zeros(2)), 1, learning_rate=0.1, beta=0.75, epsilon=1e-8)
-    >>> change.round(4).tolist() == jnp.array([-0.2, -0.2]).tolist()
-    True
+    >>> [f"{value:.4f}" for value in change]
+    ['-0.2000', '-0.2000']
     """
     square = beta * state.square + (1 - beta) * gradient**2
     return -learning_rate * gradient / (jnp.sqrt(square) + epsilon), MeanSquare(square)
