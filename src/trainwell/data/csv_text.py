@@ -1,0 +1,244 @@
+"""Text files of cells: encoding, delimiter, quoting and header found out; every cell handed on as text."""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zlib
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.csv
+
+from trainwell.data.cells import MISSING
+from trainwell.errors import InputError, listed
+
+SAMPLE_RECORDS = 200  # chosen: enough to see how a file is written
+DELIMITERS = ("\t", ";", "|", ",")  # on a tie the earlier wins: text between commas is common, text between tabs is not
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{4}.*")
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16's mark, so it is looked for first
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class Dialect(NamedTuple):
+    """How a file separates and quotes its cells."""
+
+    delimiter: str
+    quote: str
+    header: bool
+
+
+def read_csv(path: Path, header: bool | None = None) -> tuple[pa.Table, tuple[str, ...], int]:
+    """A text file as an Arrow table of text, with what was found out about it and the number of its first row.
+
+    Parameters
+    ----------
+    path : the file; gzip is seen by its first bytes, whatever the name.
+    header : whether the first line names the columns; found out when left out.
+
+    Raises
+    ------
+    InputError : what is wrong, with the line where it is, in one sentence.
+    """
+    data, notes = _as_utf8(path, _unpacked(path))
+    skipped = len(data) - len(data.lstrip(b"\r\n"))
+    blank_lines = data[:skipped].count(b"\n")
+    data = data[skipped:]
+    if not data.strip():
+        raise InputError(f"{path} is empty; a table needs a line of column names and rows below it.")
+    dialect, data = _sniff(data, header)
+    names = _names(path, data, dialect)
+    frame = _parse(path, data, dialect, names, blank_lines)
+    if not dialect.header and header is None:
+        notes += (f"no column names in the first line: the columns are called {names[0]} to {names[-1]}",)
+    return frame, notes, 1 + blank_lines + dialect.header
+
+
+def _unpacked(path: Path) -> bytes:
+    data = path.read_bytes()
+    if data[:2] != b"\x1f\x8b":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
+        raise InputError(
+            f"{path} is a gzip file that ends early or is damaged ({problem}); copy or download it again."
+        ) from None
+
+
+def _as_utf8(path: Path, data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The text as UTF-8 without a byte order mark, and a note where the file was not UTF-8."""
+    marked = next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), None)
+    if marked and marked[1] == "utf-8":
+        data = data[len(marked[0]) :]
+    encoding = marked[1] if marked and marked[1] != "utf-8" else _encoding(data)
+    if encoding == "utf-8":
+        return data, ()
+    if encoding is None:
+        raise InputError(
+            f"{path} is not a text file (it holds bytes that no text has); allowed are CSV (also .gz) and Parquet."
+        )
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as problem:
+        raise InputError(
+            f"{path} begins as {encoding} text but cannot be read at byte {problem.start}; save it as UTF-8."
+        ) from None
+    note = () if encoding.startswith("utf") else (f"the file is not UTF-8: read as {encoding}",)
+    return text.encode("utf-8"), note
+
+
+def _encoding(data: bytes) -> str | None:
+    """utf-8, utf-16-le/be, cp1252 or latin-1; None for what is no text."""
+    head = data[: 1 << 16]
+    if b"\0" in head:
+        even, odd = head[::2].count(0), head[1::2].count(0)  # Latin letters in UTF-16 have one zero byte each
+        wide = max(even, odd) > 0.4 * len(head) / 2 and min(even, odd) < 0.01 * len(head)
+        return ("utf-16-be" if even > odd else "utf-16-le") if wide else None
+    control = sum(head.count(byte) for byte in (*range(1, 9), *range(14, 27), *range(28, 32), 127))
+    if control > 0.01 * len(head) or b"\0" in data:
+        return None
+    for encoding in ("utf-8", "cp1252"):
+        if _decodes(data, encoding):
+            return encoding
+    return "latin-1"
+
+
+def _decodes(data: bytes, encoding: str, chunk: int = 1 << 24) -> bool:
+    """Whether all bytes are text of this encoding; in pieces, so that a large file is not held twice."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for start in range(0, len(data), chunk):
+            decoder.decode(data[start : start + chunk])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _sniff(data: bytes, header: bool | None) -> tuple[Dialect, bytes]:
+    """How the cells are separated; and the text, brought to what Arrow's reader takes where it is unusual."""
+    sample = data[: 1 << 18].decode("utf-8", errors="ignore")
+    if len(data) > 1 << 18:
+        sample = sample[: sample.rfind("\n")]
+    quote = "'" if '"' not in sample and len(re.findall(r"(?m)(?:^|[,;\t|])\s*'[^'\n]*'\s*(?:[,;\t|]|$)", sample)) > 1 else '"'
+    scores = {delimiter: _agreement(sample, delimiter, quote) for delimiter in DELIMITERS}
+    delimiter = max(scores, key=lambda candidate: scores[candidate])
+    if not scores[delimiter] and _is_spaced(sample):
+        data, sample = _tabbed(data), _tabbed(sample.encode()).decode()
+        delimiter = "\t"
+    elif scores[delimiter] and re.search(rf"{re.escape(delimiter)} +{quote}", sample):
+        after = re.escape(delimiter).encode()
+        data = re.sub(after + rb" +" + quote.encode(), delimiter.encode() + quote.encode(), data)
+    records = _records(sample, delimiter if scores[delimiter] or delimiter == "\t" else ",", quote)
+    found = _has_header(records) if header is None else header
+    return Dialect(delimiter, quote, found), data
+
+
+def _records(sample: str, delimiter: str, quote: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, quotechar=quote, skipinitialspace=True)
+    try:
+        return [[cell.strip() for cell in record] for record in islice(reader, SAMPLE_RECORDS) if record]
+    except csv.Error:  # a cell of more than 128 kB, or a null: Arrow's reader will say where
+        return []
+
+
+def _agreement(sample: str, delimiter: str, quote: str) -> float:
+    """The share of records that have the commonest number of cells; 0 where that is one cell."""
+    counts = [len(record) for record in _records(sample, delimiter, quote)]
+    if not counts:
+        return 0.0
+    common = max(set(counts), key=counts.count)
+    if common == 1:
+        return 1e-3 if counts[0] > 1 and len(counts) < 3 else 0.0
+    return counts.count(common) / len(counts)
+
+
+def _is_spaced(sample: str) -> bool:
+    """Whether the lines are columns of numbers with blanks between them."""
+    lines = [line.split() for line in sample.splitlines()[:SAMPLE_RECORDS] if line.strip()]
+    body = [cell for line in lines[1:] or lines for cell in line]
+    same = len(lines[0]) > 1 and all(len(line) == len(lines[0]) for line in lines)
+    return same and sum(_is_data(cell) for cell in body) > 0.8 * len(body)
+
+
+def _tabbed(data: bytes) -> bytes:
+    return re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", re.sub(rb"[ \t]+", b"\t", data))
+
+
+def _has_header(records: list[list[str]]) -> bool:
+    """Whether the first record names the columns: text above numbers does; numbers, dates, '?' and values seen again below do not."""
+    if not records:
+        return True
+    first, body = records[0], records[1:]
+    columns = [[record[i] for record in body if i < len(record) and record[i] not in MISSING] for i in range(len(first))]
+    for name, below in zip(first, columns, strict=True):
+        if name and not _is_data(name) and below and all(_is_data(cell) for cell in below):
+            return True
+    if any(_is_data(name) for name in first):
+        return False
+    repeated = sum(name in below for name, below in zip(first, columns, strict=True))
+    return 2 * repeated <= len(first)
+
+
+def _is_data(cell: str) -> bool:
+    return bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell) or (cell and cell in MISSING))
+
+
+def _names(path: Path, data: bytes, dialect: Dialect) -> list[str]:
+    sample = data[: 1 << 20].decode("utf-8", errors="ignore")
+    first = next(iter(_records(sample, dialect.delimiter, dialect.quote)), [])
+    if not dialect.header:
+        return [f"column_{i}" for i in range(1, len(first) + 1)]
+    return [name or f"column_{i}" for i, name in enumerate(first, start=1)]
+
+
+def _parse(path: Path, data: bytes, dialect: Dialect, names: list[str], blank_lines: int) -> pa.Table:
+    inner = [f"f{i}" for i in range(len(names))]  # Arrow's names, so that equal names reach our own message
+    quoted = dialect.quote.encode() in data
+    try:
+        frame = pyarrow.csv.read_csv(
+            io.BytesIO(data),
+            pyarrow.csv.ReadOptions(column_names=inner, skip_rows_after_names=int(dialect.header), block_size=1 << 24),
+            pyarrow.csv.ParseOptions(delimiter=dialect.delimiter, quote_char=dialect.quote, newlines_in_values=quoted),
+            pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(inner, pa.string()), check_utf8=False),
+        )
+    except pa.ArrowInvalid as problem:
+        raise InputError(_parse_problem(path, data, blank_lines, str(problem))) from None
+    if quoted and _never_closed(frame, data, dialect.quote):
+        raise InputError(f"{path} ends inside a quoted cell: a {dialect.quote} that opens a cell is never closed.")
+    return frame.rename_columns(names)
+
+
+def _parse_problem(path: Path, data: bytes, blank_lines: int, problem: str) -> str:
+    ragged = re.search(r"Expected (\d+) columns, got (\d+): (.*)", problem, re.DOTALL)
+    if not ragged:
+        return f"{path} cannot be read as a table: {problem.splitlines()[0]}."
+    expected, got, text = ragged.groups()
+    text = text.removesuffix(" ...") if len(text) > 80 else text
+    position = max((b"\n" + data).find(b"\n" + text.encode()), 0)
+    line = data.count(b"\n", 0, position) + 1 + blank_lines
+    return f"{path}, line {line}: {got} cells ({text[:60]!r}), but the first line has {expected}; every line needs as many."
+
+
+def _never_closed(frame: pa.Table, data: bytes, quote: str) -> bool:
+    if not frame.num_rows or data.rstrip().endswith(quote.encode()):
+        return False
+    last = [column[-1].as_py() for column in frame.columns]
+    return any(cell and "\n" in cell and data.endswith(cell.encode()) for cell in last)
+
+
+def check_names(names: list[str], source: str) -> None:
+    """Refuse columns that share a name."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{source} has more than one column named {listed(twice)}; every column needs its own name.")

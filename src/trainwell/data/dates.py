@@ -1,0 +1,133 @@
+"""Dates: found in text, and taken apart into the numbers that a network can use."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trainwell.data import cells
+
+_TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
+_ISO = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
+
+# How a style looks, and the words in which strptime reads its day. Month first comes before day first: text that reads both ways
+# (every day is 12 or less) is taken the American way, as pandas takes it, and `infer_schema` says so.
+STYLES: dict[str, tuple[str, str]] = {
+    "year-month-day": (_ISO, "%Y-%m-%d"),
+    "year/month/day": (rf"^\d{{4}}/\d{{1,2}}/\d{{1,2}}{_TIME}$", "%Y/%m/%d"),
+    "month/day/year": (rf"^\d{{1,2}}/\d{{1,2}}/\d{{4}}{_TIME}$", "%m/%d/%Y"),
+    "day/month/year": (rf"^\d{{1,2}}/\d{{1,2}}/\d{{4}}{_TIME}$", "%d/%m/%Y"),
+    "month-day-year": (rf"^\d{{1,2}}-\d{{1,2}}-\d{{4}}{_TIME}$", "%m-%d-%Y"),
+    "day-month-year": (rf"^\d{{1,2}}-\d{{1,2}}-\d{{4}}{_TIME}$", "%d-%m-%Y"),
+    "day.month.year": (rf"^\d{{1,2}}\.\d{{1,2}}\.\d{{4}}{_TIME}$", "%d.%m.%Y"),
+    "day-Mon-year": (rf"^\d{{1,2}}-[A-Za-z]{{3}}-\d{{4}}{_TIME}$", "%d-%b-%Y"),
+    "day Mon year": (rf"^\d{{1,2}} [A-Za-z]{{3}} \d{{4}}{_TIME}$", "%d %b %Y"),
+    "Mon day, year": (rf"^[A-Za-z]{{3}} \d{{1,2}}, \d{{4}}{_TIME}$", "%b %d, %Y"),
+}
+_CLOCK = r"[ T](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+_ZONE = r"\d{2}:\d{2}.*(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})$"
+
+
+class Seconds(NamedTuple):
+    """Seconds since 1970 (UTC where the text names a zone), NaN where there is no date, and the cells that hold something else."""
+
+    values: np.ndarray
+    unreadable: np.ndarray
+
+
+def date_style(column: pa.ChunkedArray) -> str | None:
+    """The name of the style in which at least 95% of the filled cells read as dates, or None."""
+    if cells.is_date(column):
+        return "timestamp"
+    if not cells.is_text(column):
+        return None
+    filled = column.drop_null()
+    if not len(filled) or not pc.any(pc.match_substring_regex(filled[:1000], r"\d")).as_py():
+        return None
+    shares = {style: 1 - seconds(filled, style).unreadable.mean() for style in STYLES if _may_be(filled, style)}
+    best = max(shares, key=lambda style: shares[style], default=None)  # the first of equals, in the order above
+    return best if best and shares[best] >= cells.READABLE_SHARE else None
+
+
+def is_ambiguous(column: pa.ChunkedArray, style: str) -> bool:
+    """Whether the day and the month of every cell could as well be exchanged."""
+    other = {"month/day/year": "day/month/year", "month-day-year": "day-month-year"}.get(style)
+    return other is not None and not seconds(column.drop_null(), other).unreadable.any()
+
+
+def seconds(column: pa.ChunkedArray, style: str) -> Seconds:
+    """Every cell as seconds since 1970, read in one style (timestamps read themselves)."""
+    if cells.is_date(column):
+        values = (
+            np.asarray(column.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64()).to_numpy(), float) / 1000
+        )
+        return Seconds(np.where(cells.missing_mask(column), np.nan, values), np.zeros(len(column), bool))
+    filled = ~cells.missing_mask(column)
+    style = "year-month-day" if style == "timestamp" else style  # trained on a data frame, now read from text
+    if not cells.is_text(column) or style not in STYLES:
+        return Seconds(np.full(len(column), np.nan), filled)
+    distinct = column.dictionary_encode().combine_chunks()
+    values = np.append(_read_text(distinct.dictionary, style), np.nan)
+    positions = np.asarray(distinct.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False))
+    return Seconds(values[positions], filled & np.isnan(values[positions]))
+
+
+def parts(values: np.ndarray, first: float) -> dict[str, np.ndarray]:
+    """The numbers taken from dates: what goes round is a sine and a cosine, so that December is beside January.
+
+    ``days`` is the time since ``first`` (the first date of the training rows), in days.
+    """
+    known = np.isfinite(values)
+    stamps = pa.array(np.where(known, values, 0).astype("int64"), pa.timestamp("s"))
+    hour = np.mod(values, 86400) / 3600
+    numbers = {"days": (values - first) / 86400, "year": _field(pc.year(stamps), known)}
+    rounds = {
+        "month": (_field(pc.month(stamps), known) - 1, 12),
+        "day": (_field(pc.day(stamps), known) - 1, 31),
+        "weekday": (_field(pc.day_of_week(stamps), known), 7),
+        "hour": (hour, 24),
+    }
+    for name, (position, period) in rounds.items():
+        numbers[f"{name} sine"] = np.sin(2 * np.pi * position / period)
+        numbers[f"{name} cosine"] = np.cos(2 * np.pi * position / period)
+    return numbers
+
+
+def _may_be(filled: pa.ChunkedArray, style: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(filled[:1000], STYLES[style][0])).as_py())
+
+
+def _read_text(texts: pa.Array, style: str) -> np.ndarray:
+    pattern, words = STYLES[style]
+    texts = pc.if_else(pc.match_substring_regex(texts, pattern), texts, pa.scalar(None, texts.type))
+    day = pc.replace_substring_regex(texts, r"[T ]?\d{1,2}:\d{2}.*$", "")
+    days = pc.strptime(day, format=words, unit="s", error_is_null=True).cast(pa.int64())
+    return _float(days) + _seconds_of_day(texts) - _seconds_of_zone(texts)
+
+
+def _seconds_of_day(texts: pa.Array) -> np.ndarray:
+    clock = pc.extract_regex(texts, _CLOCK)
+    hour, minute, second = (_group(clock, name) for name in ("hour", "minute", "second"))
+    known = (hour < 24) & (minute < 60) & (second < 61)
+    return np.where(known, 3600 * hour + 60 * minute + second, np.nan)
+
+
+def _seconds_of_zone(texts: pa.Array) -> np.ndarray:
+    zone = pc.extract_regex(texts, _ZONE)
+    minus = np.asarray(pc.equal(pc.struct_field(zone, "sign"), "-").fill_null(False).to_numpy(zero_copy_only=False))
+    return np.where(minus, -1, 1) * (3600 * _group(zone, "hours") + 60 * _group(zone, "minutes"))
+
+
+def _group(found: pa.StructArray, name: str) -> np.ndarray:
+    """A named group as numbers, 0 where it is not there."""
+    text = pc.struct_field(found, name)
+    return _float(pc.if_else(pc.equal(text, ""), "0", text).fill_null("0").cast(pa.float64()))
+
+
+def _float(column: pa.Array) -> np.ndarray:
+    return np.asarray(column.to_numpy(zero_copy_only=False), float)
+
+
+def _field(column: pa.Array, known: np.ndarray) -> np.ndarray:
+    return np.where(known, _float(column), np.nan)

@@ -1,0 +1,166 @@
+"""Cells to numbers: an encoder fitted on training rows, kept as plain JSON, applied to any rows.
+
+    numbers      (x - median) / (upper - lower quartile), then smoothly clipped to (-3, 3):  z / sqrt(1 + (z / 3)^2)
+    missing      the median, and a column of its own that says so, where training rows had missing cells
+    two levels   one column of 0 and 1
+    few levels   one column of 0 and 1 for each level
+    more levels  a number for an embedding: 0 missing, unseen or rare, then the levels, the commonest first
+    dates        days since the first training row, year, and sine and cosine of month, day, weekday and hour
+
+Source of the scaling: Holzmueller, Grinsztajn & Steinwart (2024), "Better by default" (RealMLP), section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trainwell.data import json_state
+from trainwell.data.encoders import ColumnEncoder, Level, fit_column, read_column
+from trainwell.data.roles import Note
+from trainwell.data.schema import Schema, target_values
+from trainwell.data.tables import Table
+from trainwell.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What a network is fed.
+
+    Parameters
+    ----------
+    numeric : float32 (rows, d); the first `Encoder.continuous` columns are measurements, the others 0 or 1.
+    categories : int32 (rows, c), 0 for missing, unseen or rare.
+    target : int32 (rows,) class index; float32 (rows,) standardized number; None where not asked for.
+    notes : cells that did not fit what the training rows were: unreadable, unseen, missing where none was.
+    """
+
+    numeric: np.ndarray
+    categories: np.ndarray
+    target: np.ndarray | None = None
+    notes: tuple[Note, ...] = ()
+
+    def take(self, rows: np.ndarray) -> Arrays:
+        """The same for some rows, in their order."""
+        target = None if self.target is None else self.target[rows]
+        return replace(self, numeric=self.numeric[rows], categories=self.categories[rows], target=target)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The fitted state: one entry for each feature, and how the target is standardized.
+
+    Parameters
+    ----------
+    schema : what the table holds.
+    columns : one column encoder for each feature, in the schema's order.
+    target_mean, target_scale : of the training rows; 0 and 1 for classes.
+    """
+
+    schema: Schema
+    columns: tuple[ColumnEncoder, ...]
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  (pydantic's own spelling)
+
+    def __post_init__(self) -> None:
+        if tuple(column.name for column in self.columns) != tuple(column.name for column in self.schema.features):
+            raise ValueError("the encoded columns are not the features of the schema")
+        if not self.target_scale > 0:
+            raise ValueError(f"target_scale is {self.target_scale}, allowed is a number above 0")
+
+    @property
+    def continuous_names(self) -> tuple[str, ...]:
+        return tuple(name for column in self.columns for name in column.continuous_names)
+
+    @property
+    def continuous(self) -> int:
+        """How many of the numeric columns, from the first on, are measurements."""
+        return len(self.continuous_names)
+
+    @property
+    def numeric_names(self) -> tuple[str, ...]:
+        """Names of the columns of `Arrays.numeric`."""
+        return self.continuous_names + tuple(name for column in self.columns for name in column.switch_names)
+
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """Names of the columns of `Arrays.categories`."""
+        return tuple(column.name for column in self.columns if isinstance(column, Level))
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Sizes of the embedded categories, slot 0 included."""
+        return tuple(len(column.levels) + 1 for column in self.columns if isinstance(column, Level))
+
+    def transform(self, table: Table, *, with_target: bool = True) -> Arrays:
+        """Encode every row, in order; a row's numbers do not depend on the other rows.
+
+        Columns that the encoder does not know are passed over.
+
+        Raises
+        ------
+        InputError : columns are missing (all are named), a column holds nothing that can be read, or the target is unknown.
+        """
+        _check_columns(self.columns, table)
+        numeric = np.empty((table.rows, len(self.numeric_names)), np.float32)
+        categories = np.zeros((table.rows, len(self.cardinalities)), np.int32)
+        notes: list[Note] = []
+        continuous, switch, category = 0, self.continuous, 0
+        for column in self.columns:
+            read = read_column(column, table)
+            notes += read.notes
+            for values in column.continuous(read):
+                numeric[:, continuous] = values
+                continuous += 1
+            for values in column.switches(read):
+                numeric[:, switch] = values
+                switch += 1
+            if isinstance(column, Level):
+                categories[:, category] = read.values
+                category += 1
+        target = self._target(table) if with_target else None
+        return Arrays(numeric, categories, target, tuple(notes))
+
+    def _target(self, table: Table) -> np.ndarray:
+        values = target_values(table, self.schema)
+        if self.schema.task != "regression":
+            return values
+        return ((values - self.target_mean) / self.target_scale).astype(np.float32)
+
+    def to_json(self) -> str:
+        return json_state.dump(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Encoder:
+        return json_state.load(cls, text, "the encoder")
+
+
+def fit_encoder(table: Table, schema: Schema, train_rows: np.ndarray) -> Encoder:
+    """Medians, quartiles, levels and dates of the training rows, and of no other row.
+
+    Parameters
+    ----------
+    table : of usable rows.
+    schema : its roles.
+    train_rows : positions of the training rows.
+    """
+    train = table.take(np.asarray(train_rows))
+    columns = tuple(fit_column(column, train) for column in schema.features)
+    if schema.task != "regression":
+        return Encoder(schema, columns)
+    target = target_values(train, schema)
+    return Encoder(schema, columns, float(target.mean()), float(target.std()) or 1.0)
+
+
+def _check_columns(columns: tuple[ColumnEncoder, ...], table: Table) -> None:
+    present = set(table.columns)
+    missing = [column.name for column in columns if column.name not in present]
+    if missing:
+        others = present - {column.name for column in columns}
+        named = "; ".join(f"{name!r}{nearest(name, others)}" for name in missing)
+        raise InputError(
+            f"{table.source} lacks {len(missing)} column{'s' if len(missing) > 1 else ''} of the training table: {named}."
+        )

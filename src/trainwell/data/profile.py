@@ -1,0 +1,78 @@
+"""What a person should see of a table before anything is trained: plain numbers, column by column."""
+
+from typing import Any
+
+import numpy as np
+
+from trainwell.data import cells, dates
+from trainwell.data.roles import Column, level_counts
+from trainwell.data.schema import Schema, target_values, usable_rows
+from trainwell.data.tables import Table
+
+TOP_LEVELS = 10
+QUANTILES = {"minimum": 0.0, "lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75, "maximum": 1.0}
+HISTOGRAM_BINS = 20
+
+
+def profile(table: Table, schema: Schema) -> dict[str, Any]:
+    """Rows, the target and every column, as a dict that JSON can hold.
+
+    Returns
+    -------
+    dict with ``name``, ``rows``, ``usable_rows``, ``task``, ``target`` (counts of the classes, or quantiles) and ``columns``: one
+    dict each with name, role, why, missing, missing_share, distinct, and quantiles, mean, standard deviation and histogram
+    (numbers), first and last (dates) or the commonest levels with their counts (categories).
+    """
+    return {
+        "name": table.name,
+        "source": table.source,
+        "rows": table.rows,
+        "usable_rows": len(usable_rows(table, schema)),
+        "task": schema.task,
+        "target": _target(table, schema),
+        "columns": [_column(table, column) for column in schema.columns],
+    }
+
+
+def _target(table: Table, schema: Schema) -> dict[str, Any]:
+    values = target_values(table.take(usable_rows(table, schema)), schema)
+    if schema.task == "regression":
+        return {"name": schema.target, **_spread(values)}
+    counts = np.bincount(values, minlength=len(schema.classes))
+    classes = {label: int(count) for label, count in zip(schema.classes, counts, strict=True)}
+    return {"name": schema.target, "classes": classes, "shares": {label: n / len(values) for label, n in classes.items()}}
+
+
+def _column(table: Table, column: Column) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "name": column.name,
+        "role": column.role,
+        "why": column.why,
+        "missing": column.missing,
+        "missing_share": column.missing / table.rows,
+        "distinct": column.distinct,
+    }
+    cells_of = table.column(column.name)
+    if column.role == "numeric":
+        made |= _spread(cells.numbers(cells_of, column.style).values)
+    elif column.role == "date":
+        made |= _range(dates.seconds(cells_of, column.style).values)
+    elif column.role == "category":
+        made["levels"] = dict(list(level_counts(cells_of).items())[:TOP_LEVELS])
+    return made
+
+
+def _spread(values: np.ndarray) -> dict[str, Any]:
+    values = values[np.isfinite(values)]
+    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)
+    return {
+        "quantiles": {name: float(np.quantile(values, at)) for name, at in QUANTILES.items()},
+        "mean": float(values.mean()),
+        "standard_deviation": float(values.std()),
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+    }
+
+
+def _range(values: np.ndarray) -> dict[str, Any]:
+    first, last = (np.datetime64(int(pick(values)), "s") for pick in (np.nanmin, np.nanmax))
+    return {"first": str(first), "last": str(last)}

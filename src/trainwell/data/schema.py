@@ -1,0 +1,276 @@
+"""What a table holds and what is asked of it: a role for every column, the target, the task, the classes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import numpy as np
+
+from trainwell.data import cells, dates, json_state
+from trainwell.data.roles import Column, Note, Role, infer_role
+from trainwell.data.tables import Table
+from trainwell.data.target import Task, check_task, class_indices, infer_target
+from trainwell.errors import InputError, listed, nearest
+
+__all__ = ["Column", "Note", "Role", "Schema", "Task", "infer_schema", "target_values", "usable_rows"]
+
+MINIMUM_ROWS = 10  # chosen: six rows to train, two to validate, two to test
+FEATURES = ("numeric", "category", "date")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Every column's role, and the question.
+
+    Parameters
+    ----------
+    columns : all columns of the table, in its order.
+    target : name of the column to predict.
+    task : ``"binary"``, ``"multiclass"`` or ``"regression"``.
+    classes : labels in the order of the class indices; of two, the last is the positive one. Empty for regression.
+    """
+
+    columns: tuple[Column, ...]
+    target: str
+    task: Task
+    classes: tuple[str, ...] = ()
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  (pydantic's own spelling)
+
+    def __post_init__(self) -> None:
+        if [column.name for column in self.columns if column.role == "target"] != [self.target]:
+            raise ValueError(f"no single column has the role of the target {self.target!r}")
+        least = {"binary": 2, "multiclass": 3, "regression": 0}[self.task]
+        if len(set(self.classes)) != len(self.classes) or (len(self.classes) != least if least != 3 else len(self.classes) < 3):
+            raise ValueError(f"{len(self.classes)} classes do not fit the task {self.task!r}")
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that reach the network."""
+        return tuple(column for column in self.columns if column.role in FEATURES)
+
+    @property
+    def group(self) -> str | None:
+        return next((column.name for column in self.columns if column.role == "group"), None)
+
+    @property
+    def time(self) -> str | None:
+        return next((column.name for column in self.columns if column.role == "time"), None)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    def to_json(self) -> str:
+        return json_state.dump(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Schema":
+        return json_state.load(cls, text, "the schema")
+
+
+def infer_schema(
+    table: Table,
+    target: str | int,
+    *,
+    task: str | None = None,
+    ignore: Iterable[str] = (),
+    categories: Iterable[str] = (),
+    numbers: Iterable[str] = (),
+    group: str | None = None,
+    time: str | None = None,
+) -> tuple[Schema, tuple[Note, ...]]:
+    """Look at every column and decide what it is for; each decision can be overruled.
+
+    Parameters
+    ----------
+    table : as `read_table` gives it.
+    target : name of the column to predict; or its position from 0, -1 being the last.
+    task : ``"binary"``, ``"multiclass"`` or ``"regression"``; inferred when left out.
+    ignore : columns that shall not reach the network.
+    categories : columns whose values are names, though they look like numbers; whole numbers stay numbers unless named here.
+    numbers : columns to keep as numbers, though they look like identifiers.
+    group : column of which no value may be in two parts of the split.
+    time : column by which the split puts the latest rows aside.
+
+    Returns
+    -------
+    schema, notes : the decisions, and one sentence for everything that was noticed, inferred or ignored.
+
+    Raises
+    ------
+    InputError : a column that is not there (with the nearest name), a target that cannot be learnt, no feature, too few rows.
+    """
+    check_task(task)
+    target = _target_name(table, target)
+    ignore, categories, numbers = _names(ignore), _names(categories), _names(numbers)
+    _check_options(
+        table, target, {"ignore": ignore, "categories": categories, "numbers": numbers}, {"group": group, "time": time}
+    )
+    found = infer_target(table, target, task)  # type: ignore[arg-type]
+    columns, notes = [], [*found.notes]
+    for name in table.columns:
+        if name == target:
+            column, said = found.column, []
+        elif name in ignore:
+            column, said = Column(name, "ignored", "named in ignore"), []
+        elif name == time:
+            column, said = _time_column(table, name)
+        else:
+            forced = "category" if name in categories else "numeric" if name in numbers else None
+            column, said = infer_role(table, name, forced)  # type: ignore[arg-type]
+            if name == group:
+                column, said = replace(column, role="group", why="named as the group", levels=None), []
+        columns.append(column)
+        notes += said
+    columns, said = _without_copies(table, columns)
+    schema = Schema(tuple(columns), target, found.task, found.classes)
+    _check_enough(table, schema)
+    return schema, tuple(notes + said)
+
+
+def usable_rows(table: Table, schema: Schema) -> np.ndarray:
+    """Positions (int64) of the rows that can be learnt from: with a target of a kept class or a finite number, and a time if used.
+
+    The rows of a `Split` and of `fit_encoder` count in ``table.take(usable_rows(table, schema))``.
+    """
+    keep = _target_known(table, schema)
+    if schema.time:
+        keep = keep & np.isfinite(time_values(table, schema))
+    return np.flatnonzero(keep)
+
+
+def target_values(table: Table, schema: Schema) -> np.ndarray:
+    """The target of every row: int32 class index, or float64 number.
+
+    Raises
+    ------
+    InputError : the column is not there, or a row has no target or an unknown class.
+    """
+    if schema.target not in table.columns:
+        raise InputError(f"{table.source} has no column {schema.target!r}{nearest(schema.target, table.columns)}.")
+    known = _target_known(table, schema)
+    if not known.all():
+        position = int(np.argmin(known))
+        cell = table.column(schema.target)[position].as_py()
+        allowed = f"one of {listed(schema.classes)}" if schema.classes else "a finite number"
+        raise InputError(f"{schema.target!r} in row {table.row_number(position)} is {cell!r}, allowed is {allowed}.")
+    return _target(table, schema)
+
+
+def group_values(table: Table, schema: Schema) -> np.ndarray | None:
+    """A number for the group of every row, or None without groups; rows whose group is missing are one group."""
+    if schema.group is None:
+        return None
+    codes = cells.labels(table.column(schema.group)).combine_chunks().dictionary_encode().indices
+    return np.asarray(codes.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+
+
+def time_values(table: Table, schema: Schema) -> np.ndarray | None:
+    """The time of every row as a float64, NaN where it is missing; None without a time column."""
+    if schema.time is None:
+        return None
+    return _times(table, schema.time, schema.column(schema.time).style)
+
+
+def _target(table: Table, schema: Schema) -> np.ndarray:
+    column = table.column(schema.target)
+    if schema.task == "regression":
+        return cells.numbers(column, schema.column(schema.target).style).values
+    return class_indices(column, schema.classes)
+
+
+def _target_known(table: Table, schema: Schema) -> np.ndarray:
+    values = _target(table, schema)
+    return np.isfinite(values) if schema.task == "regression" else values >= 0
+
+
+def _times(table: Table, name: str, style: str) -> np.ndarray:
+    column = table.column(name)
+    return dates.seconds(column, style).values if style in (*dates.STYLES, "timestamp") else cells.numbers(column, style).values
+
+
+def _time_column(table: Table, name: str) -> tuple[Column, list[Note]]:
+    column = table.column(name)
+    style = cells.number_style(column) or dates.date_style(column)
+    if style is None:
+        cell = column.drop_null()[0].as_py() if column.null_count < table.rows else None
+        raise InputError(
+            f"the time column {name!r} holds neither numbers nor dates (for example {cell!r}); write dates as 2024-12-31."
+        )
+    missing = int(np.isnan(_times(table, name, style)).sum())
+    rows = f"{missing:,} rows have" if missing > 1 else "1 row has"
+    notes = [Note(name, f"{rows} no {name} to split by: dropped.")] if missing else []
+    return Column(name, "time", "named as the time", style, missing), notes
+
+
+def _target_name(table: Table, target: str | int) -> str:
+    if isinstance(target, int):
+        if not -len(table.columns) <= target < len(table.columns):
+            raise InputError(
+                f"the target is column {target}, but {table.source} has {len(table.columns)} columns (0 is the first)."
+            )
+        return table.columns[target]
+    if target not in table.columns:
+        hint = nearest(target, table.columns) or f"; its columns are {listed(table.columns)}"
+        raise InputError(f"{table.source} has no column {target!r} to predict{hint}.")
+    return target
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _check_options(table: Table, target: str, lists: dict[str, tuple[str, ...]], singles: dict[str, str | None]) -> None:
+    if singles["group"] and singles["time"]:
+        raise InputError("group and time are both given; a split is either by group or by time, leave one out.")
+    taken = {target: "the target"}
+    for option, names in (*lists.items(), *((option, (name,)) for option, name in singles.items() if name)):
+        for name in names:
+            if name not in table.columns:
+                raise InputError(f"{option} names {name!r}, which {table.source} has not{nearest(name, table.columns)}.")
+            if name in taken:
+                raise InputError(f"{option} names {name!r}, which is {taken[name]} already.")
+            taken[name] = f"named in {option}"
+
+
+def _without_copies(table: Table, columns: list[Column]) -> tuple[list[Column], list[Note]]:
+    """Features that repeat an earlier feature cell by cell are ignored."""
+    seen: dict[bytes, str] = {}
+    notes = []
+    for position, column in enumerate(columns):
+        if column.role not in FEATURES:
+            continue
+        first = seen.setdefault(_fingerprint(table, column), column.name)
+        if first != column.name:
+            columns[position] = replace(column, role="ignored", why=f"repeats {first}")
+            notes.append(Note(column.name, f"{column.name} repeats {first} in every row: ignored."))
+    return columns, notes
+
+
+def _fingerprint(table: Table, column: Column) -> bytes:
+    cells_of = table.column(column.name)
+    if column.role == "category":
+        coded = cells.labels(cells_of).combine_chunks().dictionary_encode()
+        content = [np.asarray(coded.indices.fill_null(-1)), "\0".join(coded.dictionary.to_pylist()).encode()]
+    elif column.role == "date":
+        content = [dates.seconds(cells_of, column.style).values]
+    else:
+        content = [cells.numbers(cells_of, column.style).values]
+    digest = blake2b(column.role.encode())
+    for part in content:
+        digest.update(part)
+    return digest.digest()
+
+
+def _check_enough(table: Table, schema: Schema) -> None:
+    if not schema.features:
+        left = [f"{column.name} ({column.role})" for column in schema.columns if column.name != schema.target]
+        raise InputError(
+            f"{table.source} has no column to learn {schema.target!r} from; left out are {listed(left) or 'none'}."
+        )
+    rows = len(usable_rows(table, schema))
+    if rows < MINIMUM_ROWS:
+        what = "row" if rows == 1 else "rows"
+        raise InputError(
+            f"{table.source} has {rows} {what} with a target; at least {MINIMUM_ROWS} are needed to train and test."
+        )

@@ -1,0 +1,211 @@
+"""Rows to train on, to choose by, and to test on once: at random, by class, by group or by time.
+
+A split is drawn from its seed alone. Rows are positions (from 0) in the table whose unusable rows were taken out
+(`schema.usable_rows`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from trainwell.data.schema import MINIMUM_ROWS, Schema, group_values, target_values, time_values
+from trainwell.data.tables import Table
+from trainwell.errors import InputError
+
+Kind = Literal["random", "stratified", "group", "time"]
+PARTS = ("train", "validation", "test")
+_DRAWS = 50  # chosen: draws of the groups, of which the one nearest to the wished shares is taken
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three disjoint sets of row positions (int64, ascending) that together are all rows."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    kind: Kind
+
+    def save(self, path: str | Path) -> None:
+        """Write Parquet with the columns ``row`` and ``part``."""
+        import pyarrow.parquet
+
+        part = np.empty(sum(len(getattr(self, name)) for name in PARTS), np.int8)
+        for number, name in enumerate(PARTS):
+            part[getattr(self, name)] = number
+        coded = pa.DictionaryArray.from_arrays(pa.array(part), pa.array(PARTS))
+        table = pa.table({"row": np.arange(len(part)), "part": coded})
+        pyarrow.parquet.write_table(table.replace_schema_metadata({"kind": self.kind}), path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Split":
+        """Read what `save` wrote; an `InputError` where it is not that."""
+        import pyarrow.parquet
+
+        try:
+            table = pyarrow.parquet.read_table(path)
+            rows, part = table["row"].to_numpy(), np.asarray(table["part"].cast(pa.string()).to_pylist())
+            kind = (table.schema.metadata or {})[b"kind"].decode()
+        except (OSError, KeyError, pa.ArrowException):
+            raise InputError(f"{path} is no split: it needs the columns 'row' and 'part' and to be whole.") from None
+        complete = np.array_equal(rows, np.arange(len(rows))) and set(part) <= set(PARTS)
+        if not complete or kind not in ("random", "stratified", "group", "time"):
+            raise InputError(f"{path} is no split: every row from 0 on must be in one of {', '.join(PARTS)}.")
+        return cls(*(np.flatnonzero(part == name) for name in PARTS), kind)  # type: ignore[arg-type]
+
+
+def split_table(table: Table, schema: Schema, *, seed: int, test_share: float = 0.2, validation_share: float = 0.2) -> Split:
+    """`make_split` with the target, the groups and the times of a table of usable rows."""
+    return make_split(
+        target_values(table, schema),
+        schema.task,
+        seed=seed,
+        groups=group_values(table, schema),
+        times=time_values(table, schema),
+        test_share=test_share,
+        validation_share=validation_share,
+    )
+
+
+def make_split(
+    target: np.ndarray,
+    task: str,
+    *,
+    seed: int,
+    groups: np.ndarray | None = None,
+    times: np.ndarray | None = None,
+    test_share: float = 0.2,
+    validation_share: float = 0.2,
+) -> Split:
+    """Cut the rows in three.
+
+    Parameters
+    ----------
+    target : (rows,) class indices, or numbers for regression.
+    task : ``"regression"`` draws at random; otherwise every class is cut by the same shares, with at least one row in each part.
+    seed : the only source of chance; any whole number from 0.
+    groups : (rows,) whatever tells the groups apart; no group is in two parts.
+    times : (rows,) numbers; the latest rows are the test, those before them the validation. Equal times stay together.
+    test_share, validation_share : of all rows, each above 0, together below 1.
+
+    Raises
+    ------
+    InputError : too few rows, groups or times, or a class that would be missing from the training rows.
+    """
+    target = np.asarray(target)
+    _check(target, test_share, validation_share, groups, times)
+    random, shares = np.random.default_rng(seed), (test_share, validation_share)
+    if times is not None:
+        kind: Kind = "time"
+        part = _cut_blocks(-_ranks(times), shares)
+    elif groups is not None:
+        kind = "group"
+        part = _by_group(_ranks(groups), target, task, random, shares)
+    elif task == "regression":
+        kind = "random"
+        part = _cut(random.permutation(len(target)), len(target), shares)
+    else:
+        kind = "stratified"
+        part = _by_class(target, random, shares)
+    split = Split(*(np.flatnonzero(part == number) for number in range(3)), kind)
+    if task != "regression":
+        _check_classes(target, split)
+    return split
+
+
+def _cut(order: np.ndarray, rows: int, shares: tuple[float, float]) -> np.ndarray:
+    """0 train, 1 validation, 2 test for every row; the first of the order are the test, at least one row in each part."""
+    test, validation = (max(1, round(share * len(order))) for share in shares)
+    validation = max(1, min(validation, len(order) - test - 1))
+    test = max(1, min(test, len(order) - validation - 1))
+    part = np.zeros(rows, np.int8)
+    part[order[:test]] = 2
+    part[order[test : test + validation]] = 1
+    return part
+
+
+def _by_class(target: np.ndarray, random: np.random.Generator, shares: tuple[float, float]) -> np.ndarray:
+    part = np.zeros(len(target), np.int8)
+    for label in np.unique(target):
+        rows = random.permutation(np.flatnonzero(target == label))
+        if len(rows) < 3:
+            raise InputError(f"class {label} has {len(rows)} rows; a split needs 3, one each to train, validate and test.")
+        part += _cut(rows, len(target), shares)
+    return part
+
+
+def _cut_blocks(block: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
+    """Whole blocks (equal numbers), the lowest first, to the test until it has its share, then to the validation; the rest trains."""
+    numbers, block, sizes = np.unique(block, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(sizes) - sizes / 2) / len(block)  # a block goes where its middle row goes
+    part = np.where(middle < shares[0], 2, np.where(middle < sum(shares), 1, 0)).astype(np.int8)
+    part[0], part[-1] = 2, 0
+    if not (part == 1).any():
+        part[1 if len(numbers) > 2 else 0] = 1
+        part[2:][part[2:] == 2] = 0
+    return part[block]
+
+
+def _by_group(
+    groups: np.ndarray, target: np.ndarray, task: str, random: np.random.Generator, shares: tuple[float, float]
+) -> np.ndarray:
+    """The draw of groups that comes nearest to the wished shares, among those that keep every class in training."""
+    size = int(groups.max()) + 1
+    classes = 0 if task == "regression" else len(np.unique(target))
+
+    def miss(part: np.ndarray) -> float:
+        lost = classes - len(np.unique(target[part == 0])) if classes else 0
+        held_out = max(abs((part == 2).mean() - shares[0]), abs((part == 1).mean() - shares[1]))
+        return float(lost + held_out)
+
+    return _best((_cut_blocks(random.permutation(size)[groups], shares) for _ in range(_DRAWS)), miss)
+
+
+def _best(draws: Any, miss: Callable[[np.ndarray], float]) -> np.ndarray:
+    best, least = None, np.inf
+    for part in draws:
+        missed = miss(part)
+        if missed < least:
+            best, least = part, missed
+        if least < 0.01:  # within a hundredth of the wished shares
+            break
+    assert best is not None
+    return best
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _check(
+    target: np.ndarray, test_share: float, validation_share: float, groups: np.ndarray | None, times: np.ndarray | None
+) -> None:
+    for name, share in (("test_share", test_share), ("validation_share", validation_share)):
+        if not 0 < share < 1:
+            raise InputError(f"{name} is {share}, allowed is a share of the rows above 0 and below 1.")
+    if test_share + validation_share >= 1:
+        raise InputError(f"test_share {test_share} and validation_share {validation_share} leave no rows to train on.")
+    if len(target) < MINIMUM_ROWS:
+        raise InputError(f"{len(target)} rows are too few to split in three; at least {MINIMUM_ROWS} are needed.")
+    for what, values in (("groups", groups), ("times", times)):
+        if values is None:
+            continue
+        if len(values) != len(target):
+            raise InputError(f"there are {len(values)} {what} for {len(target)} rows.")
+        if (distinct := len(np.unique(values))) < 3:
+            raise InputError(
+                f"there are {distinct} different {what}; a split by them needs 3, one each to train, validate and test."
+            )
+
+
+def _check_classes(target: np.ndarray, split: Split) -> None:
+    lost = np.setdiff1d(target, target[split.train])
+    if len(lost):
+        raise InputError(
+            f"a split by {split.kind} leaves no training row of {len(lost)} class{'es' if len(lost) > 1 else ''} "
+            f"(class index {', '.join(map(str, lost[:5]))}); leave {split.kind} out or take another column."
+        )
