@@ -18,9 +18,7 @@ from jaxtyping import Array, Float
 from trainwell.hyperparameter import Hyperparameter
 
 HYPERPARAMETERS = (
-    Hyperparameter(
-        "value", default=0.1, low=-100.0, high=100.0, search=(-1.0, 1.0), meaning="the weight that all connections get"
-    ),
+    Hyperparameter("value", default=0.1, low=-100.0, high=100.0, search=(-1.0, 1.0), meaning="what all weights are"),
 )
 
 

@@ -26,7 +26,7 @@ from jaxtyping import Array, Float
 
 from trainwell.hyperparameter import Hyperparameter
 
-Layers = list[tuple[Float[Array, "fan_in fan_out"], Float[Array, "fan_out"]]]
+Layers = list[tuple[Float[Array, "fan_in fan_out"], Float[Array, " fan_out"]]]
 Preactivations = Callable[[Layers, Array], list[Float[Array, "rows units"]]]
 
 LSUV_HYPERPARAMETERS = (
@@ -94,7 +94,7 @@ def unit_preactivations(layers: Layers, batch: Array, preactivations: Preactivat
     return layers
 
 
-def relative_gradients(layers: Layers, batch: Array, preactivations: Preactivations, key: jax.Array) -> Float[Array, "layers"]:
+def relative_gradients(layers: Layers, batch: Array, preactivations: Preactivations, key: jax.Array) -> Float[Array, " layers"]:
     """C_i of each layer: root mean square, over rows, of a row's gradient relative to the weights.
 
     Examples

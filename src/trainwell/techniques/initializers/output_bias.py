@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
-def log_prior(counts: Float[Array, "classes"]) -> Float[Array, "classes"]:
+def log_prior(counts: Float[Array, " classes"]) -> Float[Array, " classes"]:
     """Bias of softmax logits from the training rows of each class; a class without rows counts as having one.
 
     Examples
@@ -40,7 +40,7 @@ def log_odds(counts: Float[Array, "2"]) -> Float[Array, "1"]:
     return prior[1:] - prior[:1]
 
 
-def target_mean(targets: Float[Array, "rows"]) -> Float[Array, "1"]:
+def target_mean(targets: Float[Array, " rows"]) -> Float[Array, "1"]:
     """Bias of the output of a regression.
 
     Examples

@@ -47,7 +47,7 @@ HYPERPARAMETERS = (
     ),
 )
 
-Units = Float[Array, "units"]
+Units = Float[Array, " units"]
 
 
 def train(x: Float[Array, "rows units"], scale: Units, shift: Units, *, epsilon) -> tuple[Array, Units, Units]:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
-def plain(v: Float[Array, "fan_in fan_out"], scale: Float[Array, "fan_out"]) -> Float[Array, "fan_in fan_out"]:
+def plain(v: Float[Array, "fan_in fan_out"], scale: Float[Array, " fan_out"]) -> Float[Array, "fan_in fan_out"]:
     """Weights whose columns have the lengths `scale`.
 
     Examples
@@ -28,7 +28,7 @@ def plain(v: Float[Array, "fan_in fan_out"], scale: Float[Array, "fan_out"]) -> 
     return scale * (v / jnp.linalg.norm(v, axis=0))
 
 
-def centered(v: Float[Array, "fan_in fan_out"], scale: Float[Array, "fan_out"]) -> Float[Array, "fan_in fan_out"]:
+def centered(v: Float[Array, "fan_in fan_out"], scale: Float[Array, " fan_out"]) -> Float[Array, "fan_in fan_out"]:
     """Weights whose columns have mean 0 and the lengths `scale`; `fan_in` of at least 2.
 
     Examples

@@ -70,4 +70,4 @@ def update(state: State, score, *, patience, min_delta) -> State:
     """
     improved = (score > state.best + min_delta) & ~state.stopped
     waited = jnp.where(improved, 0, jnp.where(state.stopped, state.waited, state.waited + 1))
-    return State(jnp.where(improved, score, state.best).astype(state.best.dtype), waited, waited >= patience)
+    return State(jnp.where(improved, score, state.best).astype(state.best.dtype), waited, state.stopped | (waited >= patience))

@@ -26,7 +26,7 @@ HYPERPARAMETERS = (
 )
 
 
-def smooth(labels: Int[Array, "rows"], classes: int, amount) -> Float[Array, "rows classes"]:
+def smooth(labels: Int[Array, " rows"], classes: int, amount) -> Float[Array, "rows classes"]:
     """Target probabilities of each row.
 
     Examples
