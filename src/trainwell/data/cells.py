@@ -85,8 +85,8 @@ def missing_mask(column: pa.ChunkedArray) -> np.ndarray:
 def number_style(column: pa.ChunkedArray) -> str | None:
     """How the numbers of a column are written, or None where it holds none.
 
-    ``"plain"`` (12.5, 1e-3) when at least 95% of the cells that are not empty read so; ``"grouped"`` (1,234.5 or $1 234 or 12%) or
-    ``"comma"`` (1.234,5) only when every cell agrees. Text that reads both ways (1,234) is taken as grouped.
+    ``"plain"`` (12.5, 1e-3) when at least 95% of the cells that are not empty read so; ``"grouped"`` (1,234.5 or $1 234 or 12%)
+    or ``"comma"`` (1.234,5) only when every cell agrees. Text that reads both ways (1,234) is taken as grouped.
     """
     if is_number(column):
         return "plain"

@@ -176,7 +176,7 @@ def _tabbed(data: bytes) -> bytes:
 
 
 def _has_header(records: list[list[str]]) -> bool:
-    """Whether the first record names the columns: text above numbers does; numbers, dates, '?' and values seen again below do not."""
+    """Whether the first record names the columns: text above numbers does; numbers, dates, '?' and values seen again do not."""
     if not records:
         return True
     first, body = records[0], records[1:]

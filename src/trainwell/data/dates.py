@@ -11,8 +11,8 @@ from trainwell.data import cells
 _TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
 _ISO = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
 
-# How a style looks, and the words in which strptime reads its day. Month first comes before day first: text that reads both ways
-# (every day is 12 or less) is taken the American way, as pandas takes it, and `infer_schema` says so.
+# How a style looks, and the words in which strptime reads its day. Month first comes before day first: text that reads both
+# ways (every day is 12 or less) is taken the American way, as pandas takes it, and `infer_schema` says so.
 STYLES: dict[str, tuple[str, str]] = {
     "year-month-day": (_ISO, "%Y-%m-%d"),
     "year/month/day": (rf"^\d{{4}}/\d{{1,2}}/\d{{1,2}}{_TIME}$", "%Y/%m/%d"),
@@ -30,7 +30,7 @@ _ZONE = r"\d{2}:\d{2}.*(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})$"
 
 
 class Seconds(NamedTuple):
-    """Seconds since 1970 (UTC where the text names a zone), NaN where there is no date, and the cells that hold something else."""
+    """Seconds since 1970 (UTC where the text names a zone), NaN where there is no date; and cells that hold something else."""
 
     values: np.ndarray
     unreadable: np.ndarray

@@ -13,6 +13,7 @@ Source of the scaling: Holzmueller, Grinsztajn & Steinwart (2024), "Better by de
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -130,12 +131,12 @@ class Encoder:
             return values
         return ((values - self.target_mean) / self.target_scale).astype(np.float32)
 
-    def to_json(self) -> str:
+    def to_json(self) -> dict[str, Any]:
         return json_state.dump(self)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Encoder:
-        return json_state.load(cls, text, "the encoder")
+    def from_json(cls, state: dict[str, Any] | str | bytes) -> Encoder:
+        return json_state.load(cls, state, "the encoder")
 
 
 def fit_encoder(table: Table, schema: Schema, train_rows: np.ndarray) -> Encoder:

@@ -1,7 +1,7 @@
 """One column to numbers: the five ways, each a frozen record that is plain JSON.
 
-Every way offers ``continuous(read)`` (its measurements, one array each), ``switches(read)`` (its columns of 0 and 1) and the names
-of both. `read_column` reads the cells once for all of them.
+Every way offers ``continuous(read)`` (its measurements, one array each), ``switches(read)`` (its columns of 0 and 1) and the
+names of both. `read_column` reads the cells once for all of them.
 """
 
 from collections.abc import Iterator
@@ -240,21 +240,18 @@ def _read_levels(column: Switches | Level, table: Table) -> Read:
     unseen = (values == 0) & ~missing
     if unseen.any():
         position = int(np.argmax(unseen))
-        notes.append(
-            Note(
-                column.name,
-                f"{int(unseen.sum()):,} cells of {column.name!r} hold a category that training rows had seldom or never "
-                f"(for example {texts[position].as_py()!r} in row {table.row_number(position)}): treated as unknown.",
-            )
-        )
+        cell, row, count = texts[position].as_py(), table.row_number(position), int(unseen.sum())
+        many = f"{count:,} cells of {column.name!r} hold" if count > 1 else f"1 cell of {column.name!r} holds"
+        message = f"{many} a category that training rows had seldom or never (for example {cell!r} in row {row}): "
+        notes.append(Note(column.name, message + "treated as unknown."))
     return Read(values, missing, notes)
 
 
 def _nothing_read(table: Table, name: str, unreadable: np.ndarray, what: str) -> None:
     position = int(np.argmax(unreadable))
-    cell = str(table.column(name)[position].as_py())[:40]
+    cell, row = str(table.column(name)[position].as_py())[:40], table.row_number(position)
     raise InputError(
-        f"column {name!r} of {table.source} holds no {what} in any row (for example {cell!r} in row {table.row_number(position)}), "
+        f"column {name!r} of {table.source} holds no {what} in any row (for example {cell!r} in row {row}), "
         f"but it held {what}s in training."
     )
 

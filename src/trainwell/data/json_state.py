@@ -9,14 +9,17 @@ from trainwell.errors import InputError
 State = TypeVar("State")
 
 
-def dump(state: Any) -> str:
-    return json.dumps(asdict(state), ensure_ascii=False, allow_nan=False, indent=1)
+def dump(state: Any) -> dict[str, Any]:
+    """The state in JSON's own types."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(state), allow_nan=False))
+    return plain
 
 
-def load(kind: type[State], text: str | bytes, what: str) -> State:
-    """An object of this kind, or an `InputError` with the first place in the JSON that does not fit."""
+def load(kind: type[State], state: dict[str, Any] | str | bytes, what: str) -> State:
+    """An object of this kind from its JSON, parsed or not; an `InputError` with the first place that does not fit."""
     from pydantic import TypeAdapter, ValidationError
 
+    text = state if isinstance(state, str | bytes) else json.dumps(state)
     try:
         return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as problem:

@@ -19,9 +19,9 @@ def profile(table: Table, schema: Schema) -> dict[str, Any]:
 
     Returns
     -------
-    dict with ``name``, ``rows``, ``usable_rows``, ``task``, ``target`` (counts of the classes, or quantiles) and ``columns``: one
-    dict each with name, role, why, missing, missing_share, distinct, and quantiles, mean, standard deviation and histogram
-    (numbers), first and last (dates) or the commonest levels with their counts (categories).
+    dict with ``name``, ``source``, ``rows``, ``usable_rows``, ``task``, ``target`` (counts of the classes, or quantiles) and
+    ``columns``: one dict each with name, role, why, missing, missing_share, distinct, and quantiles, mean, standard deviation and
+    histogram (numbers), first and last (dates) or the commonest levels with their counts (categories).
     """
     return {
         "name": table.name,

@@ -66,8 +66,8 @@ def infer_role(table: Table, name: str, forced: Literal["numeric", "category", N
         return _left_out(name, "ignored", "every cell is missing", missing)
     if forced == "category" or (cells.is_category(column) and forced is None):
         return _category(name, column, missing, forced)
-    if cells.is_number(column) or (style := cells.number_style(column)):
-        return _numeric(table, name, style if not cells.is_number(column) else "plain", forced)
+    if style := cells.number_style(column):
+        return _numeric(table, name, style, forced)
     if style := dates.date_style(column):
         return _date(table, name, style)
     if forced == "numeric":

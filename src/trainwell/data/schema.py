@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -60,12 +61,12 @@ class Schema:
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
-    def to_json(self) -> str:
+    def to_json(self) -> dict[str, Any]:
         return json_state.dump(self)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Schema":
-        return json_state.load(cls, text, "the schema")
+    def from_json(cls, state: dict[str, Any] | str | bytes) -> "Schema":
+        return json_state.load(cls, state, "the schema")
 
 
 def infer_schema(
@@ -107,10 +108,11 @@ def infer_schema(
         table, target, {"ignore": ignore, "categories": categories, "numbers": numbers}, {"group": group, "time": time}
     )
     found = infer_target(table, target, task)  # type: ignore[arg-type]
-    columns, notes = [], [*found.notes]
+    columns: list[Column] = []
+    notes = [*found.notes]
     for name in table.columns:
         if name == target:
-            column, said = found.column, []
+            column, said = found.column, list[Note]()
         elif name in ignore:
             column, said = Column(name, "ignored", "named in ignore"), []
         elif name == time:
@@ -129,13 +131,13 @@ def infer_schema(
 
 
 def usable_rows(table: Table, schema: Schema) -> np.ndarray:
-    """Positions (int64) of the rows that can be learnt from: with a target of a kept class or a finite number, and a time if used.
+    """Positions (int64) of the rows that can be learnt from: with a known class or a finite number, and with a time if used.
 
     The rows of a `Split` and of `fit_encoder` count in ``table.take(usable_rows(table, schema))``.
     """
     keep = _target_known(table, schema)
     if schema.time:
-        keep = keep & np.isfinite(time_values(table, schema))
+        keep = keep & np.isfinite(_times(table, schema.time, schema.column(schema.time).style))
     return np.flatnonzero(keep)
 
 
@@ -251,11 +253,11 @@ def _fingerprint(table: Table, column: Column) -> bytes:
     cells_of = table.column(column.name)
     if column.role == "category":
         coded = cells.labels(cells_of).combine_chunks().dictionary_encode()
-        content = [np.asarray(coded.indices.fill_null(-1)), "\0".join(coded.dictionary.to_pylist()).encode()]
+        content = [np.asarray(coded.indices.fill_null(-1)).tobytes(), "\0".join(coded.dictionary.to_pylist()).encode()]
     elif column.role == "date":
-        content = [dates.seconds(cells_of, column.style).values]
+        content = [dates.seconds(cells_of, column.style).values.tobytes()]
     else:
-        content = [cells.numbers(cells_of, column.style).values]
+        content = [cells.numbers(cells_of, column.style).values.tobytes()]
     digest = blake2b(column.role.encode())
     for part in content:
         digest.update(part)

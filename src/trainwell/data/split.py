@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trainwell.data.schema import MINIMUM_ROWS, Schema, group_values, target_values, time_values
 from trainwell.data.tables import Table
@@ -48,14 +49,15 @@ class Split:
 
         try:
             table = pyarrow.parquet.read_table(path)
-            rows, part = table["row"].to_numpy(), np.asarray(table["part"].cast(pa.string()).to_pylist())
+            rows = table["row"].to_numpy()
+            part = np.asarray(pc.index_in(table["part"].cast(pa.string()), value_set=pa.array(PARTS)).fill_null(-1))
             kind = (table.schema.metadata or {})[b"kind"].decode()
         except (OSError, KeyError, pa.ArrowException):
             raise InputError(f"{path} is no split: it needs the columns 'row' and 'part' and to be whole.") from None
-        complete = np.array_equal(rows, np.arange(len(rows))) and set(part) <= set(PARTS)
+        complete = np.array_equal(rows, np.arange(len(rows))) and (part >= 0).all()
         if not complete or kind not in ("random", "stratified", "group", "time"):
             raise InputError(f"{path} is no split: every row from 0 on must be in one of {', '.join(PARTS)}.")
-        return cls(*(np.flatnonzero(part == name) for name in PARTS), kind)  # type: ignore[arg-type]
+        return _split(part, kind)
 
 
 def split_table(table: Table, schema: Schema, *, seed: int, test_share: float = 0.2, validation_share: float = 0.2) -> Split:
@@ -86,7 +88,7 @@ def make_split(
     Parameters
     ----------
     target : (rows,) class indices, or numbers for regression.
-    task : ``"regression"`` draws at random; otherwise every class is cut by the same shares, with at least one row in each part.
+    task : ``"regression"`` draws at random; else every class is cut by the same shares, with at least one row in each part.
     seed : the only source of chance; any whole number from 0.
     groups : (rows,) whatever tells the groups apart; no group is in two parts.
     times : (rows,) numbers; the latest rows are the test, those before them the validation. Equal times stay together.
@@ -111,10 +113,15 @@ def make_split(
     else:
         kind = "stratified"
         part = _by_class(target, random, shares)
-    split = Split(*(np.flatnonzero(part == number) for number in range(3)), kind)
+    split = _split(part, kind)
     if task != "regression":
         _check_classes(target, split)
     return split
+
+
+def _split(part: np.ndarray, kind: Kind) -> Split:
+    train, validation, test = (np.flatnonzero(part == number) for number in range(len(PARTS)))
+    return Split(train, validation, test, kind)
 
 
 def _cut(order: np.ndarray, rows: int, shares: tuple[float, float]) -> np.ndarray:
@@ -139,7 +146,7 @@ def _by_class(target: np.ndarray, random: np.random.Generator, shares: tuple[flo
 
 
 def _cut_blocks(block: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
-    """Whole blocks (equal numbers), the lowest first, to the test until it has its share, then to the validation; the rest trains."""
+    """Whole blocks (equal numbers): the lowest to the test until it has its share, then to the validation; the rest trains."""
     numbers, block, sizes = np.unique(block, return_inverse=True, return_counts=True)
     middle = (np.cumsum(sizes) - sizes / 2) / len(block)  # a block goes where its middle row goes
     part = np.where(middle < shares[0], 2, np.where(middle < sum(shares), 1, 0)).astype(np.int8)

@@ -1,8 +1,8 @@
 """Any table (CSV, Parquet, data frame, arrays) as one thing: named Arrow columns of cleaned text, numbers, dates or categories.
 
 Rows are counted as the user sees them: in a file the line of column names is row 1 and the first row below it row 2 (as a
-spreadsheet shows it; a quoted cell over several lines is one row), without column names the first line is row 1; in a data frame
-or array the first row is row 1.
+spreadsheet shows it; a quoted cell over several lines is one row), without column names the first line is row 1; in a data
+frame or array the first row is row 1.
 """
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ def _dict_columns(columns: Mapping[Any, Any]) -> dict[str, pa.ChunkedArray]:
     if len(set(lengths.values())) > 1:
         shortest, longest = min(lengths, key=lambda name: lengths[name]), max(lengths, key=lambda name: lengths[name])
         raise InputError(
-            f"the columns of the dict differ in length: {shortest!r} has {lengths[shortest]} rows, {longest!r} {lengths[longest]}."
+            f"the columns of the dict differ in length: {shortest!r} has {lengths[shortest]} rows, "
+            f"{longest!r} {lengths[longest]}."
         )
     return found
 
@@ -218,7 +219,8 @@ def _table(
 ) -> Table:
     if not columns:
         raise InputError(f"{source} has no columns.")
-    cleaned, found = {}, {}
+    cleaned: dict[str, pa.ChunkedArray] = {}
+    found: dict[str, dict[str, int]] = {}
     for column_name, column in columns.items():
         cleaned[column_name], words = _clean(column)
         for word, count in words.items():
