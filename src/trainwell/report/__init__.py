@@ -1,0 +1,1 @@
+"""The page that explains a run: evidence and events in, one self-contained HTML file out."""

@@ -1,0 +1,163 @@
+"""Figures of the report: what the evidence holds, as Plotly figures.
+
+Colours are written as the names of the page's own CSS variables; the page puts in the values of its light, dark or
+printed theme when it draws. Every text that came from a table is escaped, because Plotly reads markup in texts.
+"""
+
+import html
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from trainwell.recipe.evidence import Figure, Series
+
+Plot = dict[str, Any]  # {"data": [...], "layout": {...}}: Plotly's own JSON
+
+COLOURS = tuple(f"var(--series-{place})" for place in range(1, 7))
+QUIET = "var(--quiet)"
+LONG_LABEL = 10  # letters, chosen: longer category names are unreadable under upright bars on a phone
+
+
+def plot(figure: Figure) -> Plot:
+    """Any figure of the evidence as Plotly draws it."""
+    draw = {"lines": _lines, "points": _points, "bars": _bars, "heatmap": _heatmap}[figure.kind]
+    return draw(figure)
+
+
+def layout(x_label: str = "", y_label: str = "", *, log_x: bool = False, log_y: bool = False, **more: Any) -> Plot:
+    """The plain look that all figures share: no frame, quiet grid, legend above."""
+    return {
+        "xaxis": _axis(x_label, log_x),
+        "yaxis": _axis(y_label, log_y),
+        "font": {"family": "var(--sans)", "size": 13, "color": "var(--ink-2)"},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "height": 320,
+        "hovermode": "closest",
+        "hoverlabel": {"bgcolor": "var(--paper)", "bordercolor": "var(--line)", "font": {"color": "var(--ink)"}},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        **more,
+    }
+
+
+def plain(text: object) -> str:
+    """A text that Plotly shows letter by letter, whatever markup it looks like."""
+    return html.escape(str(text), quote=False)
+
+
+def _axis(label: str, log: bool) -> Plot:
+    return {
+        "title": {"text": plain(label), "standoff": 8, "font": {"size": 13}},
+        "type": "log" if log else "-",
+        "exponentformat": "power",
+        "separatethousands": True,
+        "ticks": "",
+        "gridcolor": "var(--line)",
+        "linecolor": "var(--line)",
+        "zeroline": False,
+        "automargin": True,
+    }
+
+
+def log_step(values: Iterable[object]) -> int | str:
+    """Where a logarithmic axis is labelled: at powers of ten, or where those would be too few, between them as well."""
+    positive = [value for value in values if isinstance(value, int | float) and value > 0]
+    decades = math.log10(max(positive) / min(positive)) if positive else 2.0
+    return 1 if decades >= 2 else "D2" if decades >= 0.7 else "D1"
+
+
+def _colours(series: Sequence[Series]) -> list[str]:
+    """The emphasized series in colour and the others quiet; all in colour where none is emphasized."""
+    some = any(one.emphasis for one in series)
+    loud = iter(COLOURS)
+    return [next(loud, QUIET) if one.emphasis or not some else QUIET for one in series]
+
+
+def _cells(values: Iterable[object]) -> list[object]:
+    return [plain(value) if isinstance(value, str) else value for value in values]
+
+
+def _lines(figure: Figure) -> Plot:
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers" if len(one.x) <= 8 else "lines",
+            "name": plain(one.name),
+            "x": _cells(one.x),
+            "y": _cells(one.y),
+            "line": {"color": colour, "width": 1.2 if colour == QUIET else 2.2},
+        }
+        for one, colour in zip(figure.series, _colours(figure.series), strict=True)
+    ]
+    return _finish(figure, data)
+
+
+def _points(figure: Figure) -> Plot:
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": plain(one.name),
+            "x": _cells(one.x),
+            "y": _cells(one.y),
+            "marker": {"color": colour, "size": 7, "opacity": 0.65},
+        }
+        for one, colour in zip(figure.series, _colours(figure.series), strict=True)
+    ]
+    return _finish(figure, data)
+
+
+def _bars(figure: Figure) -> Plot:
+    """Upright bars; lying ones where the names are long or many, so that a phone can show them."""
+    names = {str(value) for one in figure.series for value in one.x}
+    lying = any(isinstance(value, str) for one in figure.series for value in one.x) and (
+        len(names) > 6 or max(map(len, names), default=0) > LONG_LABEL
+    )
+    data = [
+        {
+            "type": "bar",
+            "name": plain(one.name),
+            "orientation": "h" if lying else "v",
+            "x": _cells(one.y if lying else one.x),
+            "y": _cells(one.x if lying else one.y),
+            "marker": {"color": colour},
+        }
+        for one, colour in zip(figure.series, _colours(figure.series), strict=True)
+    ]
+    if not lying:
+        return _finish(figure, data, bargap=0.35)
+    turned = layout(figure.y_label, "", log_x=figure.log_y, bargap=0.35)
+    turned["yaxis"].update(autorange="reversed", type="category")
+    turned["height"] = 90 + 26 * len(names) * (len(data) if len(data) < 3 else 2)
+    return {"data": data, "layout": turned | {"showlegend": len(data) > 1}}
+
+
+def _heatmap(figure: Figure) -> Plot:
+    """One row for each series, the first on top, with the value written into each cell of a small one."""
+    rows = [list(one.y) for one in figure.series]
+    small = len(rows) <= 12
+    data = {
+        "type": "heatmap",
+        "x": _cells(figure.series[0].x) if figure.series else [],
+        "y": [plain(one.name) for one in figure.series],
+        "z": rows,
+        "colorscale": [[0, "var(--heat-0)"], [1, "var(--heat-1)"]],
+        "showscale": not small,
+        "xgap": 2,
+        "ygap": 2,
+        **({"texttemplate": "%{z:,.4~g}"} if small else {}),
+    }
+    drawn = layout(figure.x_label, figure.y_label, height=max(220, 90 + 30 * len(rows)))
+    drawn["xaxis"].update(type="category", showgrid=False)
+    drawn["yaxis"].update(type="category", showgrid=False, autorange="reversed")
+    return {"data": [data], "layout": drawn}
+
+
+def _finish(figure: Figure, data: list[Mapping[str, Any]], **more: Any) -> Plot:
+    shared = layout(figure.x_label, figure.y_label, log_x=figure.log_x, log_y=figure.log_y, **more)
+    if figure.log_x:
+        shared["xaxis"]["dtick"] = log_step(value for one in figure.series for value in one.x)
+    if figure.log_y:
+        shared["yaxis"]["dtick"] = log_step(value for one in figure.series for value in one.y)
+    return {"data": data, "layout": shared | {"showlegend": len(data) > 1}}

@@ -1,0 +1,85 @@
+"""How numbers, times and verdicts are said to a person: the terminal and the report use the same words."""
+
+import math
+import re
+
+from trainwell.errors import InputError
+
+VERDICTS = {"pass": "ok", "warn": "look", "stop": "stop"}
+METRICS = {
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "mae": "mean absolute error",
+}
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
+
+
+def metric_name(metric: object) -> str:
+    """A metric as a person says it.
+
+    >>> metric_name("auc"), metric_name("top_3_accuracy"), metric_name(None)
+    ('AUC', 'top 3 accuracy', 'score')
+    """
+    return METRICS.get(str(metric), str(metric).replace("_", " ")) if metric else "score"
+
+
+def number(value: object) -> str:
+    """Any cell of a table, short enough to read: thousands separated, four digits that count.
+
+    >>> [number(value) for value in (7043, 0.85612, 1234.5678, 1.5e-7, 2.0, True, None, "yes")]
+    ['7,043', '0.8561', '1,235', '1.5e-07', '2', 'yes', '–', 'yes']
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
+    return str(value)
+
+
+def score(value: object) -> str:
+    """A score, to the digits in which two models are told apart.
+
+    >>> score(0.85), score(12.3456), score(None)
+    ('0.850', '12.35', '–')
+    """
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return "–"
+    return f"{value:.3f}" if abs(value) < 10 else number(float(value))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> [duration(seconds) for seconds in (0.04, 4.21, 27.4, 59.7, 62, 3909)]
+    ['0.0 s', '4.2 s', '27 s', '1 min', '1 min 2 s', '1 h 5 min']
+    """
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    large, small, names = (whole // 60, whole % 60, "min s") if whole < 3600 else (whole // 3600, whole % 3600 // 60, "h min")
+    first, second = names.split()
+    return f"{large} {first}" + (f" {small} {second}" if small else "")
+
+
+def parse_duration(text: str, label: str = "--time-limit") -> float:
+    """Seconds of "90", "90s", "5m" or "1h30m"; an `InputError` for anything else.
+
+    >>> [parse_duration(text) for text in ("90", "90s", "5m", "1h30m", "0.5h", "1m 30s")]
+    [90.0, 90.0, 300.0, 5400.0, 1800.0, 90.0]
+    """
+    found = _DURATION.fullmatch(text.strip().lower().replace(" ", ""))
+    seconds = sum(float(found[unit] or 0) * worth for unit, worth in _UNITS.items()) if found else 0.0
+    if seconds <= 0:
+        raise InputError(f"{label} is {text!r}; write a time like 90s, 5m or 1h30m, longer than nothing.")
+    return seconds
