@@ -1,6 +1,7 @@
 """Text files of cells: encoding, delimiter, quoting and header found out; every cell handed on as text."""
 
 import codecs
+import contextlib
 import csv
 import gzip
 import io
@@ -18,7 +19,7 @@ from trainwell.errors import InputError, listed
 
 SAMPLE_RECORDS = 200  # chosen: enough to see how a file is written
 DELIMITERS = ("\t", ";", "|", ",")  # on a tie the earlier wins: text between commas is common, text between tabs is not
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?[$€£¥]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)?\s?[$€£¥%]?")  # decimal commas and units too
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{4}.*")
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -136,20 +137,21 @@ def _sniff(data: bytes, header: bool | None) -> tuple[Dialect, bytes]:
     if not scores[delimiter] and _is_spaced(sample):
         data, sample = _tabbed(data), _tabbed(sample.encode()).decode()
         delimiter = "\t"
-    elif scores[delimiter] and re.search(rf"{re.escape(delimiter)} +{quote}", sample):
-        after = re.escape(delimiter).encode()
-        data = re.sub(after + rb" +" + quote.encode(), delimiter.encode() + quote.encode(), data)
-    records = _records(sample, delimiter if scores[delimiter] or delimiter == "\t" else ",", quote)
+    elif any(re.match(f" +{quote}", cell) for record in _records(sample, delimiter, quote, False) for cell in record):
+        data = _quotes_closed_up(data, delimiter, quote)
+    records = _records(sample, delimiter, quote)
     found = _has_header(records) if header is None else header
     return Dialect(delimiter, quote, found), data
 
 
-def _records(sample: str, delimiter: str, quote: str) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, quotechar=quote, skipinitialspace=True)
-    try:
-        return [[cell.strip() for cell in record] for record in islice(reader, SAMPLE_RECORDS) if record]
-    except csv.Error:  # a cell of more than 128 kB, or a null: Arrow's reader will say where
-        return []
+def _records(sample: str, delimiter: str, quote: str, blank_before_quote: bool = True) -> list[list[str]]:
+    """The first records as Python's reader sees them, cells as they stand; with ``a, "b"`` holding a quoted cell or not."""
+    text = io.StringIO(sample, newline="")
+    reader = csv.reader(text, delimiter=delimiter, quotechar=quote, skipinitialspace=blank_before_quote)
+    records = []
+    with contextlib.suppress(csv.Error):  # a cell of more than 128 kB: what came before it is enough
+        records.extend(record for record in islice(reader, SAMPLE_RECORDS) if record)
+    return records
 
 
 def _agreement(sample: str, delimiter: str, quote: str) -> float:
@@ -171,6 +173,12 @@ def _is_spaced(sample: str) -> bool:
     return same and sum(_is_data(cell) for cell in body) > 0.8 * len(body)
 
 
+def _quotes_closed_up(data: bytes, delimiter: str, quote: str) -> bytes:
+    """``a, "b"`` as ``a,"b"``, which Arrow's reader takes for a quoted cell; a quote doubled inside a cell is left alone."""
+    before, mark = re.escape(delimiter).encode(), quote.encode()
+    return re.sub(before + rb" +" + mark + rb"(?!" + mark + rb"[^\r\n" + before + rb"])", delimiter.encode() + mark, data)
+
+
 def _tabbed(data: bytes) -> bytes:
     return re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", re.sub(rb"[ \t]+", b"\t", data))
 
@@ -179,7 +187,7 @@ def _has_header(records: list[list[str]]) -> bool:
     """Whether the first record names the columns: text above numbers does; numbers, dates, '?' and values seen again do not."""
     if not records:
         return True
-    first, body = records[0], records[1:]
+    first, *body = [[cell.strip() for cell in record] for record in records]
     columns = [[record[i] for record in body if i < len(record) and record[i] not in MISSING] for i in range(len(first))]
     for name, below in zip(first, columns, strict=True):
         if name and not _is_data(name) and below and all(_is_data(cell) for cell in below):
@@ -199,7 +207,7 @@ def _names(path: Path, data: bytes, dialect: Dialect) -> list[str]:
     first = next(iter(_records(sample, dialect.delimiter, dialect.quote)), [])
     if not dialect.header:
         return [f"column_{i}" for i in range(1, len(first) + 1)]
-    return [name or f"column_{i}" for i, name in enumerate(first, start=1)]
+    return [name.strip() or f"column_{i}" for i, name in enumerate(first, start=1)]
 
 
 def _parse(path: Path, data: bytes, dialect: Dialect, names: list[str], blank_lines: int) -> pa.Table:
