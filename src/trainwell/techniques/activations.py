@@ -145,7 +145,7 @@ def elu(x: Values, *, alpha) -> Values:
     >>> elu(jnp.array([-1000.0, 2.0]), alpha=1.5).tolist()
     [-1.5, 2.0]
     """
-    return jnp.where(x > 0, x, alpha * jnp.expm1(jnp.minimum(x, 0)))
+    return jnp.where(x > 0, x, alpha * jnp.expm1(jnp.where(x > 0, 0, x)))  # the inner choice keeps exp from overflowing
 
 
 def selu(x: Values) -> Values:
