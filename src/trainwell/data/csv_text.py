@@ -148,7 +148,7 @@ def _records(sample: str, delimiter: str, quote: str, blank_before_quote: bool =
     """The first records as Python's reader sees them, cells as they stand; with ``a, "b"`` holding a quoted cell or not."""
     text = io.StringIO(sample, newline="")
     reader = csv.reader(text, delimiter=delimiter, quotechar=quote, skipinitialspace=blank_before_quote)
-    records = []
+    records: list[list[str]] = []
     with contextlib.suppress(csv.Error):  # a cell of more than 128 kB: what came before it is enough
         records.extend(record for record in islice(reader, SAMPLE_RECORDS) if record)
     return records

@@ -8,22 +8,23 @@ import pyarrow.compute as pc
 
 from trainwell.data import cells
 
+_DAY = r"(?P<day>\d{1,2})"
 _TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
-_ISO = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
+_ISO_TIME = r"(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 
 # How a style looks, and the words in which strptime reads its day. Month first comes before day first: text that reads both
 # ways (every day is 12 or less) is taken the American way, as pandas takes it, and `infer_schema` says so.
 STYLES: dict[str, tuple[str, str]] = {
-    "year-month-day": (_ISO, "%Y-%m-%d"),
-    "year/month/day": (rf"^\d{{4}}/\d{{1,2}}/\d{{1,2}}{_TIME}$", "%Y/%m/%d"),
-    "month/day/year": (rf"^\d{{1,2}}/\d{{1,2}}/\d{{4}}{_TIME}$", "%m/%d/%Y"),
-    "day/month/year": (rf"^\d{{1,2}}/\d{{1,2}}/\d{{4}}{_TIME}$", "%d/%m/%Y"),
-    "month-day-year": (rf"^\d{{1,2}}-\d{{1,2}}-\d{{4}}{_TIME}$", "%m-%d-%Y"),
-    "day-month-year": (rf"^\d{{1,2}}-\d{{1,2}}-\d{{4}}{_TIME}$", "%d-%m-%Y"),
-    "day.month.year": (rf"^\d{{1,2}}\.\d{{1,2}}\.\d{{4}}{_TIME}$", "%d.%m.%Y"),
-    "day-Mon-year": (rf"^\d{{1,2}}-[A-Za-z]{{3}}-\d{{4}}{_TIME}$", "%d-%b-%Y"),
-    "day Mon year": (rf"^\d{{1,2}} [A-Za-z]{{3}} \d{{4}}{_TIME}$", "%d %b %Y"),
-    "Mon day, year": (rf"^[A-Za-z]{{3}} \d{{1,2}}, \d{{4}}{_TIME}$", "%b %d, %Y"),
+    "year-month-day": (rf"^\d{{4}}-\d{{2}}-{_DAY}{_ISO_TIME}$", "%Y-%m-%d"),
+    "year/month/day": (rf"^\d{{4}}/\d{{1,2}}/{_DAY}{_TIME}$", "%Y/%m/%d"),
+    "month/day/year": (rf"^\d{{1,2}}/{_DAY}/\d{{4}}{_TIME}$", "%m/%d/%Y"),
+    "day/month/year": (rf"^{_DAY}/\d{{1,2}}/\d{{4}}{_TIME}$", "%d/%m/%Y"),
+    "month-day-year": (rf"^\d{{1,2}}-{_DAY}-\d{{4}}{_TIME}$", "%m-%d-%Y"),
+    "day-month-year": (rf"^{_DAY}-\d{{1,2}}-\d{{4}}{_TIME}$", "%d-%m-%Y"),
+    "day.month.year": (rf"^{_DAY}\.\d{{1,2}}\.\d{{4}}{_TIME}$", "%d.%m.%Y"),
+    "day-Mon-year": (rf"^{_DAY}-[A-Za-z]{{3}}-\d{{4}}{_TIME}$", "%d-%b-%Y"),
+    "day Mon year": (rf"^{_DAY} [A-Za-z]{{3}} \d{{4}}{_TIME}$", "%d %b %Y"),
+    "Mon day, year": (rf"^[A-Za-z]{{3}} {_DAY}, \d{{4}}{_TIME}$", "%b %d, %Y"),
 }
 _CLOCK = r"[ T](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
 _ZONE = r"\d{2}:\d{2}.*(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})$"
@@ -101,9 +102,10 @@ def _may_be(filled: pa.ChunkedArray, style: str) -> bool:
 def _read_text(texts: pa.Array, style: str) -> np.ndarray:
     pattern, words = STYLES[style]
     texts = pc.if_else(pc.match_substring_regex(texts, pattern), texts, pa.scalar(None, texts.type))
-    day = pc.replace_substring_regex(texts, r"[T ]?\d{1,2}:\d{2}.*$", "")
-    days = pc.strptime(day, format=words, unit="s", error_is_null=True).cast(pa.int64())
-    return _float(days) + _seconds_of_day(texts) - _seconds_of_zone(texts)
+    date = pc.replace_substring_regex(texts, r"[T ]?\d{1,2}:\d{2}.*$", "")
+    midnight = pc.strptime(date, format=words, unit="s", error_is_null=True)
+    exists = _float(pc.day(midnight)) == _group(pc.extract_regex(texts, pattern), "day")  # strptime makes 30 February 1 March
+    return np.where(exists, _float(midnight.cast(pa.int64())), np.nan) + _seconds_of_day(texts) - _seconds_of_zone(texts)
 
 
 def _seconds_of_day(texts: pa.Array) -> np.ndarray:

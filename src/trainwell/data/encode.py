@@ -162,6 +162,6 @@ def _check_columns(columns: tuple[ColumnEncoder, ...], table: Table) -> None:
     if missing:
         others = present - {column.name for column in columns}
         named = "; ".join(f"{name!r}{nearest(name, others)}" for name in missing)
-        raise InputError(
-            f"{table.source} lacks {len(missing)} column{'s' if len(missing) > 1 else ''} of the training table: {named}."
-        )
+        what = "a column" if len(missing) == 1 else f"{len(missing)} columns"
+        end = "" if named.endswith("?") else "."
+        raise InputError(f"{table.source} lacks {what} of the training table: {named}{end}")

@@ -20,8 +20,8 @@ def profile(table: Table, schema: Schema) -> dict[str, Any]:
     Returns
     -------
     dict with ``name``, ``source``, ``rows``, ``usable_rows``, ``task``, ``target`` (counts of the classes, or quantiles) and
-    ``columns``: one dict each with name, role, why, missing, missing_share, distinct, and quantiles, mean, standard deviation and
-    histogram (numbers), first and last (dates) or the commonest levels with their counts (categories).
+    ``columns``: one dict each with name, role, why, missing, missing_share, distinct; and quantiles, mean, standard deviation
+    and histogram of numbers, first and last of dates, the commonest levels of categories with their counts.
     """
     return {
         "name": table.name,

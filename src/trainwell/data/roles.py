@@ -12,6 +12,7 @@ from trainwell.data import cells, dates
 from trainwell.data.tables import Table
 
 Role = Literal["numeric", "category", "date", "text", "identifier", "constant", "ignored", "target", "group", "time"]
+FEATURES = ("numeric", "category", "date")  # the roles that reach the network
 
 # All chosen. They decide what is ignored, and every ignored column is told to the user, who can overrule it.
 IDENTIFIER_SHARE = 0.5  # more different texts than half the rows: too few rows a level to learn from

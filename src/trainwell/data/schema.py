@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from trainwell.data import cells, dates, json_state
-from trainwell.data.roles import Column, Note, Role, infer_role
+from trainwell.data.copies import without_copies
+from trainwell.data.roles import FEATURES, Column, Note, Role, infer_role
 from trainwell.data.tables import Table
 from trainwell.data.target import Task, check_task, class_indices, infer_target
 from trainwell.errors import InputError, listed, nearest
@@ -16,7 +16,6 @@ from trainwell.errors import InputError, listed, nearest
 __all__ = ["Column", "Note", "Role", "Schema", "Task", "infer_schema", "target_values", "usable_rows"]
 
 MINIMUM_ROWS = 10  # chosen: six rows to train, two to validate, two to test
-FEATURES = ("numeric", "category", "date")
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,7 @@ def infer_schema(
     InputError : a column that is not there (with the nearest name), a target that cannot be learnt, no feature, too few rows.
     """
     check_task(task)
+    _check_rows(table, table.rows)
     target = _target_name(table, target)
     ignore, categories, numbers = _names(ignore), _names(categories), _names(numbers)
     _check_options(
@@ -124,7 +124,7 @@ def infer_schema(
                 column, said = replace(column, role="group", why="named as the group", levels=None), []
         columns.append(column)
         notes += said
-    columns, said = _without_copies(table, columns)
+    columns, said = without_copies(table, columns)
     schema = Schema(tuple(columns), target, found.task, found.classes)
     _check_enough(table, schema)
     return schema, tuple(notes + said)
@@ -149,7 +149,7 @@ def target_values(table: Table, schema: Schema) -> np.ndarray:
     InputError : the column is not there, or a row has no target or an unknown class.
     """
     if schema.target not in table.columns:
-        raise InputError(f"{table.source} has no column {schema.target!r}{nearest(schema.target, table.columns)}.")
+        raise InputError(f"{table.source} has no column {schema.target!r}{nearest(schema.target, table.columns) or '.'}")
     known = _target_known(table, schema)
     if not known.all():
         position = int(np.argmin(known))
@@ -213,8 +213,8 @@ def _target_name(table: Table, target: str | int) -> str:
             )
         return table.columns[target]
     if target not in table.columns:
-        hint = nearest(target, table.columns) or f"; its columns are {listed(table.columns)}"
-        raise InputError(f"{table.source} has no column {target!r} to predict{hint}.")
+        hint = nearest(target, table.columns) or f"; its columns are {listed(table.columns)}."
+        raise InputError(f"{table.source} has no column {target!r} to predict{hint}")
     return target
 
 
@@ -229,50 +229,21 @@ def _check_options(table: Table, target: str, lists: dict[str, tuple[str, ...]],
     for option, names in (*lists.items(), *((option, (name,)) for option, name in singles.items() if name)):
         for name in names:
             if name not in table.columns:
-                raise InputError(f"{option} names {name!r}, which {table.source} has not{nearest(name, table.columns)}.")
+                raise InputError(f"{option} names {name!r}, which {table.source} has not{nearest(name, table.columns) or '.'}")
             if name in taken:
                 raise InputError(f"{option} names {name!r}, which is {taken[name]} already.")
             taken[name] = f"named in {option}"
 
 
-def _without_copies(table: Table, columns: list[Column]) -> tuple[list[Column], list[Note]]:
-    """Features that repeat an earlier feature cell by cell are ignored."""
-    seen: dict[bytes, str] = {}
-    notes = []
-    for position, column in enumerate(columns):
-        if column.role not in FEATURES:
-            continue
-        first = seen.setdefault(_fingerprint(table, column), column.name)
-        if first != column.name:
-            columns[position] = replace(column, role="ignored", why=f"repeats {first}")
-            notes.append(Note(column.name, f"{column.name} repeats {first} in every row: ignored."))
-    return columns, notes
-
-
-def _fingerprint(table: Table, column: Column) -> bytes:
-    cells_of = table.column(column.name)
-    if column.role == "category":
-        coded = cells.labels(cells_of).combine_chunks().dictionary_encode()
-        content = [np.asarray(coded.indices.fill_null(-1)).tobytes(), "\0".join(coded.dictionary.to_pylist()).encode()]
-    elif column.role == "date":
-        content = [dates.seconds(cells_of, column.style).values.tobytes()]
-    else:
-        content = [cells.numbers(cells_of, column.style).values.tobytes()]
-    digest = blake2b(column.role.encode())
-    for part in content:
-        digest.update(part)
-    return digest.digest()
-
-
 def _check_enough(table: Table, schema: Schema) -> None:
     if not schema.features:
         left = [f"{column.name} ({column.role})" for column in schema.columns if column.name != schema.target]
-        raise InputError(
-            f"{table.source} has no column to learn {schema.target!r} from; left out are {listed(left) or 'none'}."
-        )
-    rows = len(usable_rows(table, schema))
+        others = f"left out are {listed(left)}" if left else "it has no other column"
+        raise InputError(f"{table.source} has no column to learn {schema.target!r} from; {others}.")
+    _check_rows(table, len(usable_rows(table, schema)), " with a target")
+
+
+def _check_rows(table: Table, rows: int, which: str = "") -> None:
     if rows < MINIMUM_ROWS:
         what = "row" if rows == 1 else "rows"
-        raise InputError(
-            f"{table.source} has {rows} {what} with a target; at least {MINIMUM_ROWS} are needed to train and test."
-        )
+        raise InputError(f"{table.source} has {rows} {what}{which}; at least {MINIMUM_ROWS} are needed to train and test.")
