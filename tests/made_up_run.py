@@ -168,13 +168,16 @@ def write_run(folder: Path, stages=STAGES, finished: bool = True, columns=COLUMN
     for stage in stages:
         write_evidence(proofs[stage], folder / "evidence")
     _write(folder / "config.json", {"source": "churn.csv", "target": target, "seed": 0, "time_limit": 60.0, "metric": None})
-    _write(folder / "schema.json", {
-        "target": target, "task": "binary", "classes": ["No", "Yes"],
-        "columns": [{"name": name, "role": role, "why": why, "style": "", "missing": 11 if name == "TotalCharges" else 0, "distinct": 2,
-                     "levels": ["No", "Yes"] if role in ("category", "target") else None}
-                    for name, role, why in columns],
-    })  # fmt: skip
-    _write(folder / "environment.json", {"trainwell": "0.1.0", "python": "3.11.7", "jax": "0.10.2", "platform": "Linux", "cores": 2})
+    described = [
+        {"name": name, "role": role, "why": why, "missing": 11 if name == "TotalCharges" else 0, "distinct": 2,
+         "levels": ["No", "Yes"] if role in ("category", "target") else None}
+        for name, role, why in columns
+    ]  # fmt: skip
+    _write(folder / "schema.json", {"target": target, "task": "binary", "classes": ["No", "Yes"], "columns": described})
+    _write(
+        folder / "environment.json",
+        {"trainwell": "0.1.0", "python": "3.11.7", "jax": "0.10.2", "platform": "Linux", "cores": 2},
+    )
     _write(folder / "members" / "history.json", {"metric": "auc", "members": members() if "tune" in stages else []})
     lines = "".join(json.dumps(entry) + "\n" for entry in events(stages, finished))
     (folder / "events.jsonl").write_text(lines)

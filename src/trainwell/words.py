@@ -56,6 +56,15 @@ def score(value: object) -> str:
     return f"{value:.3f}" if abs(value) < 10 else number(float(value))
 
 
+def printable(text: object) -> str:
+    r"""A text without control characters, which a column's name could hold and a terminal would obey.
+
+    >>> printable("a\x1b[31m\nb")
+    'a\\x1b[31m\\nb'
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(text))
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them.
 

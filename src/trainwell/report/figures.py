@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trainwell.recipe.evidence import Figure, Series
+from trainwell.words import number
 
 Plot = dict[str, Any]  # {"data": [...], "layout": {...}}: Plotly's own JSON
 
@@ -60,11 +61,16 @@ def _axis(label: str, log: bool) -> Plot:
     }
 
 
-def log_step(values: Iterable[object]) -> int | str:
-    """Where a logarithmic axis is labelled: at powers of ten, or where those would be too few, between them as well."""
+def log_ticks(values: Iterable[object]) -> Plot:
+    """Labels of a logarithmic axis as a person counts: every power of ten, or 1, 2, 5, 10 where those would be too few."""
     positive = [value for value in values if isinstance(value, int | float) and value > 0]
-    decades = math.log10(max(positive) / min(positive)) if positive else 2.0
-    return 1 if decades >= 2 else "D2" if decades >= 0.7 else "D1"
+    low, high = (math.log10(end(positive)) for end in (min, max)) if positive else (0.0, 2.0)
+    steps = (1,) if high - low >= 2 else (1, 2, 5) if high - low >= 0.4 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    ticks = [step * 10.0**power for power in range(math.floor(low) - 1, math.ceil(high) + 2) for step in steps]
+    return {
+        "tickvals": ticks,
+        "ticktext": [f"10<sup>{math.log10(t):.0f}</sup>" if t < 1e-3 or t >= 1e5 else number(t) for t in ticks],
+    }
 
 
 def _colours(series: Sequence[Series]) -> list[str]:
@@ -157,7 +163,7 @@ def _heatmap(figure: Figure) -> Plot:
 def _finish(figure: Figure, data: list[Mapping[str, Any]], **more: Any) -> Plot:
     shared = layout(figure.x_label, figure.y_label, log_x=figure.log_x, log_y=figure.log_y, **more)
     if figure.log_x:
-        shared["xaxis"]["dtick"] = log_step(value for one in figure.series for value in one.x)
+        shared["xaxis"].update(log_ticks(value for one in figure.series for value in one.x))
     if figure.log_y:
-        shared["yaxis"]["dtick"] = log_step(value for one in figure.series for value in one.y)
+        shared["yaxis"].update(log_ticks(value for one in figure.series for value in one.y))
     return {"data": data, "layout": shared | {"showlegend": len(data) > 1}}

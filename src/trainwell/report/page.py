@@ -129,7 +129,9 @@ def flush(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
     """The cells of a column as texts; fractions with equally many digits, so that the eye can compare them."""
     cells = [row.get(column) for row in rows]
     texts = [number(cell) for cell in cells]
-    plain = all(re.fullmatch(r"-?\d+(\.\d+)?", text) for cell, text in zip(cells, texts, strict=True) if isinstance(cell, float))
+    plain = all(
+        re.fullmatch(r"-?\d+(\.\d+)?", text) for cell, text in zip(cells, texts, strict=True) if isinstance(cell, float)
+    )
     if not plain or not any(isinstance(cell, float) for cell in cells):
         return texts
     digits = max(len(text.partition(".")[2]) for cell, text in zip(cells, texts, strict=True) if isinstance(cell, float))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from trainwell.recipe.events import Event
-from trainwell.report.figures import COLOURS, QUIET, Plot, layout, log_step, plain
+from trainwell.report.figures import COLOURS, QUIET, Plot, layout, log_ticks, plain
 from trainwell.words import metric_name, number, score
 
 MOST_POINTS = 80  # of one curve, chosen: more cannot be told apart at the width of the page
@@ -53,7 +53,9 @@ def curve_plots(members: Sequence[Mapping[str, Any]]) -> dict[str, Plot]:
     """Training and validation loss of all members, on one scale, so that the gap can be seen."""
     best = max((member for member in members if _is_number(member.get("score"))), key=lambda one: one["score"], default=None)
     plots = {}
-    everything = [loss for member in members for kind in ("training_loss", "validation_loss") for loss in _clean(member.get(kind))]
+    everything = [
+        loss for member in members for kind in ("training_loss", "validation_loss") for loss in _clean(member.get(kind))
+    ]
     logarithmic = bool(everything) and min(everything) > 0 and max(everything) > 4 * min(everything)
     for kind in ("training_loss", "validation_loss"):
         data = [_group(name, [one for one in members if one.get("status") in states and one is not best], kind, line, opacity)
@@ -63,7 +65,7 @@ def curve_plots(members: Sequence[Mapping[str, Any]]) -> dict[str, Plot]:
         drawn = layout("epoch", kind.replace("_", " "), log_y=logarithmic, height=360)
         drawn["yaxis"]["range"] = _scale(everything, logarithmic)
         if logarithmic:
-            drawn["yaxis"]["dtick"] = log_step(everything)
+            drawn["yaxis"].update(log_ticks(everything))
         plots[kind] = {"data": [one for one in data if one["x"]], "layout": drawn | {"showlegend": True}}
     return plots
 

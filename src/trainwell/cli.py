@@ -1,0 +1,249 @@
+"""The command line: reads the words, calls the one function behind each command, and says errors in one sentence.
+
+Exit codes: 0 done, 1 a bug in trainwell, 2 something given cannot be used, 3 a stage said that training on is no use,
+130 stopped by Ctrl-C.
+"""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.exceptions import UnusedCliTokensError
+
+from trainwell import words
+from trainwell.errors import InputError, TrainwellError, listed
+
+BUG, MISTAKE, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
+
+app = App(
+    name="trainwell",
+    help="Trains deep neural networks well, by the recipe, and shows its work.",
+    version=lambda: __import__("trainwell").__version__,
+    default_parameter=Parameter(negative=(), show_default=False),
+    help_format="plaintext",
+)
+
+
+@app.command(usage="Usage: trainwell fit FILE --target COLUMN [OPTIONS]")
+def fit(
+    file: Path | None = None,
+    /,
+    *,
+    target: str | None = None,
+    task: Literal["binary", "multiclass", "regression"] | None = None,
+    ignore: list[str] | None = None,
+    categories: list[str] | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    out: Path | None = None,
+    seed: int | None = None,
+    time_limit: str | None = None,
+    trials: int | None = None,
+    metric: str | None = None,
+    resume: Path | None = None,
+    settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
+    keep_going: bool = False,
+    cores: int | None = None,
+    quiet: bool = False,
+) -> int:
+    """Train on a table: all six stages, a model, a report.
+
+    Parameters
+    ----------
+    file
+        The table: .csv, .csv.gz, .tsv, .txt or .parquet.
+    target
+        The column to predict.
+    task
+        What kind of target it is; found out when left out.
+    ignore
+        A column that must not be used; may be given several times.
+    categories
+        A column of numbers that are names; may be given several times.
+    group
+        Column whose equal values stay together in training, validation or test.
+    time
+        Column by which the latest rows become the test rows.
+    out
+        The run folder; runs/<file>-<date>-<n> when left out.
+    seed
+        Of everything random; 0 when left out.
+    time_limit
+        Time for the whole run, such as 90s, 5m or 1h30m; 1m when neither it nor --trials is given.
+    trials
+        How many networks to try; without a time limit the result is then the same every time.
+    metric
+        What to maximize: auc, accuracy, balanced_accuracy, log_loss, r2, rmse or mae.
+    resume
+        A run folder to continue after it was stopped; nothing else needs to be given then.
+    settings
+        Hold a setting of the networks fixed, such as --set dropout=0.3; may be given several times.
+    keep_going
+        Go on where a stage says that it is no use.
+    cores
+        How many cores to use; all when left out.
+    quiet
+        Print nothing but errors.
+    """
+    given = {
+        "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "out": out, "seed": seed,
+        "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
+        "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
+    }  # fmt: skip
+    options = {name: value for name, value in given.items() if value is not None}
+    _check_what_to_train(file, target, resume, options)
+
+    from trainwell.recipe.run import fit as run_recipe
+    from trainwell.terminal import Terminal
+
+    with Terminal(quiet=quiet) as terminal:
+        run = run_recipe(file, target, listeners=(terminal,), resume=resume, **options)
+    return INTERRUPTED if run.interrupted else 0
+
+
+@app.command(usage="Usage: trainwell predict RUN FILE -o OUT [OPTIONS]")
+def predict(
+    run: Path,
+    file: Path,
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["--out", "-o"])],
+    keep: list[str] | None = None,
+) -> None:
+    """Predict the rows of a table with the model of a run.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    file
+        The table to predict; it needs the columns that the model was trained on, others do no harm.
+    out
+        Where to write: a .csv or .parquet file, or - for CSV on standard output.
+    keep
+        A column to copy in front of the predictions; may be given several times.
+    """
+    from trainwell.predictions import check_out, write_predictions
+
+    check_out(out)
+
+    from trainwell.data.tables import read_table
+    from trainwell.model import load
+
+    rows = write_predictions(load(run), read_table(file), out, keep or ())
+    if out != "-":
+        print(f"{rows:,} predictions in {out}")
+
+
+@app.command
+def report(run: Path, /) -> None:
+    """Write report.html again, from what is in the run folder.
+
+    Parameters
+    ----------
+    run
+        The run folder; the run may be unfinished.
+    """
+    from trainwell.report.page import write_report
+
+    print(write_report(run))
+
+
+@app.command
+def where(name: str, /) -> None:
+    """Say where a technique is: equation, source, file, settings.
+
+    Parameters
+    ----------
+    name
+        The technique as courses call it, such as he, dropout or adam.
+    """
+    from trainwell.techniques.catalogue import describe, find
+
+    print(describe(find(name)))
+
+
+@app.command
+def demo(*, folder: Path = Path("demo")) -> None:
+    """Write a real table to try trainwell on.
+
+    Parameters
+    ----------
+    folder
+        Where to write it.
+    """
+    from trainwell.demo import write_demo
+
+    written = write_demo(folder)
+    print(f"569 tumours, benign or malignant, in {written.train}; 40 of them without the diagnosis in {written.new}")
+    print(f"next: trainwell fit {written.train} --target {written.target}")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit with its code."""
+    sys.exit(run_command(arguments))
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; whatever goes wrong becomes one sentence on standard error and an exit code."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return NOBODY_READS
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get("TRAINWELL_DEBUG") == "1":
+            raise
+        sentence, code = explain(error)
+        print(f"trainwell: {words.printable(sentence)}", file=sys.stderr)
+        return code
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """One sentence for an exception, and the exit code that goes with it."""
+    if isinstance(error, TrainwellError):
+        return str(error), error.exit_code
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        extra = listed(error.unused_tokens)
+        return f"{extra}: one word too many; a name with blanks needs quotes, a second column its own option.", MISTAKE
+    if isinstance(error, CycloptsError):
+        return " ".join(str(error).split()), MISTAKE
+    if isinstance(error, MemoryError):
+        return "The memory of this machine is used up; try fewer rows or --set batch_size=128.", MISTAKE
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{str(error.filename)!r} cannot be used: {error.strerror}.", MISTAKE
+    handle, path = tempfile.mkstemp(prefix="trainwell-bug-", suffix=".txt", text=True)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.writelines(traceback.format_exception(error))
+    kind = type(error).__name__
+    return f"This is a bug in trainwell ({kind}); please report it with the details in {path}.", BUG
+
+
+def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: dict[str, object]) -> None:
+    if resume is not None:
+        if file is not None or target is not None or options:
+            raise InputError("--resume continues a run with the table and the options it was started with: give nothing else.")
+    elif file is None:
+        raise InputError("There is no table: say trainwell fit FILE --target COLUMN, or --resume FOLDER.")
+    elif target is None:
+        raise InputError(f"There is no target: say which column of {str(file)!r} to predict, with --target COLUMN.")
+
+
+def _named_values(settings: list[str] | None) -> dict[str, str] | None:
+    """{"dropout": "0.3"} of ["dropout=0.3"]."""
+    if settings is None:
+        return None
+    pairs = [setting.partition("=") for setting in settings]
+    for (name, equals, value), setting in zip(pairs, settings, strict=True):
+        if not (name.strip() and equals and value.strip()):
+            raise InputError(f"--set is {setting!r}; write name=value, such as --set dropout=0.3.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
