@@ -48,7 +48,15 @@ DEFAULT_BY_ACTIVATION = {
 
 
 def default_for(activation: str) -> str:
-    """The name of the initializer that keeps the variance through layers with this activation.
+    """Default by activation: the initializer that keeps the variance through layers with this activation.
+
+        relu, leaky_relu, elu, gelu, silu, mish -> he_normal
+        sigmoid, tanh, identity -> xavier_normal
+        selu -> lecun_normal
+
+    Use: always, unless you know better.
+
+    Source: Glorot & Bengio (2010); He et al. (2015); Klambauer et al. (2017).
 
     Examples
     --------

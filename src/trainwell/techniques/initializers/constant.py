@@ -1,12 +1,7 @@
-"""Zero and constant weights: every unit of a layer the same.
-
-    zeros       W = 0
-    constant    W = c
+"""Zero and constant weights: W = c, every unit of a layer the same.
 
 With equal weights all units of a layer compute the same thing, get the same gradient and stay the same forever, whatever c
 is (0 or 10): the layer has the capacity of one unit. Only something random breaks the symmetry.
-
-Use: zeros for biases, and for nothing else; constant to show the symmetry.
 
 Source: Goodfellow, Bengio & Courville (2016), "Deep learning", section 8.4.
 """
@@ -23,7 +18,11 @@ HYPERPARAMETERS = (
 
 
 def zeros(key: jax.Array, shape: tuple[int, ...]) -> Float[Array, "..."]:
-    """Weights of zero; the key is not used.
+    """Zero weights; the key is not used.
+
+        W = 0
+
+    Use: for biases, and for nothing else: the units of a layer would stay the same.
 
     Examples
     --------
@@ -35,7 +34,11 @@ def zeros(key: jax.Array, shape: tuple[int, ...]) -> Float[Array, "..."]:
 
 
 def constant(key: jax.Array, shape: tuple[int, ...], *, value) -> Float[Array, "..."]:
-    """Weights that are all `value`; the key is not used.
+    """Constant weights; the key is not used.
+
+        W = value
+
+    Use: to show that no constant breaks the symmetry between the units of a layer, neither 0 nor 10.
 
     Examples
     --------

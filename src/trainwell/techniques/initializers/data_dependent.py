@@ -1,21 +1,9 @@
 """Data-based initialization: weights rescaled until a real batch looks right on its way through the network.
 
-    LSUV            W_i <- W_i / sqrt(Var(z_i)), layer by layer, until |Var(z_i) - 1| < tolerance
-    unit by unit    W_i[:, j] <- W_i[:, j] / s_j,  b_j <- (b_j - m_j) / s_j,  m_j and s_j mean and std of z_ij on the batch
-    balance         W_i <- W_i (C_i / C)^(damping / 2),  C_i^2 = E|dl/dW_i|^2 / |W_i|^2,  C geometric mean of the C_i
-
-z_i are the pre-activations of layer i, l a random linear function of the outputs. The paper's balance multiplies layer k by
-r_k and undoes that in the layer above; here both are one factor a layer. The factors multiply to 1, so a network of
-ReLU-like units computes the same function before and after.
-
 A network is a list of layers (weight (fan_in, fan_out), bias (fan_out,)) and a function `preactivations(layers, batch)`
 that gives the (rows, units) of every layer in order; so these serve any network, not only this library's.
 
-Use: LSUV on orthogonal weights where no rule fits the activation; the data-dependent form where features are
-of uneven scale, or the layers learn at very different speeds.
-
-Source: Mishkin & Matas (2015), "All you need is a good init", for LSUV; Kraehenbuehl et al. (2015), "Data-dependent
-initializations of convolutional neural networks", algorithms 1 and 2, for the rest.
+Source: Kraehenbuehl et al. (2015), "Data-dependent initializations of convolutional neural networks", algorithms 1 and 2.
 """
 
 from collections.abc import Callable
@@ -54,7 +42,15 @@ TINY = 1e-12  # chosen; keeps a unit that is the same on every row from being di
 
 
 def lsuv(layers: Layers, batch: Array, preactivations: Preactivations, *, tolerance, attempts: int = 10) -> Layers:
-    """Layer-sequential unit variance; start from orthogonal weights.
+    """LSUV (layer-sequential unit variance): orthogonal weights, each layer scaled until its output has variance 1.
+
+        W_i <- W_i / sqrt(Var(z_i)), layer by layer, until |Var(z_i) - 1| < tolerance
+
+    z_i are the pre-activations of layer i on the batch. The layers given should be orthogonal already.
+
+    Use: in deep networks where no rule fits the activation.
+
+    Source: Mishkin & Matas (2015), "All you need is a good init".
 
     Examples
     --------
@@ -73,7 +69,11 @@ def lsuv(layers: Layers, batch: Array, preactivations: Preactivations, *, tolera
 
 
 def unit_preactivations(layers: Layers, batch: Array, preactivations: Preactivations) -> Layers:
-    """Each unit's pre-activation to mean 0 and variance 1 on the batch, layer by layer (the paper's first half).
+    """Unit pre-activations: each unit to mean 0 and variance 1 on the batch, layer by layer (the paper's first half).
+
+        W_i[:, j] <- W_i[:, j] / s_j      b_i[j] <- (b_i[j] - m_j) / s_j      m_j, s_j mean and std of z_i[:, j]
+
+    Use: where features are of uneven scale.
 
     Examples
     --------
@@ -122,7 +122,14 @@ def relative_gradients(layers: Layers, batch: Array, preactivations: Preactivati
 def balance_gradients(
     layers: Layers, batch: Array, preactivations: Preactivations, key: jax.Array, *, damping, rounds: int = 10
 ) -> Layers:
-    """Layers rescaled against each other until their relative gradients agree (the paper's second half).
+    """Balanced gradients: layers rescaled against each other until their relative gradients agree (the second half).
+
+        W_i <- W_i (C_i / C)^(damping / 2)      C_i^2 = E|dl/dW_i|^2 / |W_i|^2,  C geometric mean of the C_i
+
+    l is a random linear function of the outputs. The paper multiplies layer i by a factor and undoes it in the layer above;
+    here both are one factor a layer. The factors multiply to 1, so a network of ReLU-like units keeps its outputs.
+
+    Use: where some layers would learn much faster than others.
 
     Examples
     --------
@@ -147,7 +154,12 @@ def balance_gradients(
 def data_dependent(
     layers: Layers, batch: Array, preactivations: Preactivations, key: jax.Array, *, damping, rounds: int = 10
 ) -> Layers:
-    """Both halves: unit pre-activations, then layers balanced.
+    """Data-dependent: each unit's pre-activation to mean 0 and variance 1 on a batch, then layers balanced.
+
+        W_i[:, j] <- W_i[:, j] / s_j      b_i[j] <- (b_i[j] - m_j) / s_j      m_j, s_j mean and std of z_i[:, j]
+        W_i <- W_i (C_i / C)^(damping / 2)      C_i^2 = E|dl/dW_i|^2 / |W_i|^2,  C geometric mean of the C_i
+
+    Use: where features are of uneven scale, or the layers would learn at very different speeds.
 
     Examples
     --------

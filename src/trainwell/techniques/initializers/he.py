@@ -1,8 +1,5 @@
 """He (Kaiming) initialization: the variance of the signal kept through units that pass only half of it.
 
-    normal      W ~ N(0, std^2), std = sqrt(2 / ((1 + slope^2) fan_in))
-    uniform     W ~ U[-a, a], a = sqrt(6 / ((1 + slope^2) fan_in))
-
 A ReLU sets half of its inputs to zero, which halves the mean square: the 2 makes up for it. A leaky ReLU passes the share
 slope^2 of the other half as well.
 
@@ -31,7 +28,9 @@ HYPERPARAMETERS = (
 
 
 def normal(key: jax.Array, shape: tuple[int, int], *, slope) -> Float[Array, "fan_in fan_out"]:
-    """Normal weights of variance 2 / ((1 + slope^2) fan_in).
+    """He normal: the variance kept through units that pass only half of the signal.
+
+        W ~ N(0, std^2),   std = sqrt(2 / ((1 + slope^2) fan_in))
 
     Examples
     --------
@@ -44,7 +43,9 @@ def normal(key: jax.Array, shape: tuple[int, int], *, slope) -> Float[Array, "fa
 
 
 def uniform(key: jax.Array, shape: tuple[int, int], *, slope) -> Float[Array, "fan_in fan_out"]:
-    """Uniform weights of variance 2 / ((1 + slope^2) fan_in).
+    """He uniform: the same variance, and no weight far out.
+
+        W ~ U[-a, a],   a = sqrt(6 / ((1 + slope^2) fan_in))
 
     Examples
     --------

@@ -1,9 +1,5 @@
 """Output bias: a network that starts by predicting what it would predict without any features.
 
-    several classes     b_c = log(share of class c)
-    two classes         b = log(p / (1 - p)), p = share of class 1
-    regression          b = mean of the target
-
 Use: always, on the last layer. Then the loss at the start is the entropy of the classes (or the variance of the target),
 which is easily checked, and the first steps are not spent on learning the shares.
 
@@ -15,7 +11,11 @@ from jaxtyping import Array, Float
 
 
 def log_prior(counts: Float[Array, " classes"]) -> Float[Array, " classes"]:
-    """Bias of softmax logits from the training rows of each class; a class without rows counts as having one.
+    """Log prior: the bias of softmax logits, from the number of training rows of each class.
+
+        b_c = log(share of class c)
+
+    A class without rows counts as having one.
 
     Examples
     --------
@@ -28,7 +28,9 @@ def log_prior(counts: Float[Array, " classes"]) -> Float[Array, " classes"]:
 
 
 def log_odds(counts: Float[Array, "2"]) -> Float[Array, "1"]:
-    """Bias of the one logit of two classes, from the training rows of class 0 and class 1.
+    """Log odds: the bias of the one logit of two classes, from the number of training rows of class 0 and class 1.
+
+        b = log(p / (1 - p)),   p = share of class 1
 
     Examples
     --------
@@ -41,7 +43,9 @@ def log_odds(counts: Float[Array, "2"]) -> Float[Array, "1"]:
 
 
 def target_mean(targets: Float[Array, " rows"]) -> Float[Array, "1"]:
-    """Bias of the output of a regression.
+    """Target mean: the bias of the output of a regression.
+
+        b = mean of the target
 
     Examples
     --------

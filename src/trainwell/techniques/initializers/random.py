@@ -1,13 +1,7 @@
 """Normal and uniform weights, drawn without regard to the layer after it.
 
-    normal      W ~ N(0, std^2)
-    uniform     W ~ U[-1/sqrt(fan_in), 1/sqrt(fan_in)]
-
 Each layer multiplies the variance of what passes through it by about fan_in Var(W). With std 1 that is fan_in, and the
 signal explodes with depth; with a small std it vanishes. The uniform rule's factor is 1/3.
-
-Use: a normal with a fitting std for a single layer or for embeddings; the uniform rule is PyTorch's default for dense
-layers. For deep networks Xavier or He initialization, which keep the variance.
 
 Source: LeCun et al. (1998), "Efficient backprop", section 4.6, for the scale 1/sqrt(fan_in).
 """
@@ -32,7 +26,11 @@ HYPERPARAMETERS = (
 
 
 def normal(key: jax.Array, shape: tuple[int, ...], *, standard_deviation) -> Float[Array, "..."]:
-    """Normal weights of mean 0.
+    """Normal weights: of mean 0 and a spread of your choice.
+
+        W ~ N(0, standard_deviation^2)
+
+    Use: for embeddings or a single layer; for deep networks Xavier or He, which keep the variance.
 
     Examples
     --------
@@ -45,7 +43,11 @@ def normal(key: jax.Array, shape: tuple[int, ...], *, standard_deviation) -> Flo
 
 
 def uniform(key: jax.Array, shape: tuple[int, int]) -> Float[Array, "fan_in fan_out"]:
-    """Uniform weights up to 1 / sqrt(fan_in) in size.
+    """Uniform weights: up to 1 / sqrt(fan_in) in size.
+
+        W ~ U[-1 / sqrt(fan_in), 1 / sqrt(fan_in)]
+
+    Use: PyTorch's default for dense layers; for deep networks Xavier or He, which keep the variance.
 
     Examples
     --------

@@ -1,8 +1,5 @@
 """Xavier (Glorot) initialization: the variance of the signal kept forward and backward as well as one number can.
 
-    normal      W ~ N(0, std^2), std = sqrt(2 / (fan_in + fan_out))
-    uniform     W ~ U[-a, a], a = sqrt(6 / (fan_in + fan_out))
-
 Forward asks for Var(W) = 1/fan_in, backward for 1/fan_out; this is the harmonic mean of the two. A slide writes
 N(0, sigma): sigma there is the standard deviation, not the variance.
 
@@ -16,7 +13,9 @@ from jaxtyping import Array, Float
 
 
 def normal(key: jax.Array, shape: tuple[int, int]) -> Float[Array, "fan_in fan_out"]:
-    """Normal weights of variance 2 / (fan_in + fan_out).
+    """Xavier normal: the variance kept forward and backward as well as one number can.
+
+        W ~ N(0, std^2),   std = sqrt(2 / (fan_in + fan_out))
 
     Examples
     --------
@@ -30,7 +29,9 @@ def normal(key: jax.Array, shape: tuple[int, int]) -> Float[Array, "fan_in fan_o
 
 
 def uniform(key: jax.Array, shape: tuple[int, int]) -> Float[Array, "fan_in fan_out"]:
-    """Uniform weights of variance 2 / (fan_in + fan_out).
+    """Xavier uniform: the same variance, and no weight far out.
+
+        W ~ U[-a, a],   a = sqrt(6 / (fan_in + fan_out))
 
     Examples
     --------

@@ -122,7 +122,13 @@ def unbiased(variance: Units, rows) -> Units:
 
 
 def moving_average(old: Units, new: Units, *, momentum) -> Units:
-    """The running estimate after one more batch.
+    """Moving average: the running estimate of a statistic after one more batch.
+
+        estimate <- momentum estimate + (1 - momentum) of the batch
+
+    Use: for test-time statistics while training goes on, as in validation after each epoch.
+
+    Source: Ioffe & Szegedy (2015), section 3.1; as in PyTorch and Keras.
 
     Examples
     --------
@@ -134,10 +140,18 @@ def moving_average(old: Units, new: Units, *, momentum) -> Units:
 
 
 def population_statistics(batches: Iterable[tuple[Units, Units, int]]) -> tuple[Units, Units]:
-    """Exact mean and variance of all rows, from (mean, variance, rows) of each batch of one pass.
+    """Population statistics: exact mean and variance of all rows, from (mean, variance, rows) of each batch of one pass.
 
-    The variance of the whole is the mean of the variances plus the variance of the means, both weighted by rows; the sizes
-    of the batches may differ.
+        mean = sum_b (n_b / n) mean_b
+        variance = sum_b (n_b / n) (variance_b + (mean_b - mean)^2)
+
+    The sizes n_b of the batches may differ.
+
+    Use: for the final model; with dropout off in the pass where there is dropout before batch normalization, which removes
+    the shift between the variance in training and at test.
+
+    Source: Hendrycks & Gimpel (2016), "Adjusting for dropout variance in batch normalization and weight initialization";
+    Chan, Golub & LeVeque (1983) for the pooling.
 
     Examples
     --------

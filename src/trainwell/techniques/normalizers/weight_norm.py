@@ -1,8 +1,5 @@
 """Weight normalization: the length of each unit's incoming weights learned apart from their direction.
 
-    plain       w = scale v / |v|
-    centered    w = scale (v - mean(v)) / |v - mean(v)|
-
 v and scale are what is learned; w is what the layer uses. Both are re-parametrizations that hold at every step of
 training, not only at its start. Centered weights also let no constant shift of the inputs through, so the mean of a unit's
 pre-activation stays near zero; after ReLU-like units, all of whose outputs are positive, that conditions the next layer.
@@ -17,7 +14,9 @@ from jaxtyping import Array, Float
 
 
 def plain(v: Float[Array, "fan_in fan_out"], scale: Float[Array, " fan_out"]) -> Float[Array, "fan_in fan_out"]:
-    """Weights whose columns have the lengths `scale`.
+    """Weight normalization: columns of the lengths `scale`, whatever v.
+
+        w = scale v / |v|,   for each unit's incoming weights v
 
     Examples
     --------
@@ -29,7 +28,11 @@ def plain(v: Float[Array, "fan_in fan_out"], scale: Float[Array, " fan_out"]) ->
 
 
 def centered(v: Float[Array, "fan_in fan_out"], scale: Float[Array, " fan_out"]) -> Float[Array, "fan_in fan_out"]:
-    """Weights whose columns have mean 0 and the lengths `scale`; `fan_in` of at least 2.
+    """Centered weight normalization: columns of mean 0 and of the lengths `scale`; `fan_in` of at least 2.
+
+        w = scale (v - mean(v)) / |v - mean(v)|,   for each unit's incoming weights v
+
+    Use: where weight normalization is used before or after ReLU-like units.
 
     Examples
     --------

@@ -2,19 +2,13 @@
 
     m <- beta1 m + (1 - beta1) g            v <- beta2 v + (1 - beta2) g^2
     m^ = m / (1 - beta1^t)                  v^ = v / (1 - beta2^t)
-    Adam              theta <- theta - eta m^ / (sqrt(v^) + eps)
-    epsilon inside    theta <- theta - eta m^ / sqrt(v^ + eps)
-    uncorrected       theta <- theta - eta m / (sqrt(v) + eps)
-    AdamW             theta <- theta - eta (m^ / (sqrt(v^) + eps) + lambda theta)
+    theta <- theta - eta m^ / (sqrt(v^) + eps)
 
-The slides write eps inside the root once and outside once; the paper has it outside. Inside, an eps acts like its root
-outside: 1e-8 like 1e-4. Without the correction for starting at zero the first steps are (1 - beta1) / sqrt(1 - beta2) times
-as long: about three times at the defaults.
+The slides write eps outside the root once, as here and in the paper, and inside once (`update_epsilon_inside`).
 
-Use: the first optimizer to try on nearly every network; AdamW where weight decay is wanted, since Adam divides an L2
-penalty's gradient by sqrt(v) like any other and so hardly decays the weights that have large gradients.
+Use: the first optimizer to try on nearly every network.
 
-Source: Kingma & Ba (2015), algorithm 1; Loshchilov & Hutter (2019), algorithm 2, for AdamW.
+Source: Kingma & Ba (2015), "Adam: a method for stochastic optimization", algorithm 1.
 """
 
 from typing import NamedTuple
@@ -110,7 +104,13 @@ def update(
 def update_epsilon_inside(
     gradient: Float[Array, "*shape"], moments: Moments, step, *, learning_rate, beta1, beta2, epsilon
 ) -> tuple[Float[Array, "*shape"], Moments]:
-    """The change of one weight array in one step, with epsilon inside the root.
+    """Adam with epsilon inside the root, where it acts like its own root outside: 1e-8 like 1e-4.
+
+        theta <- theta - eta m^ / sqrt(v^ + eps),   m^ and v^ as in Adam
+
+    Use: to reproduce work that has it inside, and where gradients fade to nothing and steps must fade with them.
+
+    Source: a slide of the course; `eps_root` of optax's Adam.
 
     Examples
     --------
@@ -128,7 +128,15 @@ def update_epsilon_inside(
 def update_uncorrected(
     gradient: Float[Array, "*shape"], moments: Moments, step, *, learning_rate, beta1, beta2, epsilon
 ) -> tuple[Float[Array, "*shape"], Moments]:
-    """The change of one weight array in one step without bias correction, to show what the correction does.
+    """Adam without bias correction, to show what the correction does.
+
+        theta <- theta - eta m / (sqrt(v) + eps),   m and v as in Adam
+
+    The first steps are (1 - beta1) / sqrt(1 - beta2) times as long: about three times at the defaults.
+
+    Use: to see why the correction is there; not for training.
+
+    Source: Kingma & Ba (2015), section 6.4.
 
     Examples
     --------
@@ -154,7 +162,14 @@ def update_decoupled(
     epsilon,
     weight_decay,
 ) -> tuple[Float[Array, "*shape"], Moments]:
-    """AdamW: Adam's change, less a share of the weight itself that no moment ever sees.
+    """AdamW: Adam with decoupled weight decay, a share of the weight taken away that no moment ever sees.
+
+        theta <- theta - eta (m^ / (sqrt(v^) + eps) + lambda theta),   m^ and v^ as in Adam
+
+    Use: instead of Adam where weight decay is wanted: Adam divides an L2 penalty's gradient by sqrt(v) like any other, and
+    so hardly decays the weights that have large gradients.
+
+    Source: Loshchilov & Hutter (2019), "Decoupled weight decay regularization", algorithm 2.
 
     Examples
     --------

@@ -1,17 +1,14 @@
 """Momentum: steps along a running average of the gradients, so that what points back and forth cancels.
 
-    averaged    m <- beta m + (1 - beta) g      theta <- theta - eta m
-    classical   m <- beta m + g                 theta <- theta - eta m
-    Nesterov    m <- beta m + g                 theta <- theta - eta (g + beta m)
+    m <- beta m + (1 - beta) g        theta <- theta - eta m
 
-The course averages; Polyak and PyTorch's SGD sum. The two make the same steps where the averaged form has an eta that is
-1 / (1 - beta) times as large: ten times at beta 0.9. Nesterov's form takes the gradient where the momentum is about to
-carry the weight; written on the looked-ahead weight, as Sutskever showed and PyTorch does, it costs no second gradient.
+The course averages, as here; Polyak and PyTorch's SGD sum (`classical`). The two make the same steps where the averaged
+form has an eta that is 1 / (1 - beta) times as large: ten times at beta 0.9.
 
 Use: in long furrows and on plateaus, where gradient descent crawls: the number of steps grows with the square root of the
 condition number instead of with the condition number. Beta 0.9 is a good start; nearer 1 for smoother, longer memory.
 
-Source: Polyak (1964); Nesterov (1983); Sutskever et al. (2013), "On the importance of initialization and momentum".
+Source: Polyak (1964); Sutskever et al. (2013), "On the importance of initialization and momentum in deep learning".
 """
 
 from typing import NamedTuple
@@ -86,7 +83,11 @@ def update(
 def classical(
     gradient: Float[Array, "*shape"], momentum: Momentum, step, *, learning_rate, beta
 ) -> tuple[Float[Array, "*shape"], Momentum]:
-    """The change of one weight array in one step of the classical, summed form; `step` is not used.
+    """Classical momentum: the gradients summed, not averaged; `step` is not used.
+
+        m <- beta m + g        theta <- theta - eta m
+
+    Source: Polyak (1964), "Some methods of speeding up the convergence of iteration methods"; PyTorch's SGD.
 
     Examples
     --------
@@ -102,7 +103,13 @@ def classical(
 def nesterov(
     gradient: Float[Array, "*shape"], momentum: Momentum, step, *, learning_rate, beta
 ) -> tuple[Float[Array, "*shape"], Momentum]:
-    """The change of one weight array in one step looked ahead; `step` is not used.
+    """Nesterov momentum: the gradient taken where the momentum is about to carry the weight; `step` is not used.
+
+        m <- beta m + g        theta <- theta - eta (g + beta m)
+
+    Written on the looked-ahead weight, as Sutskever showed and PyTorch does, it costs no second gradient.
+
+    Source: Nesterov (1983); Sutskever et al. (2013), section 2; PyTorch's SGD with nesterov=True.
 
     Examples
     --------

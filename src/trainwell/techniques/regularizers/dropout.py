@@ -1,9 +1,5 @@
 """Dropout: each unit off with a probability, in training only, so that no unit can lean on another.
 
-    inverted    training: y = x mask / keep      test: y = x
-    course      training: y = x mask             test: y = keep x
-    mask ~ Bernoulli(keep), keep = 1 - rate
-
 Both have the same expectation in training and at test; the inverted form, now usual, leaves nothing to do at test time.
 `rate` is the share switched OFF, as in Keras, PyTorch and JAX. A slide's "0.5-0.8" and "multiply by p" speak of keep.
 
@@ -46,7 +42,10 @@ def kept(key: UInt32[Array, ""], shape: tuple[int, ...], rate) -> Bool[Array, "*
 
 
 def inverted(x: Float[Array, "*shape"], key: UInt32[Array, ""], rate) -> Float[Array, "*shape"]:
-    """Units dropped and the rest scaled up; for training only, at test time leave it out.
+    """Inverted dropout: units off at random and the rest scaled up, in training only.
+
+        training    y = x mask / keep,   mask ~ Bernoulli(keep), keep = 1 - rate
+        test        y = x                (leave this function out)
 
     Examples
     --------
@@ -58,7 +57,10 @@ def inverted(x: Float[Array, "*shape"], key: UInt32[Array, ""], rate) -> Float[A
 
 
 def course(x: Float[Array, "*shape"], key: UInt32[Array, ""], rate, training: bool) -> Float[Array, "*shape"]:
-    """Units dropped in training; all on, times keep, at test.
+    """Dropout in the course's form: units off at random in training; all on, times keep, at test.
+
+        training    y = x mask,   mask ~ Bernoulli(keep), keep = 1 - rate
+        test        y = keep x
 
     Examples
     --------

@@ -1,17 +1,12 @@
 """Weight decay: weights pulled towards zero, in the loss (L2, L1) or beside it (decoupled).
 
-    L2           loss + lambda/2 |theta|^2         g <- g + lambda theta
-    L1           loss + lambda sum |theta|         g <- g + lambda sign(theta)
-    decoupled    theta <- (1 - eta lambda) theta, before the step
-
 For plain gradient descent L2 and the decoupled form are the same: theta <- (1 - eta lambda) theta - eta dL/dtheta. A slide
 prints that without the weight in its first term: wrong. With Adam and RMSprop they differ, since there an L2 gradient is
-divided by the root of its own mean square. L1 makes weights exactly small: it selects features.
+divided by the root of its own mean square.
 
-Use: a little (1e-4 to 1e-2) on nearly every network; more when the training loss is far below the validation loss;
-decoupled with Adam. Biases, scales and shifts of normalizations and embeddings are left alone: `decays` tells which.
+Use: a little (1e-4 to 1e-2) on nearly every network; more when the training loss is far below the validation loss. Biases, scales and shifts of normalizations and embeddings are left alone: `decays` tells which.
 
-Source: Krogh & Hertz (1991); Loshchilov & Hutter (2019), "Decoupled weight decay regularization".
+Source: Krogh & Hertz (1991), "A simple weight decay can improve generalization".
 """
 
 import jax.numpy as jnp
@@ -70,7 +65,9 @@ def l1_penalty(weight: Float[Array, "*shape"], rate) -> Float[Array, ""]:
 
 
 def l2_gradient(gradient: Float[Array, "*shape"], weight: Float[Array, "*shape"], rate) -> Float[Array, "*shape"]:
-    """The gradient with the L2 penalty's added.
+    """L2 penalty: half the squared length of the weights in the loss, so the weight itself in the gradient.
+
+        loss + lambda/2 |theta|^2        g <- g + lambda theta
 
     Examples
     --------
@@ -82,7 +79,13 @@ def l2_gradient(gradient: Float[Array, "*shape"], weight: Float[Array, "*shape"]
 
 
 def l1_gradient(gradient: Float[Array, "*shape"], weight: Float[Array, "*shape"], rate) -> Float[Array, "*shape"]:
-    """The gradient with the L1 penalty's added; a weight of exactly 0 gets none.
+    """L1 penalty: the size of the weights in the loss, so their sign in the gradient; a weight of exactly 0 gets none.
+
+        loss + lambda sum |theta|        g <- g + lambda sign(theta)
+
+    Use: to find the few features that matter: weights without use are driven to zero and stay near it.
+
+    Source: Tibshirani (1996), "Regression shrinkage and selection via the lasso".
 
     Examples
     --------
@@ -94,7 +97,13 @@ def l1_gradient(gradient: Float[Array, "*shape"], weight: Float[Array, "*shape"]
 
 
 def decoupled(weight: Float[Array, "*shape"], learning_rate, rate) -> Float[Array, "*shape"]:
-    """The weight before the step, shrunk; the gradient and the optimizer never see it.
+    """Decoupled weight decay: the weight shrunk before the step; the gradient and the optimizer never see it.
+
+        theta <- (1 - eta lambda) theta, before the step
+
+    Use: with Adam and RMSprop, where an L2 penalty hardly decays the weights with large gradients.
+
+    Source: Loshchilov & Hutter (2019), "Decoupled weight decay regularization".
 
     Examples
     --------
