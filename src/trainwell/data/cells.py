@@ -4,7 +4,7 @@ A column is a `pyarrow.ChunkedArray` of text, numbers, booleans, dates or catego
 (its *style*), kept, and then done cell by cell, so that a row reads the same whatever its neighbours are.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,9 @@ _SYMBOLS = r"^(?:[$€£¥]\s?)?([+-]?[\d.,'\s\x{00a0}\x{202f}]+?)\s?[$€£¥%]
 _SPACES = r"['\s\x{00a0}\x{202f}]"
 _GROUPED = r"^[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?$"
 _COMMA = r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?$"
+
+
+NumberStyle = Literal["plain", "grouped", "comma"]
 
 
 class Numbers(NamedTuple):
@@ -82,7 +85,7 @@ def missing_mask(column: pa.ChunkedArray) -> np.ndarray:
     return _numpy(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
 
 
-def number_style(column: pa.ChunkedArray) -> str | None:
+def number_style(column: pa.ChunkedArray) -> NumberStyle | None:
     """How the numbers of a column are written, or None where it holds none.
 
     ``"plain"`` (12.5, 1e-3) when at least 95% of the cells that are not empty read so; ``"grouped"`` (1,234.5 or $1 234 or 12%)
@@ -95,7 +98,8 @@ def number_style(column: pa.ChunkedArray) -> str | None:
     filled = _decoded(column).drop_null()
     if not len(filled):
         return None
-    for style, needed in (("plain", READABLE_SHARE), ("grouped", 1.0), ("comma", 1.0)):
+    needs: tuple[tuple[NumberStyle, float], ...] = (("plain", READABLE_SHARE), ("grouped", 1.0), ("comma", 1.0))
+    for style, needed in needs:
         if 1 - numbers(filled, style).unreadable.mean() >= needed:
             return style
     return None

@@ -74,6 +74,9 @@ def seconds(column: pa.ChunkedArray, style: str) -> Seconds:
     return Seconds(values[positions], filled & np.isnan(values[positions]))
 
 
+PARTS = ("days", "year", *(f"{name} {wave}" for name in ("month", "day", "weekday", "hour") for wave in ("sine", "cosine")))
+
+
 def parts(values: np.ndarray, first: float) -> dict[str, np.ndarray]:
     """The numbers taken from dates: what goes round is a sine and a cosine, so that December is beside January.
 

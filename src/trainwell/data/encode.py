@@ -13,16 +13,23 @@ Source of the scaling: Holzmueller, Grinsztajn & Steinwart (2024), "Better by de
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+from pydantic import FiniteFloat
 
-from trainwell.data import json_state
-from trainwell.data.encoders import ColumnEncoder, Level, fit_column, read_column
-from trainwell.data.roles import Note
+from trainwell.data import cells, dates, json_state
+from trainwell.data.encoders import ColumnEncoder, Date, Level, Measurement, Scaling, Switches, TwoNumbers
+from trainwell.data.reading import read_column
+from trainwell.data.roles import Column, Note, level_counts
 from trainwell.data.schema import Schema, target_values
 from trainwell.data.tables import Table
 from trainwell.errors import InputError, nearest
+
+ONE_HOT_LEVELS = 8  # chosen: more levels than this are embedded
+RARE = 3  # chosen: a level of fewer training rows shares slot 0, there is nothing to learn it from
+MOST_LEVELS = 1000  # chosen: bounds the embedding that every member of a population carries
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,10 @@ class Encoder:
 
     schema: Schema
     columns: tuple[ColumnEncoder, ...]
-    target_mean: float = 0.0
-    target_scale: float = 1.0
+    target_mean: FiniteFloat = 0.0
+    target_scale: FiniteFloat = 1.0
 
-    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  (pydantic's own spelling)
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  (pydantic's own spelling)
 
     def __post_init__(self) -> None:
         if tuple(column.name for column in self.columns) != tuple(column.name for column in self.schema.features):
@@ -154,6 +161,38 @@ def fit_encoder(table: Table, schema: Schema, train_rows: np.ndarray) -> Encoder
         return Encoder(schema, columns)
     target = target_values(train, schema)
     return Encoder(schema, columns, float(target.mean()), float(target.std()) or 1.0)
+
+
+def fit_column(column: Column, train: Table) -> ColumnEncoder:
+    """What a column's encoding needs to know, from training rows alone."""
+    cells_of = train.column(column.name)
+    if column.role == "category":
+        return _fit_category(column.name, cells_of)
+    if column.role == "date":
+        return _fit_date(column, dates.seconds(cells_of, column.style).values)
+    style = cast(cells.NumberStyle, column.style)
+    values = cells.numbers(cells_of, style).values
+    known = np.isfinite(values)
+    missing = not known.all()
+    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
+    if low < high and np.isin(values[known], (low, high)).all():
+        return TwoNumbers(column.name, style, low, high, missing)
+    return Measurement(column.name, style, Scaling.fit(values), missing)
+
+
+def _fit_category(name: str, cells_of: pa.ChunkedArray) -> ColumnEncoder:
+    counts = level_counts(cells_of)
+    if len(counts) <= ONE_HOT_LEVELS:
+        return Switches(name, tuple(sorted(counts)), bool(cells.missing_mask(cells_of).any()))
+    return Level(name, tuple([level for level, count in counts.items() if count >= RARE][:MOST_LEVELS]))
+
+
+def _fit_date(column: Column, values: np.ndarray) -> Date:
+    known = values[np.isfinite(values)]
+    first = float(known.min()) if len(known) else 0.0
+    fitted = {part: Scaling.fit(numbers) for part, numbers in dates.parts(values, first).items()}
+    parts = {part: scaling for part, scaling in fitted.items() if scaling.scale > 0}
+    return Date(column.name, column.style, first, parts, len(known) < len(values))
 
 
 def _check_columns(columns: tuple[ColumnEncoder, ...], table: Table) -> None:

@@ -1,25 +1,20 @@
 """One column to numbers: the five ways, each a frozen record that is plain JSON.
 
 Every way offers ``continuous(read)`` (its measurements, one array each), ``switches(read)`` (its columns of 0 and 1) and the
-names of both. `read_column` reads the cells once for all of them.
+names of both. Cells come to them read (`reading.read_column`).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from pydantic import Discriminator, FiniteFloat
 
-from trainwell.data import cells, dates
-from trainwell.data.roles import Column, Note, level_counts, unreadable_note
-from trainwell.data.tables import Table
-from trainwell.errors import InputError
+from trainwell.data import dates
+from trainwell.data.cells import NumberStyle
+from trainwell.data.roles import Note
 
-ONE_HOT_LEVELS = 8  # chosen: more levels than this are embedded
-RARE = 3  # chosen: a level of fewer training rows shares slot 0, there is nothing to learn it from
-MOST_LEVELS = 1000  # chosen: bounds the embedding that every member of a population carries
 CLIP = 3.0  # RealMLP
 
 
@@ -34,8 +29,8 @@ class Read(NamedTuple):
 class Scaling(NamedTuple):
     """Robust scaling with a smooth clip: z / sqrt(1 + (z / 3)^2) with z = (x - median) scale; 0 for a missing x."""
 
-    median: float
-    scale: float
+    median: FiniteFloat
+    scale: FiniteFloat
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         z = (values - self.median) * self.scale
@@ -60,7 +55,7 @@ class Measurement:
     """A number of more than two values."""
 
     name: str
-    style: str
+    style: NumberStyle
     scaling: Scaling
     missing: bool
     kind: Literal["measurement"] = "measurement"
@@ -86,12 +81,16 @@ class TwoNumbers:
     """A number that takes two values: 0 for the lower, 1 for the higher, 1/2 for missing."""
 
     name: str
-    style: str
-    low: float
-    high: float
+    style: NumberStyle
+    low: FiniteFloat
+    high: FiniteFloat
     missing: bool
     kind: Literal["two numbers"] = "two numbers"
     continuous_names: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"low is {self.low}, allowed is a number below high, {self.high}")
 
     @property
     def switch_names(self) -> tuple[str, ...]:
@@ -115,6 +114,9 @@ class Switches:
     missing: bool
     kind: Literal["switches"] = "switches"
     continuous_names: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _check_levels(self.levels)
 
     @property
     def switch_names(self) -> tuple[str, ...]:
@@ -144,6 +146,9 @@ class Level:
     continuous_names: ClassVar[tuple[str, ...]] = ()
     switch_names: ClassVar[tuple[str, ...]] = ()
 
+    def __post_init__(self) -> None:
+        _check_levels(self.levels)
+
     def continuous(self, read: Read) -> Iterator[np.ndarray]:
         yield from ()
 
@@ -157,10 +162,16 @@ class Date:
 
     name: str
     style: str
-    first: float
+    first: FiniteFloat
     parts: dict[str, Scaling]
     missing: bool
     kind: Literal["date"] = "date"
+
+    def __post_init__(self) -> None:
+        if wrong := set(self.parts) - set(dates.PARTS):
+            raise ValueError(f"{min(wrong)!r} is no part of a date")
+        if self.style not in (*dates.STYLES, "timestamp"):
+            raise ValueError(f"{self.style!r} is no style of dates")
 
     @property
     def continuous_names(self) -> tuple[str, ...]:
@@ -179,90 +190,13 @@ class Date:
             yield read.missing
 
 
-ColumnEncoder = Measurement | TwoNumbers | Switches | Level | Date
-
-
-def fit_column(column: Column, train: Table) -> ColumnEncoder:
-    """What a column's encoding needs to know, from training rows alone."""
-    cells_of = train.column(column.name)
-    if column.role == "category":
-        return _fit_category(column.name, cells_of)
-    if column.role == "date":
-        return _fit_date(column, dates.seconds(cells_of, column.style).values)
-    values = cells.numbers(cells_of, column.style).values
-    known = np.isfinite(values)
-    missing = not known.all()
-    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
-    if low < high and np.isin(values[known], (low, high)).all():
-        return TwoNumbers(column.name, column.style, low, high, missing)
-    return Measurement(column.name, column.style, Scaling.fit(values), missing)
-
-
-def read_column(column: ColumnEncoder, table: Table) -> Read:
-    """The cells of a table's column in the way that the training column was read, and notes on those that do not fit."""
-    cells_of = table.column(column.name)
-    if isinstance(column, Switches | Level):
-        return _read_levels(column, table)
-    if isinstance(column, Date):
-        values, unreadable = dates.seconds(cells_of, column.style)
-        what, notes = "date", []
-    else:
-        values, unreadable, infinite = cells.numbers(cells_of, column.style)
-        what, notes = "number", unreadable_note(table, column.name, infinite, "infinite")
-    missing = np.isnan(values)
-    if unreadable.any() and missing.all():
-        _nothing_read(table, column.name, unreadable, what)
-    notes += unreadable_note(table, column.name, unreadable, f"no {what}")
-    return Read(values, missing, notes + _missing_notes(column, missing))
-
-
-def _fit_category(name: str, cells_of: pa.ChunkedArray) -> ColumnEncoder:
-    counts = level_counts(cells_of)
-    if len(counts) <= ONE_HOT_LEVELS:
-        return Switches(name, tuple(sorted(counts)), bool(cells.missing_mask(cells_of).any()))
-    return Level(name, tuple([level for level, count in counts.items() if count >= RARE][:MOST_LEVELS]))
-
-
-def _fit_date(column: Column, values: np.ndarray) -> Date:
-    known = values[np.isfinite(values)]
-    first = float(known.min()) if len(known) else 0.0
-    fitted = {part: Scaling.fit(numbers) for part, numbers in dates.parts(values, first).items()}
-    parts = {part: scaling for part, scaling in fitted.items() if scaling.scale > 0}
-    return Date(column.name, column.style, first, parts, len(known) < len(values))
-
-
-def _read_levels(column: Switches | Level, table: Table) -> Read:
-    texts = cells.labels(table.column(column.name))
-    missing = np.asarray(pc.is_null(texts).to_numpy())
-    found = pc.index_in(texts, value_set=pa.array(column.levels, pa.string()))
-    values = np.asarray(found.fill_null(-1).to_numpy(), np.int32) + np.int32(1)
-    notes = _missing_notes(column, missing)
-    unseen = (values == 0) & ~missing
-    if unseen.any():
-        position = int(np.argmax(unseen))
-        cell, row, count = texts[position].as_py(), table.row_number(position), int(unseen.sum())
-        many = f"{count:,} cells of {column.name!r} hold" if count > 1 else f"1 cell of {column.name!r} holds"
-        message = f"{many} a category that training rows had seldom or never (for example {cell!r} in row {row}): "
-        notes.append(Note(column.name, message + "treated as unknown."))
-    return Read(values, missing, notes)
-
-
-def _nothing_read(table: Table, name: str, unreadable: np.ndarray, what: str) -> None:
-    position = int(np.argmax(unreadable))
-    cell, row = str(table.column(name)[position].as_py())[:40], table.row_number(position)
-    raise InputError(
-        f"column {name!r} of {table.source} holds no {what} in any row (for example {cell!r} in row {row}), "
-        f"but it held {what}s in training."
-    )
-
-
-def _missing_notes(column: ColumnEncoder, missing: np.ndarray) -> list[Note]:
-    if column.missing or not missing.any():
-        return []
-    instead = "no level" if isinstance(column, Switches) else "the middle of the training rows"
-    count = int(missing.sum())
-    return [Note(column.name, f"{count:,} missing in {column.name!r}, none in training rows: {instead} is used.")]
+ColumnEncoder = Annotated[Measurement | TwoNumbers | Switches | Level | Date, Discriminator("kind")]
 
 
 def _missing_name(column: ColumnEncoder) -> tuple[str, ...]:
     return (f"{column.name} is missing",) if column.missing else ()
+
+
+def _check_levels(levels: tuple[str, ...]) -> None:
+    if len(set(levels)) < len(levels):
+        raise ValueError("a level is there twice")

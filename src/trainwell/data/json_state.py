@@ -25,4 +25,5 @@ def load(kind: type[State], state: dict[str, Any] | str | bytes, what: str) -> S
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "the whole"
-        raise InputError(f"{what} is damaged or was changed: {place}: {first['msg']}.") from None
+        says = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{what} is damaged or was changed: {place}: {says}.") from None

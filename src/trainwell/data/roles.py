@@ -69,8 +69,8 @@ def infer_role(table: Table, name: str, forced: Literal["numeric", "category", N
         return _category(name, column, missing, forced)
     if style := cells.number_style(column):
         return _numeric(table, name, style, forced)
-    if style := dates.date_style(column):
-        return _date(table, name, style)
+    if written := dates.date_style(column):
+        return _date(table, name, written)
     if forced == "numeric":
         return _numeric(table, name, "plain", forced)
     return _text(name, column, missing)

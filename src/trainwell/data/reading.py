@@ -1,0 +1,68 @@
+"""Cells of a table's column, read in the way that the training column was read."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trainwell.data import cells, dates
+from trainwell.data.encoders import ColumnEncoder, Date, Level, Read, Switches
+from trainwell.data.roles import Note, unreadable_note
+from trainwell.data.tables import Table
+from trainwell.errors import InputError
+
+
+def read_column(column: ColumnEncoder, table: Table) -> Read:
+    """The cells of a table's column in the way that the training column was read, and notes on those that do not fit."""
+    cells_of = table.column(column.name)
+    if isinstance(column, Switches | Level):
+        return _read_levels(column, table)
+    if isinstance(column, Date):
+        values, unreadable = dates.seconds(cells_of, column.style)
+        what, notes = "date", []
+    else:
+        values, unreadable, infinite = cells.numbers(cells_of, column.style)
+        what, notes = "number", unreadable_note(table, column.name, infinite, "infinite")
+    missing = np.isnan(values)
+    if unreadable.any() and missing.all():
+        _nothing_read(table, column.name, unreadable, what)
+    notes += unreadable_note(table, column.name, unreadable, f"no {what}")
+    return Read(values, missing, notes + _missing_notes(column, missing))
+
+
+def _read_levels(column: Switches | Level, table: Table) -> Read:
+    cells_of = table.column(column.name)
+    if pa.types.is_nested(cells_of.type) or pa.types.is_binary(cells_of.type):
+        raise InputError(
+            f"column {column.name!r} of {table.source} holds cells of the type {cells_of.type}, "
+            "but it held categories in training."
+        )
+    texts = cells.labels(cells_of)
+    missing = np.asarray(pc.is_null(texts).to_numpy())
+    found = pc.index_in(texts, value_set=pa.array(column.levels, pa.string()))
+    values = np.asarray(found.fill_null(-1).to_numpy(), np.int32) + np.int32(1)
+    notes = _missing_notes(column, missing)
+    unseen = (values == 0) & ~missing
+    if unseen.any():
+        position = int(np.argmax(unseen))
+        cell, row, count = texts[position].as_py(), table.row_number(position), int(unseen.sum())
+        many = f"{count:,} cells of {column.name!r} hold" if count > 1 else f"1 cell of {column.name!r} holds"
+        message = f"{many} a category that training rows had seldom or never (for example {cell!r} in row {row}): "
+        notes.append(Note(column.name, message + "treated as unknown."))
+    return Read(values, missing, notes)
+
+
+def _nothing_read(table: Table, name: str, unreadable: np.ndarray, what: str) -> None:
+    position = int(np.argmax(unreadable))
+    cell, row = str(table.column(name)[position].as_py())[:40], table.row_number(position)
+    raise InputError(
+        f"column {name!r} of {table.source} holds no {what} in any row (for example {cell!r} in row {row}), "
+        f"but it held {what}s in training."
+    )
+
+
+def _missing_notes(column: ColumnEncoder, missing: np.ndarray) -> list[Note]:
+    if column.missing or not missing.any():
+        return []
+    instead = "no level" if isinstance(column, Switches) else "the middle of the training rows"
+    count = int(missing.sum())
+    return [Note(column.name, f"{count:,} missing in {column.name!r}, none in training rows: {instead} is used.")]
