@@ -3,10 +3,10 @@
 import io
 import re
 
-import made_up_run
 import pytest
 from rich.console import Console
 
+import made_up_run
 from trainwell.terminal import MOST_NOTES, Terminal, note_lines
 
 
@@ -73,8 +73,9 @@ def test_a_live_line_shows_stage_members_alive_best_score_and_time_left(monkeypa
 
 def test_a_live_line_is_gone_when_the_run_ends_with_an_error():
     console = Console(file=io.StringIO(), force_terminal=True, width=80, _environ={})
-    with pytest.raises(RuntimeError), Terminal(console) as listener:
-        listener({"time": 0.0, "event": "stage_started", "stage": "overfit", "number": 3})
+    listener = Terminal(console)
+    listener({"time": 0.0, "event": "stage_started", "stage": "overfit", "number": 3})
+    with pytest.raises(RuntimeError), listener:
         raise RuntimeError
     said = console.file.getvalue()
     assert said.count("\x1b[?25h") == said.count("\x1b[?25l") == 1  # the cursor is shown again

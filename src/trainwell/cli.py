@@ -26,6 +26,7 @@ app = App(
     version=lambda: __import__("trainwell").__version__,
     default_parameter=Parameter(negative=(), show_default=False),
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 
 
@@ -82,7 +83,7 @@ def fit(
     resume
         A run folder to continue after it was stopped; nothing else needs to be given then.
     settings
-        Hold a setting of the networks fixed, such as --set dropout=0.3; may be given several times.
+        Hold a setting of the networks fixed, such as --set dropout.rate=0.3; may be given several times.
     keep_going
         Go on where a stage says that it is no use.
     cores
@@ -195,8 +196,8 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+    except (BrokenPipeError, SystemExit):  # SystemExit: how rich says that nobody reads
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (or Python complains when it flushes at exit)
         return NOBODY_READS
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -245,5 +246,5 @@ def _named_values(settings: list[str] | None) -> dict[str, str] | None:
     pairs = [setting.partition("=") for setting in settings]
     for (name, equals, value), setting in zip(pairs, settings, strict=True):
         if not (name.strip() and equals and value.strip()):
-            raise InputError(f"--set is {setting!r}; write name=value, such as --set dropout=0.3.")
+            raise InputError(f"--set is {setting!r}; write name=value, such as --set dropout.rate=0.3.")
     return {name.strip(): value.strip() for name, _, value in pairs}

@@ -168,6 +168,8 @@ class Terminal:
         progress, parts = self._progress, []
         if progress.get("total"):
             parts.append(f"{number(progress.get('done'))}/{number(progress['total'])}")
+        elif progress.get("done"):
+            parts.append(f"{number(progress['done'])} networks")
         if progress.get("alive") is not None:
             parts.append(f"{number(progress['alive'])} alive")
         if progress.get("best") is not None:
@@ -181,15 +183,22 @@ class Terminal:
         from rich.table import Table
         from rich.text import Text
 
-        progress = self._progress
-        total = progress.get("total") or None
+        spent = time.monotonic() - self._stage["started"]
+        share = self._share(spent)
         line = Table.grid(padding=(0, 2, 0, 0))
         line.add_row(
             Text(self._title(str(self._stage.get("name")))[: INDENT - 2], style="bold"),
-            ProgressBar(total=total, completed=progress.get("done") or 0, width=20, pulse=total is None),
-            Text(self._how_far() or duration(time.monotonic() - self._stage["started"]), style="dim"),
+            ProgressBar(total=1.0, completed=share or 0.0, width=20, pulse=share is None),
+            Text(self._how_far() or duration(spent), style="dim"),
         )
         return line
+
+    def _share(self, spent: float) -> float | None:
+        """How much of the stage is done, by its networks or else by its time; None where neither is known."""
+        if self._progress.get("total"):
+            return (self._progress.get("done") or 0) / self._progress["total"]
+        left = self._progress.get("seconds_left")
+        return None if left is None else spent / max(spent + left, 1e-9)
 
     def _start_live(self) -> None:
         from rich.live import Live

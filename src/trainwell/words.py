@@ -12,9 +12,11 @@ METRICS = {
     "balanced_accuracy": "balanced accuracy",
     "log_loss": "log loss",
     "r2": "R²",
+    "R2": "R²",
     "rmse": "RMSE",
-    "mae": "mean absolute error",
+    "mae": "MAE",
 }
+LOSSES = ("log_loss", "rmse", "mae")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
 
@@ -26,6 +28,15 @@ def metric_name(metric: object) -> str:
     ('AUC', 'top 3 accuracy', 'score')
     """
     return METRICS.get(str(metric), str(metric).replace("_", " ")) if metric else "score"
+
+
+def is_loss(metric: object) -> bool:
+    """Whether less of a metric is better, whichever way its name is written.
+
+    >>> is_loss("rmse"), is_loss("log loss"), is_loss("auc")
+    (True, True, False)
+    """
+    return str(metric).lower().replace(" ", "_") in LOSSES
 
 
 def number(value: object) -> str:

@@ -1,38 +1,49 @@
 """The first lines of the report: how good the model is, and next to what."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from trainwell.recipe.evidence import Evidence
 from trainwell.report.record import Record
 from trainwell.report.run_figures import Score
-from trainwell.words import metric_name, score
+from trainwell.words import is_loss, metric_name, score
+
+ENDING = ".test_score"  # "linear.test_score" among the measures of the last stage: that baseline on the same rows
 
 
 def scores(record: Record) -> list[Score]:
-    """The model's test score and the baselines', best baseline first; empty where nothing was scored yet."""
-    found = sorted(_baselines(record.evidence.get("baselines")), key=lambda one: -one.value)
-    ours = record.finished.get("test_score")
-    if ours is not None:
-        found.insert(0, Score("this model", ours, record.finished.get("low"), record.finished.get("high"), ours=True))
-    return found
+    """The model's score on the test rows and the baselines' on the same rows, best baseline first; empty without a score."""
+    squeeze = record.evidence.get("squeeze")
+    measures = squeeze.measures if squeeze else {}
+    ours = measures.get("test_score", record.finished.get("test_score"))
+    if not isinstance(ours, int | float):
+        return []
+    low, high = (_number(measures.get(end, record.finished.get(end))) for end in ("low", "high"))
+    others = [
+        Score(name.removesuffix(ENDING), float(value))
+        for name, value in measures.items()
+        if name.endswith(ENDING) and isinstance(value, int | float)
+    ]
+    others.sort(key=lambda one: one.value, reverse=not is_loss(record.metric))
+    return [Score("this model", float(ours), low, high, ours=True), *others]
 
 
 def lead(record: Record, found: list[Score]) -> str:
     """One or two sentences that a reader in a hurry may stop after."""
-    name = metric_name(record.metric)
-    ours = next((one for one in found if one.ours), None)
-    best = next((one for one in found if not one.ours), None)
-    if ours is None:
+    if not found:
         return "This run has no final score yet." if record.missing_stages else "This run has no final score."
-    said = f"On rows that nothing had seen before, the model reaches {score(ours.value)} {name}"
+    ours, *others = found
+    name = metric_name(record.metric)
+    said = f"On rows that nothing had seen before, the model reaches {_scored(name, ours.value)}"
     if ours.low is not None:
         said += f" (95% interval {score(ours.low)} to {score(ours.high)})"
-    return said + (f". The best baseline, {best.name}, reaches {score(best.value)}." if best else ".")
+    if not others:
+        return said + "."
+    return said + f". The best baseline, {others[0].name}, reaches {score(others[0].value)} on the same rows."
 
 
-def _baselines(evidence: Evidence | None) -> list[Score]:
-    rows: list[Mapping[str, Any]] = []
-    for table in (evidence.tables if evidence else {}).values():
-        rows += [row for row in table if "baseline" in row]
-    return [Score(str(row["baseline"]), float(row["score"])) for row in rows if isinstance(row.get("score"), int | float)]
+def _scored(name: str, value: float) -> str:
+    """ "0.856 AUC", but "an accuracy of 0.95": short names follow the figure, words go before it."""
+    if name == name.lower():
+        return f"{'an' if name[0] in 'aeiou' else 'a'} {name} of {score(value)}"
+    return f"{score(value)} {name}"
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
