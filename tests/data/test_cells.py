@@ -56,6 +56,7 @@ def test_infinities_are_told_from_numbers():
         assert read.infinite.tolist() == [False, True, True, True, False]
         np.testing.assert_array_equal(read.values, [1, np.nan, np.nan, np.nan, np.nan])
         assert not read.unreadable.any()
+    assert cells.numbers(column(1e38, 4e38)).infinite.tolist() == [False, True]  # a float32 ends at 3.4e38
 
 
 def test_a_cell_reads_the_same_whatever_its_neighbours():

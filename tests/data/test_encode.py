@@ -54,6 +54,14 @@ def test_equal_quartiles_fall_back_on_the_range_and_equal_values_on_zero():
     assert not values.any()
 
 
+def test_the_smallest_and_largest_numbers_stay_finite():
+    for numbers in ([5e-324, 0.0, 1e-310, 3e38] * 50, [1e-300 * i for i in range(199)] + [1e30], [-3e38, 3e38, 0, 1] * 50):
+        _, values = encoded("x", numbers)
+        assert np.isfinite(values).all()
+        encoder = fit(table(target=np.array(numbers)), ALL[:120], task="regression")
+        assert np.isfinite(encoder.transform(table(target=np.array(numbers))).target).all()
+
+
 def test_large_offsets_cost_no_precision():
     times = 1.7e9 + np.arange(ROWS) ** 2 / 7
     _, values = encoded("x", times)
@@ -207,7 +215,7 @@ def test_cells_that_do_not_fit_are_missing_and_said():
     )
     seldom = "a category that training rows had seldom or never"
     assert says(encoder, new) == [
-        "1 cell of 'feature' is infinite (for example 'inf' in row 3): treated as missing.",
+        "1 cell of 'feature' is infinite or too large (for example 'inf' in row 3): treated as missing.",
         "1 cell of 'feature' is no number (for example 'x' in row 2): treated as missing.",
         "2 missing in 'feature', none in training rows: the middle of the training rows is used.",
         "2 cells of 'age' are no number (for example 'old' in row 3): treated as missing.",

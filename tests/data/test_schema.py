@@ -54,7 +54,7 @@ def test_infinities_are_missing_and_said():
     numbers = [*RANDOM.normal(size=ROWS - 2), np.inf, -np.inf]
     assert look("x", numbers) == (
         "numeric",
-        ["2 cells of 'x' are infinite (for example 'inf' in row 199): treated as missing."],
+        ["2 cells of 'x' are infinite or too large (for example 'inf' in row 199): treated as missing."],
     )
 
 

@@ -88,7 +88,7 @@ def test_infinite_and_unreadable_targets_are_dropped_and_said():
     assert schema.task == "regression"
     assert notes == [
         "1 cell of 'y' is no number (for example 'soon' in row 62): dropped.",
-        "1 cell of 'y' is infinite (for example 'inf' in row 61): dropped.",
+        "1 cell of 'y' is infinite or too large (for example 'inf' in row 61): dropped.",
     ]
     assert usable_rows(table(target), schema).tolist() == list(range(60))
 

@@ -32,6 +32,7 @@ MISSING = (
     "None",
 )
 
+LARGEST = float(np.finfo(np.float32).max)  # networks count in float32: what is beyond it is infinite to them
 READABLE_SHARE = 0.95  # chosen: a few typing errors do not make a measurement a category; one cell in twenty is no typing error
 
 _PLAIN = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$|^[+-]?(?i:inf(?:inity)?|nan)$"
@@ -45,7 +46,7 @@ NumberStyle = Literal["plain", "grouped", "comma"]
 
 
 class Numbers(NamedTuple):
-    """Numbers of one column, NaN where there is none, and why: cells that hold no number, cells that hold an infinity."""
+    """Numbers of one column, NaN where there is none, and why: cells that hold no number, cells beyond float32."""
 
     values: np.ndarray
     unreadable: np.ndarray
@@ -114,7 +115,7 @@ def numbers(column: pa.ChunkedArray, style: str = "plain") -> Numbers:
         values, unreadable = _read_text(column, style)
     else:
         values, unreadable = np.full(len(column), np.nan), ~missing_mask(column)
-    infinite = np.isinf(values)
+    infinite = np.abs(values) > LARGEST
     if infinite.any():
         values = np.where(infinite, np.nan, values)
     return Numbers(values, unreadable, infinite)

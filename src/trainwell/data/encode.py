@@ -20,7 +20,7 @@ import pyarrow as pa
 from pydantic import FiniteFloat
 
 from trainwell.data import cells, dates, json_state
-from trainwell.data.encoders import ColumnEncoder, Date, Level, Measurement, Scaling, Switches, TwoNumbers
+from trainwell.data.encoders import SMALLEST, ColumnEncoder, Date, Level, Measurement, Scaling, Switches, TwoNumbers
 from trainwell.data.reading import read_column
 from trainwell.data.roles import Column, Note, level_counts
 from trainwell.data.schema import Schema, target_values
@@ -136,7 +136,7 @@ class Encoder:
         values = target_values(table, self.schema)
         if self.schema.task != "regression":
             return values
-        return ((values - self.target_mean) / self.target_scale).astype(np.float32)
+        return np.clip((values - self.target_mean) / self.target_scale, -cells.LARGEST, cells.LARGEST).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         return json_state.dump(self)
@@ -160,7 +160,7 @@ def fit_encoder(table: Table, schema: Schema, train_rows: np.ndarray) -> Encoder
     if schema.task != "regression":
         return Encoder(schema, columns)
     target = target_values(train, schema)
-    return Encoder(schema, columns, float(target.mean()), float(target.std()) or 1.0)
+    return Encoder(schema, columns, float(target.mean()), float(target.std()) if target.std() > SMALLEST else 1.0)
 
 
 def fit_column(column: Column, train: Table) -> ColumnEncoder:

@@ -16,6 +16,7 @@ from trainwell.data.cells import NumberStyle
 from trainwell.data.roles import Note
 
 CLIP = 3.0  # RealMLP
+SMALLEST = 1e-100  # chosen: a smaller spread is none; it keeps z^2 within a float64
 
 
 class Read(NamedTuple):
@@ -45,7 +46,7 @@ class Scaling(NamedTuple):
             return cls(0.0, 0.0)
         lowest, lower, median, upper, highest = np.quantile(known, (0, 0.25, 0.5, 0.75, 1))
         for spread in (upper - lower, (highest - lowest) / 2):
-            if spread > 0 and np.isfinite(1 / spread):
+            if spread > SMALLEST:
                 return cls(float(median), float(1 / spread))
         return cls(float(median), 0.0)
 

@@ -21,7 +21,7 @@ def read_column(column: ColumnEncoder, table: Table) -> Read:
         what, notes = "date", []
     else:
         values, unreadable, infinite = cells.numbers(cells_of, column.style)
-        what, notes = "number", unreadable_note(table, column.name, infinite, "infinite")
+        what, notes = "number", unreadable_note(table, column.name, infinite, "infinite or too large")
     missing = np.isnan(values)
     if unreadable.any() and missing.all():
         _nothing_read(table, column.name, unreadable, what)

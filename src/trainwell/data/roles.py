@@ -90,7 +90,9 @@ def _numeric(table: Table, name: str, style: str, forced: str | None) -> tuple[C
     column = table.column(name)
     read = cells.numbers(column, style)
     missing = int(np.isnan(read.values).sum())
-    notes = unreadable_note(table, name, read.unreadable, "no number") + unreadable_note(table, name, read.infinite, "infinite")
+    notes = unreadable_note(table, name, read.unreadable, "no number") + unreadable_note(
+        table, name, read.infinite, "infinite or too large"
+    )
     if missing == table.rows:
         column_made, more = _left_out(name, "ignored", "no cell holds a finite number", missing)
         return column_made, notes + more

@@ -84,7 +84,7 @@ def _regression(table: Table, name: str, style: str | None, task: Task | None, n
     if distinct < 2:
         only = f"has one value only, {read.values[np.isfinite(read.values)][0]:g}," if distinct else "holds no finite number"
         raise InputError(f"the target {name!r} {only} in {table.source}; there is nothing to learn.")
-    for found, what in ((read.unreadable, "no number"), (read.infinite, "infinite")):
+    for found, what in ((read.unreadable, "no number"), (read.infinite, "infinite or too large")):
         notes += [
             Note(name, note.message.replace("treated as missing", "dropped"))
             for note in unreadable_note(table, name, found, what)

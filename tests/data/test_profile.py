@@ -1,0 +1,57 @@
+"""What a person sees of a table before training."""
+
+import json
+
+import numpy as np
+
+from trainwell.data.profile import profile
+from trainwell.data.schema import infer_schema
+from trainwell.data.tables import read_table
+
+
+def seen(**columns) -> dict:
+    table = read_table({"x": [*range(1, 40), 400], "y": ["a", "b", "b", None] * 10, **columns}, name="t")
+    made = profile(table, infer_schema(table, "y")[0])
+    assert json.loads(json.dumps(made)) == made
+    return made
+
+
+def column(made: dict, name: str) -> dict:
+    return next(found for found in made["columns"] if found["name"] == name)
+
+
+def test_the_table_and_its_target_are_counted():
+    made = seen()
+    assert (made["name"], made["source"], made["rows"], made["usable_rows"], made["task"]) == ("t", "dict", 40, 30, "binary")
+    assert made["target"] == {"name": "y", "classes": {"a": 10, "b": 20}, "shares": {"a": 1 / 3, "b": 2 / 3}}
+
+
+def test_numbers_have_quantiles_and_a_histogram():
+    x = column(seen(), "x")
+    assert x["quantiles"] == {"minimum": 1, "lower_quartile": 10.75, "median": 20.5, "upper_quartile": 30.25, "maximum": 400}
+    values = [*range(1, 40), 400]
+    np.testing.assert_allclose([x["mean"], x["standard_deviation"]], [np.mean(values), np.std(values)])
+    assert sum(x["histogram"]["counts"]) == 40
+    assert x["histogram"]["edges"][0] == 1
+
+
+def test_categories_have_their_commonest_levels_and_dates_their_range():
+    made = seen(kind=["u", None, "v", "u"] * 10, day=[f"2024-01-{1 + i % 9:02d}" for i in range(40)], code=["same"] * 40)
+    kind, day, code = (column(made, name) for name in ("kind", "day", "code"))
+    assert kind["levels"] == {"u": 20, "v": 10}
+    assert (kind["role"], kind["missing"], kind["missing_share"], kind["distinct"]) == ("category", 10, 0.25, 2)
+    assert (day["first"], day["last"]) == ("2024-01-01T00:00:00", "2024-01-09T00:00:00")
+    assert (code["role"], code["why"]) == ("constant", "it is 'same' in every row")
+
+
+def test_a_number_to_predict_has_quantiles():
+    table = read_table({"x": np.arange(30) ** 2, "y": np.linspace(0, 1, 30)})
+    target = profile(table, infer_schema(table, "y")[0])["target"]
+    assert target["name"] == "y"
+    assert target["quantiles"]["median"] == 0.5
+
+
+def test_the_largest_numbers_do_not_break_it():
+    table = read_table({"x": [*np.linspace(0, 1, 28), 1e300, -1.7e308], "y": ["a", "b"] * 15})
+    made = profile(table, infer_schema(table, "y")[0])
+    json.dumps(made, allow_nan=False)
