@@ -12,8 +12,9 @@ import pytest
 import made_up_run
 from trainwell.errors import InputError
 from trainwell.recipe.evidence import STAGES, Evidence, Figure, Series, write_evidence
-from trainwell.report.figures import plot
+from trainwell.report.figures import log_ticks, plot
 from trainwell.report.page import TEMPLATES, flush, write_report
+from trainwell.report.record import read_record
 from trainwell.report.run_figures import MOST_POINTS, Score, curve_plots, score_plot, stage_seconds, time_plot
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -213,6 +214,12 @@ def test_a_damaged_file_is_named(tmp_path, file, content, sentence):
     assert not (folder / "report.html").exists()
 
 
+def curves(members=None):
+    members = made_up_run.members() if members is None else members
+    scored = [member for member in members if member["score"] is not None]
+    return curve_plots(members, max(scored, key=lambda member: member["score"]))
+
+
 def every_plot():
     figures = [figure for evidence in made_up_run.evidence().values() for figure in evidence.figures.values()]
     yield from (plot(figure) for figure in figures)
@@ -220,7 +227,7 @@ def every_plot():
     yield plot(Figure("heatmap", "", "", "", []))
     yield plot(Figure("lines", "", "", "", [Series("a", [0, 1], [None, 0.0])], log_x=True, log_y=True))
     yield score_plot([Score("this model", 0.9, 0.8, 0.95, True), Score("majority", 0.5)], "auc")
-    yield from curve_plots(made_up_run.members()).values()
+    yield from curves().values()
     yield time_plot(stage_seconds(made_up_run.events()))
 
 
@@ -233,7 +240,7 @@ def test_plotly_accepts_every_figure(drawn):
 
 def test_hundreds_of_curves_are_three_traces_of_thinned_lines():
     members = [{**one, "training_loss": [1.0] * 1000, "validation_loss": [1.0] * 1000} for one in made_up_run.members(256)]
-    for drawn in curve_plots(members).values():
+    for drawn in curves(members).values():
         assert [trace["name"] for trace in drawn["data"]] == ["stopped on the way", "trained to the end", "best"]
         assert sum(len(trace["x"]) for trace in drawn["data"]) <= 256 * (MOST_POINTS + 1)
 
@@ -241,7 +248,7 @@ def test_hundreds_of_curves_are_three_traces_of_thinned_lines():
 def test_the_best_member_is_drawn_last_and_boldest():
     members = made_up_run.members()
     best = max((member for member in members if member["score"] is not None), key=lambda member: member["score"])
-    last = curve_plots(members)["validation_loss"]["data"][-1]
+    last = curves(members)["validation_loss"]["data"][-1]
     assert last["line"]["width"] > 2
     assert f"network {best['member']}:" in last["text"][0]
 
@@ -249,12 +256,12 @@ def test_the_best_member_is_drawn_last_and_boldest():
 def test_one_wild_member_does_not_flatten_the_others():
     members = made_up_run.members()
     members[0] = {**members[0], "training_loss": [1e6], "validation_loss": [1e6]}
-    _, high = curve_plots(members)["training_loss"]["layout"]["yaxis"]["range"]
+    _, high = curves(members)["training_loss"]["layout"]["yaxis"]["range"]
     assert high < 3
 
 
 def test_both_loss_figures_have_one_scale():
-    training, validation = curve_plots(made_up_run.members()).values()
+    training, validation = curves().values()
     assert training["layout"]["yaxis"]["range"] == validation["layout"]["yaxis"]["range"]
 
 
@@ -274,3 +281,19 @@ def test_fractions_in_a_column_have_equally_many_digits():
     assert flush([{"a": 0.5}, {"a": 0.842}, {"a": None}], "a") == ["0.500", "0.842", "–"]
     assert flush([{"a": 1e-7}, {"a": 0.842}], "a") == ["1e-07", "0.842"]
     assert flush([{"a": 3}, {"a": "x"}], "a") == ["3", "x"]
+
+
+def test_where_less_is_better_the_best_has_the_least(tmp_path):
+    folder = made_up_run.write_run(tmp_path / "run")
+    losses = [{**member, "score": 1.0 + place} for place, member in enumerate(made_up_run.members(5))]
+    (folder / "members" / "history.json").write_text(json.dumps({"metric": "RMSE", "members": losses}))
+    (folder / "events.jsonl").write_text("")
+    assert [member["member"] for member in read_record(folder).ranked_members] == [0, 1, 2, 3, 4]
+
+
+def test_labels_of_a_logarithmic_axis_say_where_they_stand():
+    ticks = log_ticks([2e-4, 3e-3])
+    said = dict(zip(ticks["ticktext"], ticks["tickvals"], strict=True))
+    assert said["0.0005"] == pytest.approx(5e-4)
+    assert said["0.001"] == pytest.approx(1e-3)
+    assert log_ticks([1e-9, 1e9])["ticktext"][-1] == "10<sup>10</sup>"

@@ -92,6 +92,13 @@ def test_columns_of_which_the_same_is_said_share_a_line():
     assert lines == ["column0, column1, column2, column3, column4, column5 and 3 more: one value only: ignored"]
 
 
+def test_the_name_of_a_column_is_not_said_twice():
+    messages = [note(f"{name} holds one value: ignored", name) for name in ("planet", "star")]
+    assert note_lines(messages[:1]) == ["planet holds one value: ignored"]
+    assert note_lines(messages) == ["planet, star holds one value: ignored"]
+    assert note_lines([note("11 blanks in age: treated as missing", "age")]) == ["11 blanks in age: treated as missing"]
+
+
 def test_networks_that_failed_of_the_same_cause_share_a_line():
     failures = [{"event": "member_failed", "member": member, "stage": "tune", "cause": "loss not finite"} for member in (3, 8)]
     assert note_lines([], failures) == ["networks 3, 8 failed: loss not finite"]
@@ -109,13 +116,20 @@ def test_quiet_says_nothing():
 
 def test_an_interrupted_run_says_what_is_kept():
     said = listen([{"time": 0.0, "event": "interrupted", "stage": "tune"}])
-    assert said == "Stopped by you in stage tune; the best model so far is kept.\n"
+    assert said == "Stopped by you in stage tune; what was trained so far is put together.\n"
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_names_from_the_table_cannot_command_the_terminal(terminal):
     said = listen(look_with([note("text: ignored", "\x1b[2J[red]evil\n\rname")]), terminal=terminal)
     assert r"\x1b[2J[red]evil\n\rname: text: ignored" in said
+
+
+def test_a_run_that_was_stopped_before_it_had_a_model_says_how_to_continue():
+    begin, end = made_up_run.events()[0], made_up_run.events()[-1]
+    said = listen([begin, end | {"model": None, "test_score": None}])
+    assert "no model yet  trainwell fit --resume runs/churn-2026-11-22-1 continues this run" in said
+    assert "predict" not in said.splitlines()[-1]
 
 
 def test_a_run_without_a_final_score_says_none():

@@ -22,6 +22,7 @@ INDENT = 14  # where the summaries begin
 WIDEST = 110  # letters of a line in a wide terminal, chosen: longer ones are hard to follow
 MOST_NOTES = 10  # lines under one stage, chosen: all six stages with their notes stay one screen
 MOST_NAMES = 6  # columns named in one line, chosen
+COLUMN = "\0"  # stands for the column's name while notes are compared
 PLAIN_PROGRESS = 15.0  # seconds between two progress lines where no live line can be, chosen
 
 
@@ -105,7 +106,7 @@ class Terminal:
 
     def _on_interrupted(self, event: "Event") -> None:
         self._stop_live()
-        self._line(f"Stopped by you in stage {event.get('stage')}; the best model so far is kept.", "bold yellow")
+        self._line(f"Stopped by you in stage {event.get('stage')}; what was trained so far is put together.", "bold yellow")
 
     def _on_run_finished(self, event: "Event") -> None:
         self._stop_live()
@@ -118,7 +119,9 @@ class Terminal:
         for name in ("model", "report"):
             if event.get(name):
                 self._pair(name, str(event[name]))
-        if event.get("model") and self.folder:
+        if not event.get("model") and self.folder:
+            self._pair("no model yet", f"trainwell fit --resume {self.folder} continues this run")
+        elif self.folder:
             self._pair("next", f"trainwell predict {self.folder} new.csv -o predictions.csv", "dim")
 
     # How things are printed.
@@ -219,8 +222,13 @@ def note_lines(notes: "Iterable[Event]", failures: "Iterable[Event]" = ()) -> li
     """Notes as lines: those that say the same of several columns as one, likewise networks that failed of the same cause."""
     columns: dict[str, list[str]] = {}
     for note in notes:
-        columns.setdefault(str(note["message"]), []).extend([str(note["column"])] if note.get("column") is not None else [])
-    lines = [(f"{named(names)}: " if names else "") + message for message, names in columns.items()]
+        column = str(note.get("column") or "")
+        pattern = str(note["message"]).replace(column, COLUMN, 1) if column else str(note["message"])
+        columns.setdefault(pattern, []).extend([column] if column else [])
+    lines = [
+        pattern.replace(COLUMN, named(names)) if COLUMN in pattern or not names else f"{named(names)}: {pattern}"
+        for pattern, names in columns.items()
+    ]
     members: dict[str, list[str]] = {}
     for failure in failures:
         members.setdefault(str(failure.get("cause")), []).append(str(failure.get("member")))

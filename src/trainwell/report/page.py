@@ -65,6 +65,7 @@ def render(record: Record) -> str:
     plotly_script = 'window.PlotlyConfig = {topojsonURL: "", plotlyServerURL: ""};\n' + get_plotlyjs()
     found = scores(record)
     spent = stage_seconds(record.events)
+    best = record.ranked_members
     return (
         _environment()
         .get_template("page.html.jinja")
@@ -77,9 +78,8 @@ def render(record: Record) -> str:
             lead=lead(record, found),
             score_plot=score_plot(found, record.metric) if found else None,
             stages=[_stage(record, stage) for stage in STAGES],
-            curve_plots=curve_plots(record.members) if record.members else {},
-            best=_best(record.members),
-            best_shown=BEST_SHOWN,
+            curve_plots=curve_plots(record.members, best[0] if best else None) if record.members else {},
+            best=best[:BEST_SHOWN],
             failures=[event for event in record.events if event["event"] == "member_failed"],
             time_plot=time_plot(spent) if spent else None,
             seconds=record.finished.get("seconds") or sum(total for total, _ in spent.values()),
@@ -109,11 +109,6 @@ def _numbers(figure: Figure) -> list[dict[str, object]]:
     return [{"series": name, x_label: x, y_label: y} for name, x, y in points]
 
 
-def _best(members: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    ranked = [member for member in members if isinstance(member.get("score"), int | float)]
-    return sorted(ranked, key=lambda member: -member["score"])[:BEST_SHOWN]
-
-
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """All columns of a table whose rows may differ, in the order in which they first come."""
     return list(dict.fromkeys(name for row in rows for name in row))
@@ -138,6 +133,15 @@ def flush(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
     return [f"{cell:.{digits}f}" if isinstance(cell, float) else text for cell, text in zip(cells, texts, strict=True)]
 
 
+def said(value: object) -> str:
+    """Any setting as text: lists and mappings in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {said(cell)}" for name, cell in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(said(cell) for cell in value)
+    return number(value) if isinstance(value, float) else str(value)
+
+
 def describe(figure: Figure) -> str:
     """What a screen reader says in place of a figure."""
     names = ", ".join(one.name for one in figure.series[:6]) + (" and more" if len(figure.series) > 6 else "")
@@ -160,6 +164,8 @@ def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(number=number, score=score, duration=duration, metric=metric_name, figure_json=_figure_json)
+    environment.filters.update(
+        said=said, number=number, score=score, duration=duration, metric=metric_name, figure_json=_figure_json
+    )
     environment.globals.update(verdicts=VERDICTS, columns_of=columns_of, is_numeric=is_numeric, flush=flush, describe=describe)
     return environment

@@ -10,6 +10,7 @@ from typing import Any
 from trainwell.errors import InputError
 from trainwell.recipe.events import Event, read_events
 from trainwell.recipe.evidence import STAGES, Evidence, read_evidence
+from trainwell.words import is_loss
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,19 @@ class Record:
         return self.history.get("members") or ()
 
     @property
+    def ranked_members(self) -> list[Mapping[str, Any]]:
+        """The members that have a score, best first."""
+        scored = [member for member in self.members if isinstance(member.get("score"), int | float)]
+        return sorted(scored, key=lambda member: member["score"], reverse=not is_loss(self.metric))
+
+    @property
     def target(self) -> str:
         return str(self.schema.get("target") or self.started.get("target") or self.config.get("target") or "the target")
 
     @property
     def file(self) -> str:
-        return str(self.started.get("file") or self.config.get("source") or "the table")
+        """The table's name, without the folders before it."""
+        return Path(str(self.started.get("file") or self.config.get("source") or "the table")).name
 
     @property
     def metric(self) -> str:

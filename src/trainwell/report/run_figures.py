@@ -49,9 +49,8 @@ def score_plot(scores: Sequence[Score], metric: str) -> Plot:
     return {"data": data, "layout": drawn}
 
 
-def curve_plots(members: Sequence[Mapping[str, Any]]) -> dict[str, Plot]:
-    """Training and validation loss of all members, on one scale, so that the gap can be seen."""
-    best = max((member for member in members if _is_number(member.get("score"))), key=lambda one: one["score"], default=None)
+def curve_plots(members: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> dict[str, Plot]:
+    """Training and validation loss of all members, on one scale, so that the gap can be seen; the best one emphasized."""
     plots = {}
     everything = [
         loss for member in members for kind in ("training_loss", "validation_loss") for loss in _clean(member.get(kind))
