@@ -210,7 +210,13 @@ def _plain(name: str) -> str:
 
 
 def markdown(entries: tuple[Entry, ...] = CATALOGUE) -> str:
-    """The page `docs/techniques.md`: a table for each family."""
+    """The page `docs/techniques.md`: a table for each family.
+
+    Examples
+    --------
+    >>> markdown().splitlines()[0]
+    '# Techniques'
+    """
     parts = ["# Techniques", INTRODUCTION]
     for family in dict.fromkeys(entry.family for entry in entries):
         parts += [f"## {family.capitalize()}", table([entry for entry in entries if entry.family == family])]

@@ -124,7 +124,13 @@ def _declaration(declared: Hyperparameter) -> str:
 
 
 def table(entries: list[Entry]) -> str:
-    """A Markdown table with a row for each technique."""
+    """A Markdown table with a row for each technique.
+
+    Examples
+    --------
+    >>> table([]).splitlines()[0]
+    '| technique | equation | function | hyperparameters | when to use it | source |'
+    """
     head = "| technique | equation | function | hyperparameters | when to use it | source |\n|---|---|---|---|---|---|\n"
     return head + "\n".join(map(_row, entries))
 

@@ -18,7 +18,7 @@ HYPERPARAMETERS = (
 
 
 def zeros(key: jax.Array, shape: tuple[int, ...]) -> Float[Array, "..."]:
-    """Zero weights; the key is not used.
+    """Zero weights: every unit the same; the key is not used.
 
         W = 0
 
@@ -34,7 +34,7 @@ def zeros(key: jax.Array, shape: tuple[int, ...]) -> Float[Array, "..."]:
 
 
 def constant(key: jax.Array, shape: tuple[int, ...], *, value) -> Float[Array, "..."]:
-    """Constant weights; the key is not used.
+    """Constant weights: every unit the same; the key is not used.
 
         W = value
 

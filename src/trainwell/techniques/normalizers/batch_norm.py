@@ -80,7 +80,9 @@ def train(x: Float[Array, "rows units"], scale: Units, shift: Units, *, epsilon)
 
 
 def test(x: Float[Array, "rows units"], mean: Units, variance: Units, scale: Units, shift: Units, *, epsilon) -> Array:
-    """Normalized by given statistics; rows do not touch each other.
+    """At test time: normalized by given statistics, so that rows do not touch each other.
+
+        y = gamma (x - mean) / sqrt(variance + eps) + beta,   mean and variance of the population
 
     Examples
     --------

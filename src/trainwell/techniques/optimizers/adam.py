@@ -79,7 +79,14 @@ class Moments(NamedTuple):
 
 
 def init(weight: Float[Array, "*shape"]) -> Moments:
-    """The state before the first step: both running moments zero, of the weight's shape."""
+    """The state before the first step: both running moments zero, of the weight's shape.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> init(jnp.ones(2)).square.tolist()
+    [0.0, 0.0]
+    """
     return Moments(jnp.zeros_like(weight), jnp.zeros_like(weight))
 
 
@@ -104,7 +111,7 @@ def update(
 def update_epsilon_inside(
     gradient: Float[Array, "*shape"], moments: Moments, step, *, learning_rate, beta1, beta2, epsilon
 ) -> tuple[Float[Array, "*shape"], Moments]:
-    """Adam with epsilon inside the root, where it acts like its own root outside: 1e-8 like 1e-4.
+    """Adam, epsilon inside: under the root, where 1e-8 acts like 1e-4 outside.
 
         theta <- theta - eta m^ / sqrt(v^ + eps),   m^ and v^ as in Adam
 
@@ -128,7 +135,7 @@ def update_epsilon_inside(
 def update_uncorrected(
     gradient: Float[Array, "*shape"], moments: Moments, step, *, learning_rate, beta1, beta2, epsilon
 ) -> tuple[Float[Array, "*shape"], Moments]:
-    """Adam without bias correction, to show what the correction does.
+    """Adam, uncorrected: the moments as they are, to show what the bias correction does.
 
         theta <- theta - eta m / (sqrt(v) + eps),   m and v as in Adam
 

@@ -37,7 +37,14 @@ class NoState(NamedTuple):
 
 
 def init(weight: Float[Array, "*shape"]) -> NoState:
-    """The state before the first step: none."""
+    """The state before the first step: none.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> init(jnp.ones(2))
+    NoState()
+    """
     return NoState()
 
 

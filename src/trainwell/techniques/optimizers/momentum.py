@@ -60,7 +60,14 @@ class Momentum(NamedTuple):
 
 
 def init(weight: Float[Array, "*shape"]) -> Momentum:
-    """The state before the first step: a running average of zero, of the weight's shape."""
+    """The state before the first step: a running average of zero, of the weight's shape.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> init(jnp.ones(2)).mean.tolist()
+    [0.0, 0.0]
+    """
     return Momentum(jnp.zeros_like(weight))
 
 

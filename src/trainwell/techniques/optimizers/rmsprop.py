@@ -56,7 +56,14 @@ class MeanSquare(NamedTuple):
 
 
 def init(weight: Float[Array, "*shape"]) -> MeanSquare:
-    """The state before the first step: a running mean square of zero, of the weight's shape."""
+    """The state before the first step: a running mean square of zero, of the weight's shape.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> init(jnp.ones(2)).square.tolist()
+    [0.0, 0.0]
+    """
     return MeanSquare(jnp.zeros_like(weight))
 
 

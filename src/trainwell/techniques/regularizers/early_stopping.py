@@ -48,7 +48,7 @@ def init() -> State:
     >>> bool(init().stopped)
     False
     """
-    return State(jnp.full((), -jnp.inf), jnp.zeros((), jnp.int32), jnp.zeros((), bool))
+    return State(jnp.full((), -jnp.inf, float), jnp.zeros((), jnp.int32), jnp.zeros((), bool))
 
 
 def update(state: State, score, *, patience, min_delta) -> State:

@@ -4,7 +4,8 @@ For plain gradient descent L2 and the decoupled form are the same: theta <- (1 -
 prints that without the weight in its first term: wrong. With Adam and RMSprop they differ, since there an L2 gradient is
 divided by the root of its own mean square.
 
-Use: a little (1e-4 to 1e-2) on nearly every network; more when the training loss is far below the validation loss. Biases, scales and shifts of normalizations and embeddings are left alone: `decays` tells which.
+Use: a little (1e-4 to 1e-2) on nearly every network; more when the training loss is far below the validation loss. Biases,
+scales and shifts of normalizations and embeddings are left alone: `decays` tells which.
 
 Source: Krogh & Hertz (1991), "A simple weight decay can improve generalization".
 """
