@@ -110,6 +110,16 @@ def test_more_levels_are_numbered_the_commonest_first_and_rare_ones_share_zero()
     assert codes == {"z": 1, **{letter: 2 + i for i, letter in enumerate("abcdefghij")}, "three": 12, "rare": 0, None: 0}
 
 
+def test_a_hundred_thousand_levels_fit_in_a_thousand_slots():
+    many = RANDOM.permutation(np.repeat(np.arange(100_000), 2 + (np.arange(100_000) < 1200)))
+    cities = read_table({"n": RANDOM.normal(size=len(many)), "city": [f"c{i}" for i in many], "y": many % 2})
+    encoder = fit(cities, np.arange(len(many)))
+    assert encoder.cardinalities == (1001,)
+    arrays = encoder.transform(cities)
+    assert np.bincount(arrays.categories[:, 0]).tolist() == [len(many) - 3000, *[3] * 1000]
+    assert [note.message.split(" hold ")[0] for note in arrays.notes] == ["198,200 cells of 'city'"]
+
+
 def test_dates_become_what_goes_on_and_what_goes_round():
     days = [f"2024-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in ALL]
     names, values = encoded("when", days)

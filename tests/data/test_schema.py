@@ -82,6 +82,11 @@ def test_rows_that_are_numbered_are_identified():
         assert look("x", list(numbers)) == ("identifier", [f"x looks like an identifier ({sequence[0]}): ignored."])
 
 
+def test_a_few_rows_in_sequence_are_no_evidence():
+    few = read_table({"x": range(19), "feature": FEATURE[:19], "y": TARGET[:19]})
+    assert infer_schema(few, "y")[0].column("x").role == "numeric"
+
+
 @pytest.mark.parametrize("name", ["id", "ID", "customer_id", "PassengerId", "userID", "row.id", "UDI", "Unnamed: 0"])
 def test_a_name_helps_to_identify(name):
     numbers = RANDOM.choice(10**6, ROWS, replace=False)

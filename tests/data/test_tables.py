@@ -66,6 +66,13 @@ def test_quoted_cells_may_hold_delimiters_quotes_and_line_ends(write):
     assert cells(table) == {"a": ['x, "y"', "z"], "b": ["two\nlines", "3"]}
 
 
+def test_a_quoted_cell_of_many_lines_may_lie_anywhere_in_a_large_file(write):
+    cell = "line\n" * 1000
+    table = read_table(write("a,b\n" + f'1,"{cell}"\n' * 4000))  # 20 MB: the reader works on blocks of 16
+    assert table.rows == 4000
+    assert table.column("b").unique().to_pylist() == [cell.strip()]
+
+
 def test_single_quotes_and_quotes_after_a_blank_are_quotes(write):
     assert cells(read_table(write("a,b\n'x, y',1\n'z',2\n"))) == {"a": ["x, y", "z"], "b": ["1", "2"]}
     assert cells(read_table(write('a, b\n1, "x, y"\n2, "z"\n'))) == {"a": ["1", "2"], "b": ["x, y", "z"]}

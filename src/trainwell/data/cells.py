@@ -96,14 +96,22 @@ def number_style(column: pa.ChunkedArray) -> NumberStyle | None:
         return "plain"
     if not (is_text(column) or is_category(column)):
         return None
-    filled = _decoded(column).drop_null()
-    if not len(filled):
+    if column.null_count == len(column):
         return None
+    if not _read_text(_decoded(column), "plain")[1].any():
+        return "plain"
+    texts, counts = distinct(_decoded(column))
     needs: tuple[tuple[NumberStyle, float], ...] = (("plain", READABLE_SHARE), ("grouped", 1.0), ("comma", 1.0))
     for style, needed in needs:
-        if 1 - numbers(filled, style).unreadable.mean() >= needed:
+        if counts[~numbers(texts, style).unreadable].sum() >= needed * counts.sum():
             return style
     return None
+
+
+def distinct(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, np.ndarray]:
+    """The different cells that are not null and how often each is there: what is decided for a column is decided on these."""
+    counted = pc.value_counts(column.drop_null())
+    return pa.chunked_array([counted.field("values")]), np.asarray(counted.field("counts"))
 
 
 def numbers(column: pa.ChunkedArray, style: str = "plain") -> Numbers:

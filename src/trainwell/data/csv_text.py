@@ -215,7 +215,7 @@ def _parse(path: Path, data: bytes, dialect: Dialect, names: list[str], blank_li
     quoted = dialect.quote.encode() in data
     try:
         frame = pyarrow.csv.read_csv(
-            io.BytesIO(data),
+            pa.BufferReader(data),
             pyarrow.csv.ReadOptions(column_names=inner, skip_rows_after_names=int(dialect.header), block_size=1 << 24),
             pyarrow.csv.ParseOptions(delimiter=dialect.delimiter, quote_char=dialect.quote, newlines_in_values=quoted),
             pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(inner, pa.string()), check_utf8=False),

@@ -126,7 +126,7 @@ def _split(part: np.ndarray, kind: Kind) -> Split:
 
 def _cut(order: np.ndarray, rows: int, shares: tuple[float, float]) -> np.ndarray:
     """0 train, 1 validation, 2 test for every row; the first of the order are the test, at least one row in each part."""
-    test, validation = (max(1, round(share * len(order))) for share in shares)
+    test, validation = (round(share * len(order)) for share in shares)
     validation = max(1, min(validation, len(order) - test - 1))
     test = max(1, min(test, len(order) - validation - 1))
     part = np.zeros(rows, np.int8)
