@@ -297,3 +297,10 @@ def test_labels_of_a_logarithmic_axis_say_where_they_stand():
     assert said["0.0005"] == pytest.approx(5e-4)
     assert said["0.001"] == pytest.approx(1e-3)
     assert log_ticks([1e-9, 1e9])["ticktext"][-1] == "10<sup>10</sup>"
+
+
+def test_a_figure_of_nothing_says_so(tmp_path):
+    folder = made_up_run.write_run(tmp_path / "run")
+    nothing = {"nothing": Figure("lines", "A figure of nothing", "epoch", "loss", [Series("loss", [1, 2], [None, None])])}
+    write_evidence(Evidence("look", "pass", "", figures=nothing), folder / "evidence")
+    assert "A figure of nothing Nothing was measured." in Page(write_report(folder).read_text()).text

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -113,7 +114,7 @@ def predict(
     file: Path,
     /,
     *,
-    out: Annotated[str, Parameter(name=["--out", "-o"])],
+    out: Annotated[str, Parameter(name=["--out", "-o"], allow_leading_hyphen=True)],
     keep: list[str] | None = None,
 ) -> None:
     """Predict the rows of a table with the model of a run.
@@ -166,7 +167,7 @@ def where(name: str, /) -> None:
     """
     from trainwell.techniques.catalogue import describe, find
 
-    print(describe(find(name)))
+    print("\n\n".join(describe(entry) for entry in find(name)))
 
 
 @app.command
@@ -187,6 +188,8 @@ def demo(*, folder: Path = Path("demo")) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
+    if not _debugging():
+        warnings.simplefilter("ignore")  # of libraries, to programmers; what a user must know is an event or an error
     sys.exit(run_command(arguments))
 
 
@@ -202,11 +205,15 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        if os.environ.get("TRAINWELL_DEBUG") == "1":
+        if _debugging():
             raise
         sentence, code = explain(error)
         print(f"trainwell: {words.printable(sentence)}", file=sys.stderr)
         return code
+
+
+def _debugging() -> bool:
+    return os.environ.get("TRAINWELL_DEBUG") == "1"
 
 
 def explain(error: Exception) -> tuple[str, int]:

@@ -65,13 +65,19 @@ def log_ticks(values: Iterable[object]) -> Plot:
     """Labels of a logarithmic axis as a person counts: every power of ten, or 1, 2, 5, 10 where those would be too few."""
     positive = [value for value in values if isinstance(value, int | float) and value > 0]
     low, high = (math.log10(end(positive)) for end in (min, max)) if positive else (0.0, 2.0)
-    steps = (1,) if high - low >= 2 else (1, 2, 5) if high - low >= 0.8 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    steps = (1,) if high - low >= 2 else (1, 2, 5) if high - low >= 0.8 else (1, 1.5, 2, 3, 4, 5, 7)
     powers = range(math.floor(low) - 1, math.ceil(high) + 2)
-    ticks = [(step, power) for power in powers for step in steps]
-    texts = [
-        f"10<sup>{power}</sup>" if step == 1 and not -4 < power < 5 else number(step * 10.0**power) for step, power in ticks
-    ]
-    return {"tickvals": [step * 10.0**power for step, power in ticks], "ticktext": texts}
+    ticks = [(step, power, step * 10.0**power) for power in powers for step in steps]
+    return {
+        "tickvals": [tick for _, _, tick in ticks],
+        "ticktext": [f"10<sup>{power}</sup>" if step == 1 and abs(power) > 3 else number(tick) for step, power, tick in ticks],
+        "tickangle": 0,
+    }
+
+
+def is_empty(figure: Figure) -> bool:
+    """Whether nothing was measured that could be drawn."""
+    return not any(isinstance(value, int | float) for one in figure.series for value in one.y)
 
 
 def _colours(series: Sequence[Series]) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trainwell.recipe.evidence import STAGES, Figure
-from trainwell.report.figures import Plot, plot
+from trainwell.report.figures import Plot, is_empty, plot
 from trainwell.report.headline import lead, scores
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot
@@ -168,4 +168,5 @@ def _environment() -> Any:
         said=said, number=number, score=score, duration=duration, metric=metric_name, figure_json=_figure_json
     )
     environment.globals.update(verdicts=VERDICTS, columns_of=columns_of, is_numeric=is_numeric, flush=flush, describe=describe)
+    environment.tests["empty"] = is_empty
     return environment
