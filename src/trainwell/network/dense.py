@@ -1,0 +1,104 @@
+"""One dense layer: its first weights, and its way forward through norm, activation, noise and dropout."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, UInt32
+
+from trainwell import random_bits
+from trainwell.network.structure import Structure, of
+from trainwell.techniques.activations import ACTIVATIONS
+from trainwell.techniques.initializers import INITIALIZERS
+from trainwell.techniques.normalizers import batch_norm, weight_norm
+from trainwell.techniques.regularizers import dropout, noise
+
+Weights = dict[str, Array]
+Settings = Mapping[str, Array]
+
+
+class Mode(NamedTuple):
+    """How a network is passed through: in training (with a key for its randomness) or at test time."""
+
+    training: bool
+    key: UInt32[Array, ""] | None = None
+
+
+TEST = Mode(training=False)
+
+
+def init(key: jax.Array, name: str, fan_in: int, fan_out: int, structure: Structure, settings: Settings) -> Weights:
+    """The layer's first weights; with weight normalization the direction and the scale are two weights."""
+    drawn = INITIALIZERS[structure.drawn_by].draw(key, (fan_in, fan_out), **of(structure.drawn_by, settings))
+    weights = {f"{name}.weight": drawn, f"{name}.bias": jnp.zeros(fan_out)}
+    if structure.weight_norm != "none":
+        centred = drawn - drawn.mean(axis=0) if structure.weight_norm == "centered" else drawn
+        weights[f"{name}.gain"] = jnp.linalg.norm(centred, axis=0)
+    return weights
+
+
+def init_batch_norm(name: str, width: int) -> tuple[Weights, Weights]:
+    """(weights, statistics) of a batch normalization that changes nothing yet."""
+    return (
+        {f"{name}.scale": jnp.ones(width), f"{name}.shift": jnp.zeros(width)},
+        {f"{name}.mean": jnp.zeros(width), f"{name}.variance": jnp.ones(width)},
+    )
+
+
+def matrix(weights: Weights, name: str, structure: Structure) -> Float[Array, "fan_in fan_out"]:
+    """The weight matrix that the layer multiplies with."""
+    weight = weights[f"{name}.weight"]
+    if structure.weight_norm == "plain":
+        return weight_norm.plain(weight, weights[f"{name}.gain"])
+    if structure.weight_norm == "centered":
+        return weight_norm.centered(weight, weights[f"{name}.gain"])
+    return weight
+
+
+def preactivation(weights: Weights, name: str, x: Float[Array, "rows fan_in"], structure: Structure, settings, mode: Mode):
+    weight = matrix(weights, name, structure)
+    if mode.training and "weight" in structure.noises:
+        key = random_bits.fold(mode.key, _stream(name, 0))
+        weight = noise.gaussian(weight, key, **of("weight_noise", settings))
+    return x @ weight + weights[f"{name}.bias"]
+
+
+def hidden(weights: Weights, statistics: Weights, name: str, x: Float[Array, "rows fan_in"], structure, settings, mode: Mode):
+    """A hidden layer's (units (rows, fan_out), statistics with this layer's brought up to date)."""
+    x = preactivation(weights, name, x, structure, settings, mode)
+    if structure.batch_norm == "before":
+        x, statistics = _normalize(weights, statistics, name, x, settings, mode)
+    x = ACTIVATIONS[structure.activation].function(x, **of(structure.activation, settings))
+    if structure.batch_norm == "after":
+        x, statistics = _normalize(weights, statistics, name, x, settings, mode)
+    if mode.training and "activation" in structure.noises:
+        x = noise.gaussian(x, random_bits.fold(mode.key, _stream(name, 1)), **of("activation_noise", settings))
+    if structure.dropout == "inverted" and mode.training:
+        x = dropout.inverted(x, random_bits.fold(mode.key, _stream(name, 2)), **of("dropout", settings))
+    if structure.dropout == "course":
+        key = random_bits.fold(mode.key, _stream(name, 2)) if mode.training else None
+        x = dropout.course(x, key, **of("dropout", settings), training=mode.training)
+    return x, statistics
+
+
+def _normalize(weights: Weights, statistics: Weights, name: str, x, settings: Settings, mode: Mode):
+    """Batch statistics in training (and the moving ones brought up to date), the kept ones at test time."""
+    chosen = of("batch_norm", settings)
+    scale, shift = weights[f"{name}.scale"], weights[f"{name}.shift"]
+    names = f"{name}.mean", f"{name}.variance"
+    if not mode.training:
+        y = batch_norm.test(x, statistics[names[0]], statistics[names[1]], scale, shift, epsilon=chosen["epsilon"])
+        return y, statistics
+    y, *seen = batch_norm.train(x, scale, shift, epsilon=chosen["epsilon"])
+    moved = {
+        key: batch_norm.moving_average(statistics[key], value, momentum=chosen["momentum"])
+        for key, value in zip(names, seen, strict=True)
+    }
+    return y, {**statistics, **moved}
+
+
+def _stream(name: str, use: int) -> int:
+    """A number for each place in the network that draws random bits."""
+    layer = 0 if name == "output" else int(name.removeprefix("layer"))
+    return 8 * layer + use

@@ -1,0 +1,94 @@
+"""One network: its first weights and its way from a batch of rows to outputs. Pure functions; `vmap` makes it many.
+
+Weights and statistics are flat dicts by name (``layer1.weight``, ``output.bias``, ``category0.embedding``), so that a signal, a
+saved file and an error all speak of a layer by the same word.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, UInt32
+
+from trainwell import random_bits
+from trainwell.network import dense, embeddings
+from trainwell.network.dense import TEST, Mode, Settings, Weights
+from trainwell.network.structure import Structure, hyperparameters_of, of
+from trainwell.techniques.regularizers import mixup, noise, weight_decay
+
+
+def decays(name: str) -> bool:
+    """Whether weight decay acts on a weight: not on biases, norm parameters and embeddings."""
+    return weight_decay.decays(name) and name.rsplit(".", 1)[1] not in ("gain", "frequency", "phase")
+
+
+def mixed_share(key: UInt32[Array, ""], settings: Settings) -> Float[Array, ""]:
+    """Mixup's share of the own row: the same for the inputs and for the loss of one step."""
+    return mixup.share(random_bits.fold(key, 5), **of("mixup", settings))
+
+
+def layer_names(structure: Structure) -> list[str]:
+    return [f"layer{i}" for i in range(1, len(structure.widths) + 1)]
+
+
+def init(seed: UInt32[Array, ""], structure: Structure, settings: Settings, prior: Float[Array, "outputs"]):
+    """First (weights, statistics); the output bias is the prior, so that the untrained network predicts the base rate."""
+    key = random_bits.jax_key(seed)
+    sizes = (embeddings.embedded_width(structure.numeric, structure.continuous, structure.cardinalities,
+                                       structure.numeric_embedding), *structure.widths)  # fmt: skip
+    weights: Weights = embeddings.init_categories(jax.random.fold_in(key, 1000), structure.cardinalities)
+    statistics: Weights = {}
+    if structure.numeric_embedding == "periodic" and structure.continuous:
+        weights |= embeddings.init_periodic(jax.random.fold_in(key, 1001), structure.continuous, **of("periodic", settings))
+    for i, name in enumerate(layer_names(structure)):
+        weights |= dense.init(jax.random.fold_in(key, i), name, sizes[i], sizes[i + 1], structure, settings)
+        if structure.batch_norm != "none":
+            scale_and_shift, kept = dense.init_batch_norm(name, sizes[i + 1])
+            weights, statistics = weights | scale_and_shift, statistics | kept
+    weights |= dense.init(jax.random.fold_in(key, 999), "output", sizes[-1], structure.outputs, structure, settings)
+    for name in ("output.weight", "output.gain"):  # zero: the loss at the start is the prior's entropy, whatever the inputs
+        if name in weights and not (name == "output.weight" and "output.gain" in weights):
+            weights[name] = jnp.zeros_like(weights[name])
+    weights["output.bias"] = weights["output.bias"] + prior
+    return weights, statistics
+
+
+def shapes(structure: Structure) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Names and shapes of the (weights, statistics), without computing one."""
+    settings = {name: jax.ShapeDtypeStruct((), jnp.float32) for name in hyperparameters_of(structure)}
+    arguments = (jax.ShapeDtypeStruct((), jnp.uint32), settings, jax.ShapeDtypeStruct((structure.outputs,), jnp.float32))
+    made = jax.eval_shape(lambda seed, own, prior: init(seed, structure, own, prior), *arguments)
+    weights, statistics = ({name: leaf.shape for name, leaf in part.items()} for part in made)
+    return weights, statistics
+
+
+def embed(weights: Weights, numeric, categories, structure: Structure, settings: Settings, mode: Mode = TEST):
+    """What the first dense layer sees: numbers (with their embedding), then the vectors of the categories."""
+    if mode.training and "input" in structure.noises:
+        measured = noise.gaussian(
+            numeric[:, : structure.continuous], random_bits.fold(mode.key, 4), **of("input_noise", settings)
+        )
+        numeric = jnp.concatenate([measured, numeric[:, structure.continuous :]], axis=1)
+    parts = [numeric]
+    if structure.numeric_embedding == "periodic" and structure.continuous:
+        measured = embeddings.periodic(weights, numeric[:, : structure.continuous])
+        parts = [measured, numeric[:, structure.continuous :]]
+    return jnp.concatenate(parts + embeddings.categories(weights, categories), axis=1)
+
+
+def forward(
+    weights: Weights,
+    statistics: Weights,
+    numeric: Float[Array, "rows numeric"],
+    categories: Int[Array, "rows columns"],
+    structure: Structure,
+    settings: Settings,
+    mode: Mode = TEST,
+) -> tuple[Float[Array, "rows outputs"], Weights, list[Float[Array, "rows width"]]]:
+    """(outputs, new statistics, units of every hidden layer). Outputs are logits, or scaled target values."""
+    x = embed(weights, numeric, categories, structure, settings, mode)
+    if mode.training and structure.mixup:
+        x = mixup.mix(x, mixup.partner(x), mixed_share(mode.key, settings))
+    hidden = []
+    for name in layer_names(structure):
+        x, statistics = dense.hidden(weights, statistics, name, x, structure, settings, mode)
+        hidden.append(x)
+    return dense.preactivation(weights, "output", x, structure, settings, mode), statistics, hidden

@@ -1,0 +1,79 @@
+"""Trainings written to one file and read back exactly: what a resumed run needs of members that are done.
+
+A safetensors file: tensors ``<member>/<part>/<name>``, and as metadata one JSON text with each member's structure, settings,
+curves and where it stopped. Members are kept as `Training.let_go` leaves them, with their best weights only.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from trainwell.errors import InputError
+from trainwell.network.structure import Structure
+from trainwell.population.cohort import Member, Training
+from trainwell.population.history import Curves
+from trainwell.population.step import MemberState
+from trainwell.techniques.regularizers import early_stopping
+
+PARTS = ("best_weights", "best_statistics")
+
+
+def save(trainings: Sequence[Training], path: Path) -> None:
+    """Write the file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{training.member.number}/{part}/{name}": np.ascontiguousarray(value)
+        for training in trainings
+        if training.state is not None
+        for part in PARTS
+        for name, value in getattr(training.state, part).items()
+    }
+    unfinished = path.with_name(f".{path.name}")
+    save_file(tensors, unfinished, metadata={"trainings": json.dumps([_described(training) for training in trainings])})
+    unfinished.replace(path)
+
+
+def load(path: Path) -> list[Training]:
+    """The trainings of a file that `save` wrote; `InputError` where it is damaged."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            described = json.loads((file.metadata() or {})["trainings"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        return [_training(one, tensors) for one in described]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}): remove it, and the run begins that stage again.") from None
+
+
+def _described(training: Training) -> dict:
+    state, curves = training.state, training.curves
+    return {
+        "number": training.member.number,
+        "structure": training.member.structure.to_json(),
+        "settings": training.member.settings,
+        "stage": training.member.stage,
+        "curves": [[repr(value) for value in values] for values in (curves.training_loss, curves.validation_loss, curves.validation_score)],
+        "state": None if state is None else
+        {"step": int(state.step), "key": int(state.key), "best": repr(float(state.stopping.best)), "waited": int(state.stopping.waited),
+         "stopped": bool(state.stopping.stopped), "failed": bool(state.failed)},
+    }  # fmt: skip
+
+
+def _training(one: dict, tensors: dict[str, np.ndarray]) -> Training:
+    member = Member(int(one["number"]), Structure.from_json(one["structure"]), one["settings"], one["stage"])
+    curves = Curves(*(tuple(float(value) for value in values) for values in one["curves"]))
+    if one["state"] is None:
+        return Training(member, None, curves)
+    kept = {
+        part: {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+        for part, start in ((part, f"{member.number}/{part}/") for part in PARTS)
+    }
+    told = one["state"]
+    stopping = early_stopping.State(np.float32(float(told["best"])), np.int32(told["waited"]), np.bool_(told["stopped"]))
+    state = MemberState(
+        {}, {}, {}, np.int32(told["step"]), np.uint32(told["key"]), **kept, stopping=stopping, failed=np.bool_(told["failed"])
+    )
+    return Training(member, state, curves)

@@ -1,0 +1,119 @@
+"""The machine's cores (or GPU) as a pool of XLA devices, each fed by one thread.
+
+A network for a table is too small for two cores to share one matrix product. So every core becomes a device of its own and
+trains its own cohort. ``NPROC=1`` keeps XLA's thread pool from competing with the device threads, and dispatch is
+synchronous because the thread has nothing else to do: together they were worth a fifth of the speed where it was measured.
+Both must be set before JAX starts; a JAX that is running already keeps the devices it has.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
+
+import jax
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def start(cores: int | None = None) -> tuple[jax.Device, ...]:
+    """Start JAX, once, with one CPU device for each of ``cores`` cores (all by default); a GPU is taken where there is one."""
+    already = os.environ.get("NPROC")
+    os.environ["NPROC"] = "1"
+    try:
+        jax.config.update("jax_num_cpu_devices", cores or available_cores())
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+    except RuntimeError:  # JAX runs already, in a notebook for example: its devices are the pool
+        pass
+    _keep_compiled_programs()
+    devices = jax.devices()
+    if already is None:
+        del os.environ["NPROC"]
+    else:
+        os.environ["NPROC"] = already
+    return tuple(devices[:cores] if cores else devices)
+
+
+def _keep_compiled_programs() -> None:
+    """Programs compiled in one run are read back in the next, unless the user keeps a cache of their own."""
+    if jax.config.jax_compilation_cache_dir is None:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(home / "trainwell" / "programs"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+class Pool:
+    """Runs jobs on whichever device is free; a job runs on one device, in that device's thread.
+
+    A program must be compiled for each device that runs it. So a free device takes a job of a program that it has run before, else
+    one of a program that no device has, and only then one that another device has compiled already.
+    """
+
+    def __init__(self, cores: int | None = None):
+        self.devices = start(cores)
+        self._has_run: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
+
+    def run(
+        self,
+        function: Callable[[Job, jax.Device], Result],
+        jobs: Iterable[Job],
+        program: Callable[[Job], Hashable] = lambda job: None,
+    ) -> Iterator[tuple[Job, Result]]:
+        """Yield (job, result) as they finish. When the caller stops early, or a job fails, no further job starts."""
+        waiting, lock = list(jobs), threading.Lock()
+        results: SimpleQueue[tuple[Job, Result] | BaseException | None] = SimpleQueue()
+
+        def work(device: jax.Device) -> None:
+            try:
+                while True:
+                    with lock:
+                        if not waiting:
+                            break
+                        job = waiting.pop(self._choose(device, [program(job) for job in waiting]))
+                        self._has_run[device].add(program(job))
+                    results.put((job, function(job, device)))
+            except BaseException as error:
+                results.put(error)
+            results.put(None)
+
+        threads = [threading.Thread(target=work, args=(device,)) for device in self.devices]
+        for thread in threads:
+            thread.start()
+        try:
+            ended = 0
+            while ended < len(threads):
+                result = results.get()
+                if isinstance(result, BaseException):
+                    raise result
+                if result is None:
+                    ended += 1
+                else:
+                    yield result
+        finally:
+            with lock:
+                waiting.clear()
+            for thread in threads:
+                thread.join()
+
+    def _choose(self, device: jax.Device, programs: list[Hashable]) -> int:
+        """The place of the job to take next."""
+        elsewhere = set().union(*(programs for other, programs in self._has_run.items() if other != device))
+        own = self._has_run[device]
+        return min(range(len(programs)), key=lambda i: (programs[i] not in own, programs[i] in elsewhere, i))
+
+
+@cache
+def pool(cores: int | None = None) -> Pool:
+    """The one pool of this many cores, so that everybody knows what each device has compiled."""
+    return Pool(cores)

@@ -1,0 +1,139 @@
+"""Epochs of a cohort as one compiled program: a scan of steps, then validation and early stopping, for every member at once.
+
+Written for one member and mapped over all. Rows and their order are the same for every member, so that a batch is gathered
+once; weights, settings and randomness are each member's own.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from trainwell.network.forward import forward
+from trainwell.network.structure import Structure, of
+from trainwell.population.metrics import METRICS, predictions_of
+from trainwell.population.step import MemberState, Rows, start, step
+from trainwell.techniques.losses import LOSSES
+from trainwell.techniques.regularizers import early_stopping
+
+ROWS_AT_ONCE = 1024  # chosen: rows passed forward at a time without training, so that activations stay in the cache
+BLOCKS = (16, 4096)  # chosen: rows of one call when predicting: a few rows at once, or many
+
+
+class Data(NamedTuple):
+    """The rows that train and the rows that say when to stop."""
+
+    train: Rows
+    validation: Rows
+
+
+class Record(NamedTuple):
+    """What one epoch of one member came to; the training loss is the mean over its steps, in training mode."""
+
+    training_loss: Float[Array, "..."]
+    validation_loss: Float[Array, "..."]
+    validation_score: Float[Array, "..."]
+    stopped: Array
+
+
+def outputs_of(weights, statistics, numeric, categories, structure: Structure, settings) -> Float[Array, "rows outputs"]:
+    """Outputs at test time for any number of rows, a thousand at a time."""
+    rows = len(numeric)
+    chunks = -(-rows // ROWS_AT_ONCE)
+    size = -(-rows // chunks)
+
+    def padded(x: Array) -> Array:
+        return jnp.pad(x, ((0, chunks * size - rows), (0, 0))).reshape(chunks, size, x.shape[1])
+
+    def one(chunk):
+        return forward(weights, statistics, *chunk, structure, settings)[0]
+
+    return jax.lax.map(one, (padded(numeric), padded(categories))).reshape(chunks * size, -1)[:rows]
+
+
+def _validate(state: MemberState, losses: Float[Array, "steps"], rows: Rows, structure: Structure, settings, metric, task):
+    """(state with its best weights brought up to date, record of the epoch)."""
+    outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
+    loss = LOSSES[structure.loss].per_row(outputs, rows.target, **of(structure.loss, settings)).mean()
+    score = METRICS[metric].score(predictions_of(outputs, task), rows.target)
+    training_loss = losses.mean()
+    failed = state.failed | ~(jnp.isfinite(training_loss) & jnp.isfinite(loss))
+    before = state.stopping
+    stopping = early_stopping.update(before, jnp.where(failed, -jnp.inf, score), **of("early_stopping", settings))
+    stopping = stopping._replace(stopped=stopping.stopped | failed)
+    better = (stopping.best > before.best) & ~before.stopped & ~failed
+
+    def keep(new, old):
+        return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)
+
+    state = state._replace(
+        best_weights=keep(state.weights, state.best_weights),
+        best_statistics=keep(state.statistics, state.best_statistics),
+        stopping=stopping,
+        failed=failed,
+    )
+    return state, Record(training_loss, loss, score, stopping.stopped)
+
+
+@cache
+def starter(structure: Structure):
+    """Compiled: (keys (K,), settings of (K,), prior (outputs,)) -> states (K, ...)."""
+
+    def many(keys, settings, prior):
+        return jax.vmap(lambda key, own: start(key, structure, own, prior))(keys, settings)
+
+    return jax.jit(many)
+
+
+@cache
+def trainer(structure: Structure, metric: str, task: str):
+    """Compiled: (states, settings, data, orders (epochs, steps, batch), total_steps) -> (states, Record of (epochs, K))."""
+
+    def one_epoch(states, settings, data: Data, order: Int[Array, "steps batch"], total_steps):
+        def one_step(states, rows):
+            batch = Rows(*(x[rows] for x in data.train))
+            return jax.vmap(lambda state, own: step(state, batch, structure, own, total_steps))(states, settings)
+
+        states, losses = jax.lax.scan(one_step, states, order)
+        return jax.vmap(lambda state, loss, own: _validate(state, loss, data.validation, structure, own, metric, task))(
+            states, losses.T, settings
+        )
+
+    def epochs(states, settings, data, orders, total_steps):
+        return jax.lax.scan(lambda now, order: one_epoch(now, settings, data, order, total_steps), states, orders)
+
+    return jax.jit(epochs, donate_argnums=0)
+
+
+@cache
+def predictor(structure: Structure, task: str):
+    """Compiled: (weights, statistics, settings, all of (K, ...), numeric, categories) -> predictions (K, rows, outputs)."""
+
+    def many(weights, statistics, settings, numeric, categories):
+        def one(own_weights, own_statistics, own):
+            return predictions_of(outputs_of(own_weights, own_statistics, numeric, categories, structure, own), task)
+
+        return jax.vmap(one)(weights, statistics, settings)
+
+    return jax.jit(many)
+
+
+def predict(
+    structure: Structure, task: str, networks: tuple, numeric: np.ndarray, categories: np.ndarray, device: jax.Device
+) -> np.ndarray:
+    """Predictions (K, rows, outputs) of K networks for any number of rows, block by block: two sizes of block, two programs.
+
+    ``networks`` is (weights, statistics, settings), each of (K, ...).
+    """
+    networks = jax.device_put(networks, device)
+    size = BLOCKS[0] if len(numeric) <= BLOCKS[0] else BLOCKS[1]
+    parts = []
+    for first in range(0, len(numeric), size):
+        block = [x[first : first + size] for x in (numeric, categories)]
+        padded = jax.device_put([np.pad(x, ((0, size - len(x)), (0, 0))) for x in block], device)
+        predictions = predictor(structure, task)(*networks, *padded)
+        parts.append(np.asarray(predictions)[:, : len(block[0])])
+    return np.concatenate(parts, axis=1)

@@ -1,0 +1,158 @@
+"""What every stage works with: the rows, the options, the clock and the diary. Made once, before the first stage."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainwell.data.encode import Arrays, Encoder
+from trainwell.data.schema import Schema
+from trainwell.data.split import Split
+from trainwell.data.tables import Table
+from trainwell.errors import InputError, listed, nearest
+from trainwell.network.structure import CHOICES, Structure, hyperparameters_of
+from trainwell.population.budget import Budget
+from trainwell.population.cohort import Population
+from trainwell.population.devices import Pool
+from trainwell.population.epoch import Data
+from trainwell.population.metrics import Metric
+from trainwell.population.step import Rows
+from trainwell.recipe.events import EventLog
+from trainwell.recipe.options import Options
+from trainwell.techniques.initializers import output_bias
+
+LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
+STEPS = 4000  # chosen: steps of a full training, where the table's size allows it
+SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
+
+
+@dataclass(frozen=True)
+class Context:
+    """The run's givens.
+
+    Parameters
+    ----------
+    options, log, budget, folder : what was asked for, the diary, the clock, where everything is written.
+    table, schema, split, encoder : the usable rows and how they are read; split numbers rows of ``table``.
+    arrays : all rows of the table, encoded.
+    metric : what is maximized.
+    pool : the devices.
+    """
+
+    options: Options
+    log: EventLog
+    budget: Budget
+    folder: Path
+    table: Table
+    schema: Schema
+    split: Split
+    encoder: Encoder
+    arrays: Arrays
+    metric: Metric
+    pool: Pool
+
+    @property
+    def task(self) -> str:
+        return self.schema.task
+
+    @property
+    def outputs(self) -> int:
+        return len(self.schema.classes) if self.task == "multiclass" else 1
+
+    @cached_property
+    def train(self) -> Arrays:
+        return self.arrays.take(self.split.train)
+
+    @cached_property
+    def validation(self) -> Arrays:
+        return self.arrays.take(self.split.validation)
+
+    @cached_property
+    def test(self) -> Arrays:
+        """Used by the squeeze stage alone, once."""
+        return self.arrays.take(self.split.test)
+
+    @cached_property
+    def prior(self) -> np.ndarray:
+        """Output bias (outputs,) of a network that predicts the base rate of the training rows."""
+        if self.task == "regression":
+            return np.asarray(output_bias.target_mean(self.train.target))
+        counts = np.bincount(self.train.target, minlength=len(self.schema.classes)).astype(np.float32)
+        return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
+
+    @cached_property
+    def prior_loss(self) -> float:
+        """The loss of a network that knows the base rate and nothing else: the entropy of the target, or its variance."""
+        if self.task == "regression":
+            return float(np.var(self.train.target))
+        share = np.bincount(self.train.target, minlength=len(self.schema.classes)) / len(self.train.target)
+        return float(-(share[share > 0] * np.log(share[share > 0])).sum())
+
+    def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
+        """The population of these rows; of the training and validation rows when left out."""
+        data = Data(_rows(train or self.train), _rows(validation or self.validation))
+        return Population(data, self.task, self.metric.name, self.prior, self.options.seed, self.pool)
+
+    def structure(self, **changes: Any) -> Structure:
+        """A network for this table; what the user fixed with ``settings`` comes before ``changes``."""
+        fixed = {
+            name: value for name, value in self.options.settings.items() if name in CHOICES or name in ("batch_size", "widths")
+        }
+        rows = len(self.split.train)
+        base: dict[str, Any] = {"batch_size": min(256, max(16, 1 << (rows // 20).bit_length() - 1)), **changes}
+        for name, value in fixed.items():
+            base[name] = str(value) if name in CHOICES else _numbers(name, str(value), rows)
+        return Structure(
+            numeric=len(self.encoder.numeric_names),
+            continuous=self.encoder.continuous,
+            cardinalities=self.encoder.cardinalities,
+            outputs=self.outputs,
+            loss=LOSSES[self.task],
+            **base,
+        )
+
+    def settings(self, structure: Structure, chosen: Mapping[str, float]) -> dict[str, float]:
+        """The chosen settings that this structure has, overruled by what the user fixed."""
+        declared = hyperparameters_of(structure)
+        fixed = {name: declared[name].check(value, name) for name, value in self.options.settings.items() if name in declared}
+        return {name: value for name, value in {**chosen, **fixed}.items() if name in declared}
+
+    def epochs(self, structure: Structure) -> int:
+        """Epochs of a full training: about `STEPS` steps, within `SHORTEST` to `LONGEST`."""
+        return int(np.clip(STEPS // max(1, len(self.split.train) // structure.batch_size), SHORTEST, LONGEST))
+
+    def shown(self, score: float) -> float:
+        """A score as a person reads it."""
+        return self.metric.shown(score, self.encoder.target_scale)
+
+    def until(self, share: float) -> "Context":
+        """The same with a clock that ends at this share of the run's time."""
+        return replace(self, budget=self.budget.until(share))
+
+
+def check_settings(settings: Mapping[str, Any], structure: Structure) -> None:
+    """`InputError` for a fixed setting that no part of trainwell knows."""
+    known = [*CHOICES, "batch_size", "widths", *hyperparameters_of(structure)]
+    for name in settings:
+        if name not in known:
+            raise InputError(
+                f"{name!r} is no setting{nearest(name, known) or ','} the settings are {listed(sorted(known), 60)}."
+            )
+
+
+def _numbers(name: str, text: str, rows: int) -> int | tuple[int, ...]:
+    """``batch_size`` from ``"64"`` or ``"full"``; ``widths`` from ``"256-256"``."""
+    try:
+        if name == "batch_size":
+            return rows if text == "full" else int(text)
+        return tuple(int(part) for part in text.split("-")) if text else ()
+    except ValueError:
+        allowed = "a number of rows or 'full'" if name == "batch_size" else "widths such as 256-128"
+        raise InputError(f"{name} is {text!r}, allowed is {allowed}.") from None
+
+
+def _rows(arrays: Arrays) -> Rows:
+    return Rows(arrays.numeric, arrays.categories, arrays.target)

@@ -1,0 +1,66 @@
+"""Options: what a user can decide about a run. The command line, Python and ``config.json`` all mean these."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trainwell.errors import InputError, listed, nearest
+
+DEFAULT_TIME_LIMIT = 60.0  # seconds; chosen: long enough for good scores on tables of tens of thousands of rows
+
+
+class Options(BaseModel):
+    """Everything that can be chosen; only ``target`` must be.
+
+    Parameters
+    ----------
+    target : the column to predict.
+    task : ``"binary"``, ``"multiclass"`` or ``"regression"``; inferred from the target when left out.
+    ignore : columns that must not reach the network.
+    categories : columns of numbers that are names of categories.
+    group : rows with the same value here stay together in training, validation or test.
+    time : the latest rows by this column are the test rows, those before them validate.
+    out : the run folder; ``runs/<file>-<date>-<n>`` when left out.
+    seed : of everything random.
+    time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it. 60 when neither is given.
+    trials : networks to try in the tuning stage; with no time limit the result is the same every time.
+    metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out.
+    keep_going : go on where a stage says that it is no use.
+    cores : how many cores to use; all when left out.
+    settings : choices and settings of the network held fixed, ``{"adam.beta2": "0.95", "activation": "relu"}``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: str
+    task: Literal["binary", "multiclass", "regression"] | None = None
+    ignore: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+    out: Path | None = None
+    seed: int = Field(0, ge=0, lt=2**31)
+    time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
+    trials: int | None = Field(None, ge=1, le=100_000)
+    metric: str | None = None
+    keep_going: bool = False
+    cores: int | None = Field(None, ge=1, le=1024)
+    settings: dict[str, str | float | int] = {}
+
+    @classmethod
+    def checked(cls, **options: object) -> "Options":
+        """The options, with the time limit of 60 s where neither it nor ``trials`` was given; `InputError` for a bad one."""
+        if options.get("time_limit") is None and options.get("trials") is None:
+            options["time_limit"] = DEFAULT_TIME_LIMIT
+        for name in options:
+            if name not in cls.model_fields:
+                hint = nearest(name, cls.model_fields) or ","
+                raise InputError(f"{name!r} is no option{hint} the options are {listed(cls.model_fields, 30)}.")
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "an option"
+            problem = first["msg"].removeprefix("Input ")
+            raise InputError(f"{name} is {first['input']!r}, which {problem}.") from None

@@ -1,0 +1,193 @@
+"""Stage 5, tune: random search with halving over a population, wave after wave until the trials or the time are used up.
+
+Random rather than grid: when few of many settings matter, random draws try more values of those that do (Bergstra & Bengio,
+2012). The first members of the search stand at the centre, what the stages before found; the others are drawn.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from trainwell.network.structure import Structure
+from trainwell.population.cohort import Training
+from trainwell.recipe.context import Context
+from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.search.halving import wave
+from trainwell.search.space import SEARCHED, Space
+
+WAVE = 18  # chosen: members of a wave; 18 -> 6 -> 2
+EDGE = 0.1  # chosen: the best lies at the edge of a range when it is in the outer tenth
+Save = Callable[[list[Training]], None]
+
+
+def space(context: Context, widths: str, learning_rate: float, regularized: dict[str, float]) -> Space:
+    """What is searched: the size that overfitting chose and the one beside it, around the settings found so far."""
+    chosen = tuple(int(width) for width in widths.split("-") if width)
+    other = (256, 256, 256) if chosen != (256, 256, 256) else (128, 128)
+    structures = tuple(dict.fromkeys(context.structure(widths=size) for size in (chosen, other)))
+    rate = f"{structures[0].optimizer}.learning_rate"
+    centre = {
+        "adam.beta2": 0.95,
+        "early_stopping.patience": 16.0,
+        rate: learning_rate,
+        "dropout.rate": 0.15,
+        "weight_decay.rate": 0.02,
+    }
+    centre |= regularized
+    searched = [rate, *(name for name in SEARCHED if name != "adam.learning_rate")]
+    if context.metric.name == "auc":  # smoothing blurs the order that AUC measures
+        searched.remove("cross_entropy.label_smoothing")
+    fixed = [name for name in searched if name in context.options.settings]
+    own = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
+    ranges = {rate: (max(3e-4, learning_rate / 4), min(2e-2, learning_rate * 4))} if rate not in fixed else {}
+    return Space(structures, tuple(name for name in searched if name not in fixed), own, ranges)
+
+
+def tune(context: Context, first: int, searched: Space, done: list[Training], save: Save) -> tuple[Evidence, list[Training]]:
+    """(evidence, every member of the search with its best weights). ``done`` are members of waves that a run before the
+    resumed one had finished; ``save`` is called with all members after each wave."""
+    population, epochs = context.population(), context.epochs(searched.structures[0])
+    trials, finished, start = context.options.trials, list(done), time.monotonic()
+    longest = 0.0
+    while (trials is None or len(finished) < trials) and not context.budget.passed:
+        began = time.monotonic()
+        if finished and context.budget.left < 0.4 * longest:
+            break  # a wave that cannot get past its first rung teaches nothing
+        count = WAVE if trials is None else min(WAVE, trials - len(finished))
+        numbers = range(first + len(finished), first + len(finished) + count)
+        starting = [Training(searched.member(number, first, context.options.seed)) for number in numbers]
+        finished += wave(population, starting, epochs, context.budget, partial(_report, context, finished))
+        save(finished)
+        longest = max(longest, time.monotonic() - began)
+    trained = [t for t in finished if t.curves and not t.failed]
+    if not trained:
+        return _nothing(context), finished
+    return _evidence(context, searched, finished, trained, epochs, time.monotonic() - start), finished
+
+
+def _report(context: Context, before: list[Training], rung: int, going: list[Training]) -> None:
+    everybody = [t for t in [*before, *going] if t.curves and not t.failed]
+    best = max((t.score for t in everybody), default=math.nan)
+    left = context.budget.left
+    context.log.add(
+        "progress", stage="tune", done=len(before) + len(going), total=context.options.trials,
+        alive=sum(bool(t.state and t.state.weights) and not t.stopped for t in going), best=context.shown(best), metric=context.metric.label,
+        seconds_left=None if math.isinf(left) else max(0.0, left),
+    )  # fmt: skip
+
+
+def _evidence(
+    context: Context, searched: Space, finished: list[Training], trained: list[Training], epochs: int, seconds: float
+) -> Evidence:
+    best = max(trained, key=lambda t: t.score)
+    failed = sum(t.failed for t in finished)
+    to_the_end = sum(t.stopped or t.epochs >= epochs for t in trained)
+    importance = importances(searched, trained)
+    edges = at_the_edge(searched, best)
+    label, score = context.metric.label, context.shown(best.score)
+    names = [name for name in searched.searched if any(name in t.member.settings for t in trained)]
+    settings = ", ".join(f"{name} {best.member.settings[name]:.3g}" for name in names if name in best.member.settings)
+    return Evidence(
+        "tune",
+        "pass",
+        f"{len(finished)} networks, {to_the_end} trained to their end, best validation {label} {score:.4f}",
+        explanation=(
+            f"{len(finished)} networks with settings drawn at random were trained in waves of {WAVE}: after a ninth and a third of {epochs} "
+            f"epochs the better third goes on. The best is {best.member.structure.describe()} with {settings}; it reaches {label} {score:.4f} on the "
+            f"validation rows at epoch {best.curves.best_epoch}. "
+            + (f"What mattered most was {next(iter(importance))}." if importance else "Too few networks to say which setting matters.")
+        ),
+        actions=[f"The best {name} lies at the edge of what was searched ({value:.3g}): a wider range may hold a better one." for name, value in edges]
+        + ([f"{failed} networks diverged and were left out."] if failed else []),
+        measures={"trials": len(finished), "trained_to_the_end": to_the_end, "best_score": best.score, "best_member": best.member.number,
+                  "failed": failed, "seconds": round(seconds, 2), "network_epochs": sum(t.epochs for t in finished)},
+        tables={
+            "The ten best": [
+                {"member": t.member.number, label: round(context.shown(t.score), 4), "epochs": t.epochs, "best epoch": t.curves.best_epoch,
+                 "structure": t.member.structure.describe()} | {name: float(f"{t.member.settings[name]:.3g}") for name in names if name in t.member.settings}
+                for t in sorted(trained, key=lambda t: -t.score)[:10]
+            ],
+            "What mattered": [{"setting": name, "share of the spread explained": round(value, 3)} for name, value in importance.items()],
+        },
+        figures={name.rsplit(".", 1)[1]: _setting_figure(context, name, trained) for name in names},
+    )  # fmt: skip
+
+
+def _nothing(context: Context) -> Evidence:
+    if context.budget.passed:
+        return Evidence(
+            "tune",
+            "warn",
+            "no time was left to search",
+            "The time was used up by the stages before.",
+            ("Give the run more time (--time-limit).",),
+        )
+    return Evidence("tune", "stop", "every network diverged", "No network of the search trained without diverging.", ("Fix a lower learning rate (--set adam.learning_rate=1e-4).",))  # fmt: skip
+
+
+def importances(searched: Space, trained: list[Training]) -> dict[str, float]:
+    """Share of the spread of scores that each setting explains by itself: the squared correlation of a parabola in it."""
+    scores = np.array([t.score for t in trained])
+    if len(scores) < 12 or not scores.std():
+        return {}
+    scores = np.clip(scores, np.quantile(scores, 0.1), None)  # how bad the worst are says little
+    found = {}
+    for name in searched.searched:
+        own = np.array([t.member.settings.get(name, math.nan) for t in trained])
+        known = np.isfinite(own)
+        if known.sum() >= 12 and own[known].std() > 0:
+            x = np.log(own[known]) if (own[known] > 0).all() else own[known]
+            fitted = np.polynomial.Polynomial.fit(x, scores[known], 2)(x)
+            found[name] = float(
+                1 - ((scores[known] - fitted) ** 2).sum() / max(((scores[known] - scores[known].mean()) ** 2).sum(), 1e-30)
+            )
+    sizes = {t.member.structure for t in trained}
+    if len(sizes) > 1:
+        means = {size: scores[[t.member.structure == size for t in trained]].mean() for size in sizes}
+        fitted = np.array([means[t.member.structure] for t in trained])
+        found["size"] = float(fitted.var() / scores.var())
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def at_the_edge(searched: Space, best: Training) -> list[tuple[str, float]]:
+    """Settings of the best member that lie in the outer tenth of the searched range, where the allowed range goes on."""
+    from trainwell.network.structure import hyperparameters_of
+
+    found = []
+    for name, declared in hyperparameters_of(best.member.structure).items():
+        if name not in searched.searched:
+            continue
+        low, high = searched.ranges.get(name, declared.search_range)
+        value = best.member.settings[name]
+        place = (math.log(value / low) / math.log(high / low)) if declared.scale == "log" else (value - low) / (high - low)
+        if (place < EDGE and low > declared.low) or (place > 1 - EDGE and high < declared.high):
+            found.append((name, value))
+    return found
+
+
+def _setting_figure(context: Context, name: str, trained: list[Training]) -> Figure:
+    own = [t for t in trained if name in t.member.settings]
+    groups: dict[Structure, list[Training]] = {}
+    for training in own:
+        groups.setdefault(training.member.structure, []).append(training)
+    series = [
+        Series(
+            structure.describe(),
+            [float(f"{t.member.settings[name]:.4g}") for t in group],
+            [round(context.shown(t.score), 5) for t in group],
+        )
+        for structure, group in groups.items()
+    ]
+    log = bool(own) and all(t.member.settings[name] > 0 for t in own) and not name.endswith((".rate", "smoothing"))
+    return Figure(
+        "points",
+        f"Score against {name}",
+        name,
+        f"validation {context.metric.label}",
+        series,
+        "One point per network.",
+        log_x=log,
+    )
