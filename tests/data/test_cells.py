@@ -73,6 +73,11 @@ def test_a_label_is_the_same_however_the_table_was_stored():
     assert cells.labels(column("007", "1.50", "1.5")).to_pylist() == ["007", "1.50", "1.5"]
 
 
+def test_beside_a_plus_a_minus_is_a_value():
+    assert cells.clean(column("+", "-", "?"))[0].to_pylist() == ["+", "-", None]
+    assert cells.clean(column("1", "-", "?"))[0].to_pylist() == ["1", None, None]
+
+
 def test_missing_words_become_null_and_are_counted():
     texts = [*cells.MISSING, "none", "no", "x"]
     cleaned, found = cells.clean(column(*texts, None, "  ?\t"))

@@ -332,7 +332,7 @@ def changed(change) -> str:
             "columns.1.two numbers: low is 2.0, allowed is a number below high, 2.0.",
         ),
         (lambda state: state["columns"][3].update(levels=["x", "x"]), "switches: a level is there twice."),
-        (lambda state: state["columns"][4].update(levels=["x", "x"]), "level: a level is there twice."),
+        (lambda state: state["columns"][4].update(levels=["x", "x"]), "embedded: a level is there twice."),
         (lambda state: state["columns"][5]["parts"].update(soul=[0.0, 1.0]), "date: 'soul' is no part of a date."),
     ],
 )

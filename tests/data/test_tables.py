@@ -160,6 +160,11 @@ def test_mixed_cells_of_a_pandas_column_become_their_text():
     }
 
 
+def test_whole_numbers_beyond_64_bits_become_their_text():
+    assert cells(read_table({"a": [10**20, 1, None]})) == {"a": ["100000000000000000000", "1", None]}
+    assert cells(read_table(pd.DataFrame({"a": [10**20, 1]}))) == {"a": ["100000000000000000000", "1"]}
+
+
 def test_every_cell_type_becomes_one_of_a_few():
     day = datetime.date(2024, 2, 29)
     table = read_table(
@@ -201,7 +206,7 @@ def refused(source, **options) -> str:
 def test_a_file_that_is_not_there_is_named_with_its_nearest_neighbour(write):
     path = write("a\n1\n", "churn.csv")
     wrong = path.with_name("chrun.csv")
-    assert refused(wrong) == f"{wrong}: there is no such file, did you mean {str(path)!r}?"
+    assert refused(wrong) == f"{wrong}: there is no such file, did you mean 'churn.csv'?"
     lost = path.with_name("zzz.parquet")
     assert refused(lost) == f"{lost}: there is no such file."
     homeless = path.parent / "no" / "churn.csv"
@@ -283,4 +288,5 @@ def test_what_is_no_table_is_refused():
     assert refused(np.zeros((3, 0))) == "array has no columns."
     assert refused({"a": 3}) == "column 'a' is a int; a column is a sequence of cells."
     assert refused({"a": [1, 2], "b": [1]}) == "the columns of the dict differ in length: 'b' has 1 rows, 'a' 2."
+    assert refused("x" * 300) == f"{'x' * 300} cannot be read: File name too long."
     assert refused({"a": []}) == "dict has column names ('a') but no rows."

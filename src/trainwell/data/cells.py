@@ -76,6 +76,8 @@ def clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, dict[str, int]]:
     missing = pc.is_in(column, value_set=pa.array(MISSING, column.type))
     if not pc.any(missing).as_py():
         return column, {}
+    if pc.any(pc.equal(column, "+")).as_py():  # where there is a plus, a minus is a sign
+        missing = pc.and_(missing, pc.invert(pc.equal(column, "-").fill_null(False)))
     counted = pc.value_counts(column.filter(missing))
     found = {entry["values"].as_py(): entry["counts"].as_py() for entry in counted}
     return pc.if_else(missing, pa.scalar(None, column.type), column), found

@@ -21,8 +21,7 @@ SAMPLE_RECORDS = 200  # chosen: enough to see how a file is written
 DELIMITERS = ("\t", ";", "|", ",")  # on a tie the earlier wins: text between commas is common, text between tabs is not
 _NUMBER = re.compile(r"[+-]?[$€£¥]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)?\s?[$€£¥%]?")  # decimal commas and units too
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{4}.*")
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
+_WIDE_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16's mark, so it is looked for first
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -57,7 +56,7 @@ def read_csv(path: Path, header: bool | None = None) -> tuple[pa.Table, tuple[st
     if not data.strip():
         raise InputError(f"{path} is empty; a table needs a line of column names and rows below it.")
     dialect, data = _sniff(data, header)
-    names = _names(path, data, dialect)
+    names = _names(data, dialect)
     frame = _parse(path, data, dialect, names, blank_lines)
     if not dialect.header and header is None:
         notes += (f"no column names in the first line: the columns are called {names[0]} to {names[-1]}",)
@@ -78,10 +77,8 @@ def _unpacked(path: Path) -> bytes:
 
 def _as_utf8(path: Path, data: bytes) -> tuple[bytes, tuple[str, ...]]:
     """The text as UTF-8 without a byte order mark, and a note where the file was not UTF-8."""
-    marked = next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), None)
-    if marked and marked[1] == "utf-8":
-        data = data[len(marked[0]) :]
-    encoding = marked[1] if marked and marked[1] != "utf-8" else _encoding(data)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    encoding = next((name for mark, name in _WIDE_MARKS if data.startswith(mark)), None) or _encoding(data)
     if encoding == "utf-8":
         return data, ()
     if encoding is None:
@@ -160,7 +157,7 @@ def _agreement(sample: str, delimiter: str, quote: str) -> float:
     if not counts:
         return 0.0
     common = max(set(counts), key=counts.count)
-    if common == 1:
+    if common == 1:  # of two records with unlike cells the first is the better witness
         return 1e-3 if counts[0] > 1 and len(counts) < 3 else 0.0
     return counts.count(common) / len(counts)
 
@@ -202,7 +199,7 @@ def _is_data(cell: str) -> bool:
     return bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell) or (cell and cell in MISSING))
 
 
-def _names(path: Path, data: bytes, dialect: Dialect) -> list[str]:
+def _names(data: bytes, dialect: Dialect) -> list[str]:
     sample = data[: 1 << 20].decode("utf-8", errors="ignore")
     first = next(iter(_records(sample, dialect.delimiter, dialect.quote)), [])
     if not dialect.header:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from pydantic import FiniteFloat
 
 from trainwell.data import cells, dates, json_state
-from trainwell.data.encoders import SMALLEST, ColumnEncoder, Date, Level, Measurement, Scaling, Switches, TwoNumbers
+from trainwell.data.encoders import SMALLEST, ColumnEncoder, Date, Embedded, Measurement, Scaling, Switches, TwoNumbers
 from trainwell.data.reading import read_column
 from trainwell.data.roles import Column, Note, level_counts
 from trainwell.data.schema import Schema, target_values
@@ -38,7 +38,8 @@ class Arrays:
 
     Parameters
     ----------
-    numeric : float32 (rows, d); the first `Encoder.continuous` columns are measurements, the others 0 or 1.
+    numeric : float32 (rows, d); the first `Encoder.continuous` columns are measurements in (-3, 3), the others
+        switches: 0 or 1, or 1/2 where neither is known.
     categories : int32 (rows, c), 0 for missing, unseen or rare.
     target : int32 (rows,) class index; float32 (rows,) standardized number; None where not asked for.
     notes : cells that did not fit what the training rows were: unreadable, unseen, missing where none was.
@@ -96,12 +97,12 @@ class Encoder:
     @property
     def category_names(self) -> tuple[str, ...]:
         """Names of the columns of `Arrays.categories`."""
-        return tuple(column.name for column in self.columns if isinstance(column, Level))
+        return tuple(column.name for column in self.columns if isinstance(column, Embedded))
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
         """Sizes of the embedded categories, slot 0 included."""
-        return tuple(len(column.levels) + 1 for column in self.columns if isinstance(column, Level))
+        return tuple(len(column.levels) + 1 for column in self.columns if isinstance(column, Embedded))
 
     def transform(self, table: Table, *, with_target: bool = True) -> Arrays:
         """Encode every row, in order; a row's numbers do not depend on the other rows.
@@ -126,7 +127,7 @@ class Encoder:
             for values in column.switches(read):
                 numeric[:, switch] = values
                 switch += 1
-            if isinstance(column, Level):
+            if isinstance(column, Embedded):
                 categories[:, category] = read.values
                 category += 1
         target = self._target(table) if with_target else None
@@ -184,7 +185,7 @@ def _fit_category(name: str, cells_of: pa.ChunkedArray) -> ColumnEncoder:
     counts = level_counts(cells_of)
     if len(counts) <= ONE_HOT_LEVELS:
         return Switches(name, tuple(sorted(counts)), bool(cells.missing_mask(cells_of).any()))
-    return Level(name, tuple([level for level, count in counts.items() if count >= RARE][:MOST_LEVELS]))
+    return Embedded(name, tuple([level for level, count in counts.items() if count >= RARE][:MOST_LEVELS]))
 
 
 def _fit_date(column: Column, values: np.ndarray) -> Date:

@@ -137,12 +137,12 @@ class Switches:
 
 
 @dataclass(frozen=True)
-class Level:
+class Embedded:
     """A category of more levels: a number for an embedding, 0 where missing, unseen or rare."""
 
     name: str
     levels: tuple[str, ...]
-    kind: Literal["level"] = "level"
+    kind: Literal["embedded"] = "embedded"
     missing: ClassVar[bool] = True
     continuous_names: ClassVar[tuple[str, ...]] = ()
     switch_names: ClassVar[tuple[str, ...]] = ()
@@ -191,7 +191,7 @@ class Date:
             yield read.missing
 
 
-ColumnEncoder = Annotated[Measurement | TwoNumbers | Switches | Level | Date, Discriminator("kind")]
+ColumnEncoder = Annotated[Measurement | TwoNumbers | Switches | Embedded | Date, Discriminator("kind")]
 
 
 def _missing_name(column: ColumnEncoder) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainwell.data import cells, dates
-from trainwell.data.encoders import ColumnEncoder, Date, Level, Read, Switches
+from trainwell.data.encoders import ColumnEncoder, Date, Embedded, Read, Switches
 from trainwell.data.roles import Note, unreadable_note
 from trainwell.data.tables import Table
 from trainwell.errors import InputError
@@ -14,7 +14,7 @@ from trainwell.errors import InputError
 def read_column(column: ColumnEncoder, table: Table) -> Read:
     """The cells of a table's column in the way that the training column was read, and notes on those that do not fit."""
     cells_of = table.column(column.name)
-    if isinstance(column, Switches | Level):
+    if isinstance(column, Switches | Embedded):
         return _read_levels(column, table)
     if isinstance(column, Date):
         values, unreadable = dates.seconds(cells_of, column.style)
@@ -29,7 +29,7 @@ def read_column(column: ColumnEncoder, table: Table) -> Read:
     return Read(values, missing, notes + _missing_notes(column, missing))
 
 
-def _read_levels(column: Switches | Level, table: Table) -> Read:
+def _read_levels(column: Switches | Embedded, table: Table) -> Read:
     cells_of = table.column(column.name)
     if pa.types.is_nested(cells_of.type) or pa.types.is_binary(cells_of.type):
         raise InputError(

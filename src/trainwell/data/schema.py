@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,18 @@ from trainwell.data.tables import Table
 from trainwell.data.target import Task, check_task, class_indices, infer_target
 from trainwell.errors import InputError, listed, nearest
 
-__all__ = ["Column", "Note", "Role", "Schema", "Task", "infer_schema", "target_values", "usable_rows"]
+__all__ = [
+    "Column",
+    "Note",
+    "Role",
+    "Schema",
+    "Task",
+    "group_values",
+    "infer_schema",
+    "target_values",
+    "time_values",
+    "usable_rows",
+]
 
 MINIMUM_ROWS = 10  # chosen: six rows to train, two to validate, two to test
 
@@ -40,8 +51,9 @@ class Schema:
     def __post_init__(self) -> None:
         if [column.name for column in self.columns if column.role == "target"] != [self.target]:
             raise ValueError(f"no single column has the role of the target {self.target!r}")
-        least = {"binary": 2, "multiclass": 3, "regression": 0}[self.task]
-        if len(set(self.classes)) != len(self.classes) or (len(self.classes) != least if least != 3 else len(self.classes) < 3):
+        classes = len(set(self.classes))
+        fits = {"binary": classes == 2, "multiclass": classes > 2, "regression": classes == 0}[self.task]
+        if not fits or classes < len(self.classes):
             raise ValueError(f"{len(self.classes)} classes do not fit the task {self.task!r}")
 
     @property
@@ -66,6 +78,17 @@ class Schema:
     @classmethod
     def from_json(cls, state: dict[str, Any] | str | bytes) -> "Schema":
         return json_state.load(cls, state, "the schema")
+
+
+class Asked(NamedTuple):
+    """What the user decided about the columns."""
+
+    target: str
+    ignore: tuple[str, ...]
+    categories: tuple[str, ...]
+    numbers: tuple[str, ...]
+    group: str | None
+    time: str | None
 
 
 def infer_schema(
@@ -103,31 +126,14 @@ def infer_schema(
     check_task(task)
     _check_rows(table, table.rows)
     target = _target_name(table, target)
-    ignore, categories, numbers = _names(ignore), _names(categories), _names(numbers)
-    _check_options(
-        table, target, {"ignore": ignore, "categories": categories, "numbers": numbers}, {"group": group, "time": time}
-    )
+    asked = Asked(target, _names(ignore), _names(categories), _names(numbers), group, time)
+    _check_asked(table, asked)
     found = infer_target(table, target, task)  # type: ignore[arg-type]
-    columns: list[Column] = []
-    notes = [*found.notes]
-    for name in table.columns:
-        if name == target:
-            column, said = found.column, list[Note]()
-        elif name in ignore:
-            column, said = Column(name, "ignored", "named in ignore"), []
-        elif name == time:
-            column, said = _time_column(table, name)
-        else:
-            forced = "category" if name in categories else "numeric" if name in numbers else None
-            column, said = infer_role(table, name, forced)  # type: ignore[arg-type]
-            if name == group:
-                column, said = replace(column, role="group", why="named as the group", levels=None), []
-        columns.append(column)
-        notes += said
-    columns, said = without_copies(table, columns)
+    inferred = [(found.column, []) if name == target else _infer_column(table, name, asked) for name in table.columns]
+    columns, copies = without_copies(table, [column for column, _ in inferred])
     schema = Schema(tuple(columns), target, found.task, found.classes)
     _check_enough(table, schema)
-    return schema, tuple(notes + said)
+    return schema, (*found.notes, *(note for _, notes in inferred for note in notes), *copies)
 
 
 def usable_rows(table: Table, schema: Schema) -> np.ndarray:
@@ -222,12 +228,23 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _check_options(table: Table, target: str, lists: dict[str, tuple[str, ...]], singles: dict[str, str | None]) -> None:
-    if singles["group"] and singles["time"]:
+def _infer_column(table: Table, name: str, asked: Asked) -> tuple[Column, list[Note]]:
+    if name in asked.ignore:
+        return Column(name, "ignored", "named in ignore"), []
+    if name == asked.time:
+        return _time_column(table, name)
+    if name == asked.group:
+        column, _ = infer_role(table, name)
+        return replace(column, role="group", why="named as the group", levels=None), []
+    return infer_role(table, name, "category" if name in asked.categories else "numeric" if name in asked.numbers else None)
+
+
+def _check_asked(table: Table, asked: Asked) -> None:
+    if asked.group and asked.time:
         raise InputError("group and time are both given; a split is either by group or by time, leave one out.")
-    taken = {target: "the target"}
-    for option, names in (*lists.items(), *((option, (name,)) for option, name in singles.items() if name)):
-        for name in names:
+    taken = {asked.target: "the target"}
+    for option, names in zip(asked._fields[1:], asked[1:], strict=True):
+        for name in _names(names or ()):
             if name not in table.columns:
                 raise InputError(f"{option} names {name!r}, which {table.source} has not{nearest(name, table.columns) or '.'}")
             if name in taken:

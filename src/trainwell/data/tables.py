@@ -7,7 +7,6 @@ frame or array the first row is row 1.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ import pyarrow.compute as pc
 
 from trainwell.data import cells
 from trainwell.data.csv_text import check_names, read_csv
-from trainwell.errors import InputError, listed
+from trainwell.errors import InputError, listed, nearest
 
 SUFFIXES = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".pq")
 
@@ -59,15 +58,13 @@ class Table:
 
     def take(self, rows: np.ndarray) -> Table:
         """The table of these rows (positions from 0), in this order."""
-        numbers = self._numbers()
-        return replace(self, frame=self.frame.take(pa.array(rows, pa.int64())), row_numbers=numbers[rows])
+        rows = np.asarray(rows, np.int64)
+        numbers = rows + self.first_row if self.row_numbers is None else self.row_numbers[rows]
+        return replace(self, frame=self.frame.take(pa.array(rows)), row_numbers=numbers)
 
     def row_number(self, position: int) -> int:
         """The number of a row as the user sees it, for messages."""
         return int(self.first_row + position if self.row_numbers is None else self.row_numbers[position])
-
-    def _numbers(self) -> np.ndarray:
-        return np.arange(self.first_row, self.first_row + self.rows) if self.row_numbers is None else self.row_numbers
 
 
 def read_table(source: Any, *, name: str | None = None, header: bool | None = None) -> Table:
@@ -96,11 +93,11 @@ def read_table(source: Any, *, name: str | None = None, header: bool | None = No
 
 
 def _read_file(path: Path, name: str | None, header: bool | None) -> Table:
-    _check_file(path)
-    with path.open("rb") as file:
-        magic = file.read(4)
     name = name or _stem(path)
     try:
+        _check_file(path)
+        with path.open("rb") as file:
+            magic = file.read(4)
         if magic == b"PAR1" or path.suffix in (".parquet", ".pq"):
             return _table(_parquet_columns(path), name, str(path))
         if magic == b"PK\x03\x04":
@@ -118,8 +115,8 @@ def _check_file(path: Path) -> None:
         folder = path.parent
         if not folder.is_dir():
             raise InputError(f"{path}: there is no folder {folder}.")
-        near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1, cutoff=0.6)
-        raise InputError(f"{path}: there is no such file{f', did you mean {str(folder / near[0])!r}?' if near else '.'}")
+        near = nearest(path.name, (entry.name for entry in folder.iterdir()))
+        raise InputError(f"{path}: there is no such file{near or '.'}")
     if path.is_file() and not path.stat().st_size:
         raise InputError(f"{path} is empty; a table needs a line of column names and rows below it.")
 
@@ -188,7 +185,7 @@ def _series(series: Any, name: str) -> pa.ChunkedArray:
         return _chunked(series.to_list(), name)
     try:
         column = series.to_arrow()
-    except (pa.ArrowException, TypeError, ValueError):  # pandas: text and numbers in one column
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):  # pandas: text and numbers in one column
         return _chunked(series.to_list(), name)
     return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
 
@@ -201,8 +198,8 @@ def _chunked(values: Any, name: str) -> pa.ChunkedArray:
         if isinstance(values, np.ndarray) and values.dtype.kind in "OUS":
             values = values.tolist()
         return pa.chunked_array([pa.array(values, from_pandas=True)])
-    except (pa.ArrowException, TypeError, ValueError):
-        pass
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        pass  # mixed types, or whole numbers beyond 64 bits
     try:
         return pa.chunked_array([pa.array([_cell_text(value) for value in values], pa.string())])
     except (TypeError, ValueError, pa.ArrowException):
