@@ -3,6 +3,7 @@
 Each works on a whole pytree of gradients; `as_optax` hands each out for `optax.chain`.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -144,20 +145,19 @@ def add_noise(tree: Any, key: jax.Array, step, scale, decay) -> Any:
     True
     """
     sigma = noise_standard_deviation(step, scale, decay)
-    leaves, structure = jax.tree.flatten(tree)
     step_key = random_bits.fold(key, step)
     noisy = [
         (leaf + sigma * random_bits.normal(random_bits.fold(step_key, number), leaf.shape)).astype(leaf.dtype)
-        for number, leaf in enumerate(leaves)
+        for number, leaf in enumerate(jax.tree.leaves(tree))
     ]
-    return structure.unflatten(noisy)
+    return jax.tree.unflatten(jax.tree.structure(tree), noisy)
 
 
 class StepCount(NamedTuple):
     step: jax.Array  # number of steps made
 
 
-FORMS = {
+FORMS: dict[str, tuple[Callable[..., Any], tuple[Hyperparameter, ...]]] = {
     "clip_by_global_norm": (lambda tree, key, step, limit: clip_by_global_norm(tree, limit), CLIP_BY_GLOBAL_NORM),
     "clip_by_value": (lambda tree, key, step, limit: clip_by_value(tree, limit), CLIP_BY_VALUE),
     "add_noise": (add_noise, NOISE),

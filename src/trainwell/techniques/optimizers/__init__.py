@@ -87,7 +87,8 @@ def as_optax(name: str, **settings: Any) -> "optax.GradientTransformation":
         return OptaxState(jnp.zeros([], jnp.int32), jax.tree.map(optimizer.init, weights))
 
     def update(gradients: Any, state: OptaxState, weights: Any = None) -> tuple[Any, OptaxState]:
-        leaves, tree = jax.tree.flatten(gradients)
+        tree: Any = jax.tree.structure(gradients)
+        leaves = jax.tree.leaves(gradients)
         arguments = [leaves, tree.flatten_up_to(state.states), [state.step + 1] * len(leaves)]
         if name == "adamw":
             arguments.append(tree.flatten_up_to(weights))
