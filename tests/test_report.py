@@ -13,9 +13,10 @@ import made_up_run
 from trainwell.errors import InputError
 from trainwell.recipe.evidence import STAGES, Evidence, Figure, Series, write_evidence
 from trainwell.report.figures import log_ticks, plot
-from trainwell.report.page import TEMPLATES, flush, write_report
+from trainwell.report.page import TEMPLATES, write_report
 from trainwell.report.record import read_record
 from trainwell.report.run_figures import MOST_POINTS, Score, curve_plots, score_plot, stage_seconds, time_plot
+from trainwell.report.tables import common_settings, flush, varied
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -241,7 +242,7 @@ def test_plotly_accepts_every_figure(drawn):
 def test_hundreds_of_curves_are_three_traces_of_thinned_lines():
     members = [{**one, "training_loss": [1.0] * 1000, "validation_loss": [1.0] * 1000} for one in made_up_run.members(256)]
     for drawn in curves(members).values():
-        assert [trace["name"] for trace in drawn["data"]] == ["stopped on the way", "trained to the end", "best"]
+        assert [trace["name"] for trace in drawn["data"]] == ["given up on the way", "trained", "best"]
         assert sum(len(trace["x"]) for trace in drawn["data"]) <= 256 * (MOST_POINTS + 1)
 
 
@@ -304,3 +305,9 @@ def test_a_figure_of_nothing_says_so(tmp_path):
     nothing = {"nothing": Figure("lines", "A figure of nothing", "epoch", "loss", [Series("loss", [1, 2], [None, None])])}
     write_evidence(Evidence("look", "pass", "", figures=nothing), folder / "evidence")
     assert "A figure of nothing Nothing was measured." in Page(write_report(folder).read_text()).text
+
+
+def test_settings_that_all_networks_share_are_said_once():
+    members = [{"settings": {"dropout.rate": rate, "adam.beta1": 0.9}} for rate in (0.1, 0.2)]
+    assert varied(members) == ["dropout.rate"]
+    assert common_settings(members) == {"adam.beta1": 0.9}

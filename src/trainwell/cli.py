@@ -9,7 +9,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -236,7 +236,7 @@ def explain(error: Exception) -> tuple[str, int]:
     return f"This is a bug in trainwell ({kind}); please report it with the details in {path}.", BUG
 
 
-def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: dict[str, object]) -> None:
+def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: Mapping[str, object]) -> None:
     if resume is not None:
         if file is not None or target is not None or options:
             raise InputError("--resume continues a run with the table and the options it was started with: give nothing else.")

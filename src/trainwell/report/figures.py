@@ -167,10 +167,10 @@ def _heatmap(figure: Figure) -> Plot:
     return {"data": [data], "layout": drawn}
 
 
-def _finish(figure: Figure, data: list[Mapping[str, Any]], **more: Any) -> Plot:
+def _finish(figure: Figure, data: Sequence[Mapping[str, Any]], **more: Any) -> Plot:
     shared = layout(figure.x_label, figure.y_label, log_x=figure.log_x, log_y=figure.log_y, **more)
     if figure.log_x:
         shared["xaxis"].update(log_ticks(value for one in figure.series for value in one.x))
     if figure.log_y:
         shared["yaxis"].update(log_ticks(value for one in figure.series for value in one.y))
-    return {"data": data, "layout": shared | {"showlegend": len(data) > 1}}
+    return {"data": list(data), "layout": shared | {"showlegend": len(data) > 1}}

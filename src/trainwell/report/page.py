@@ -7,8 +7,6 @@ security policy) every script but its own two, which it names by their hashes.
 import base64
 import functools
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from trainwell.report.figures import Plot, is_empty, plot
 from trainwell.report.headline import lead, scores
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot
+from trainwell.report.tables import columns_of, common_settings, flush, is_numeric, member_rows, points, said, varied
 from trainwell.words import VERDICTS, duration, metric_name, number, score
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -29,7 +28,6 @@ PURPOSES = {
     "squeeze": "The best networks together, and one score on rows that nothing has seen",
 }
 BEST_SHOWN = 12  # members in the table of the best, chosen: what fits a screen
-NUMBERS_SHOWN = 60  # points of a figure that are also given as a table, chosen
 
 
 def write_report(run_folder: Path) -> Path:
@@ -79,7 +77,8 @@ def render(record: Record) -> str:
             score_plot=score_plot(found, record.metric) if found else None,
             stages=[_stage(record, stage) for stage in STAGES],
             curve_plots=curve_plots(record.members, best[0] if best else None) if record.members else {},
-            best=best[:BEST_SHOWN],
+            best=member_rows(best[:BEST_SHOWN], varied(record.members), metric_name(record.metric)),
+            common=common_settings(record.members),
             failures=[event for event in record.events if event["event"] == "member_failed"],
             time_plot=time_plot(spent) if spent else None,
             seconds=record.finished.get("seconds") or sum(total for total, _ in spent.values()),
@@ -96,50 +95,8 @@ def _stage(record: Record, name: str) -> dict[str, Any]:
         "purpose": PURPOSES[name],
         "evidence": evidence,
         "notes": [event for event in record.events if event["event"] == "note" and event.get("stage") == name],
-        "figures": [(figure, plot(figure), _numbers(figure)) for figure in evidence.figures.values()] if evidence else [],
+        "figures": [(figure, plot(figure), points(figure)) for figure in evidence.figures.values()] if evidence else [],
     }
-
-
-def _numbers(figure: Figure) -> list[dict[str, object]]:
-    """The points of a small figure as the rows of a table: for readers who cannot see it, and for copying."""
-    points = [(one.name, x, y) for one in figure.series for x, y in zip(one.x, one.y, strict=False)]
-    if len(points) > NUMBERS_SHOWN:
-        return []
-    x_label, y_label = figure.x_label or "name", figure.y_label or "value"
-    return [{"series": name, x_label: x, y_label: y} for name, x, y in points]
-
-
-def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """All columns of a table whose rows may differ, in the order in which they first come."""
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def is_numeric(rows: Sequence[Mapping[str, Any]], column: str) -> bool:
-    """Whether a column is set flush right, as numbers are."""
-    cells = [row[column] for row in rows if row.get(column) is not None]
-    return bool(cells) and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells)
-
-
-def flush(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
-    """The cells of a column as texts; fractions with equally many digits, so that the eye can compare them."""
-    cells = [row.get(column) for row in rows]
-    texts = [number(cell) for cell in cells]
-    plain = all(
-        re.fullmatch(r"-?\d+(\.\d+)?", text) for cell, text in zip(cells, texts, strict=True) if isinstance(cell, float)
-    )
-    if not plain or not any(isinstance(cell, float) for cell in cells):
-        return texts
-    digits = max(len(text.partition(".")[2]) for cell, text in zip(cells, texts, strict=True) if isinstance(cell, float))
-    return [f"{cell:.{digits}f}" if isinstance(cell, float) else text for cell, text in zip(cells, texts, strict=True)]
-
-
-def said(value: object) -> str:
-    """Any setting as text: lists and mappings in one line."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {said(cell)}" for name, cell in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(said(cell) for cell in value)
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def describe(figure: Figure) -> str:
