@@ -98,10 +98,9 @@ class Terminal:
 
     def _on_stage_finished(self, event: "Event") -> None:
         self._stop_live()
-        verdict, stage = event["verdict"], event["stage"]
-        self._stage_line(
-            self._title(stage), printable(event["summary"]), VERDICTS.get(verdict, verdict), STYLES.get(verdict, "")
-        )
+        verdict = str(event["verdict"])
+        title, said = self._title(event["stage"]), printable(event["summary"])
+        self._stage_line(title, said, VERDICTS.get(verdict, verdict), STYLES.get(verdict, ""))
         self._print_notes()
 
     def _on_interrupted(self, event: "Event") -> None:

@@ -1,0 +1,1 @@
+"""ONE network: its structure, its weights and its forward pass."""

@@ -1,0 +1,1 @@
+"""MANY networks, trained side by side: settings, steps, epochs, cohorts, devices."""

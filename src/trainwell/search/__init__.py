@@ -1,0 +1,1 @@
+"""Which networks to train, for how long, and which to keep."""
