@@ -8,7 +8,7 @@ from trainwell.recipe.events import Event
 from trainwell.report.figures import COLOURS, QUIET, Plot, layout, log_ticks, plain
 from trainwell.words import metric_name, number, score
 
-MOST_POINTS = 80  # of one curve, chosen: more cannot be told apart at the width of the page
+MOST_POINTS = 60  # of one curve, chosen: more cannot be told apart at the width of the page
 GROUPS = (  # of curves, drawn in this order: what matters most lies on top
     ("given up on the way", ("halved", "failed"), {"color": QUIET, "width": 0.7}, 0.45),
     ("trained", ("stopped", "finished"), {"color": COLOURS[0], "width": 0.9}, 0.55),
@@ -102,22 +102,21 @@ def _group(name: str, members: Iterable[Mapping[str, Any]], kind: str, line: Map
     """Many curves as one trace with gaps between them: hundreds stay quick to draw and print as lines."""
     x: list[int | None] = []
     y: list[float | None] = []
-    texts: list[str] = []
+    numbers: list[object] = []
     for member in members:
         losses = list(member.get(kind) or ())
         kept = sorted({round(place * (len(losses) - 1) / (MOST_POINTS - 1)) for place in range(MOST_POINTS)}) if losses else []
-        said = plain(f"network {member.get('member')}: {member.get('structure', '')}, score {score(member.get('score'))}")
         x += [epoch + 1 for epoch in kept] + [None]
-        y += [float(f"{losses[epoch]:.5g}") if _is_number(losses[epoch]) else None for epoch in kept] + [None]
-        texts += [said] * (len(kept) + 1)
+        y += [float(f"{losses[epoch]:.4g}") if _is_number(losses[epoch]) else None for epoch in kept] + [None]
+        numbers += [member.get("member")] * (len(kept) + 1)
     return {
         "type": "scatter",
         "mode": "lines",
         "name": name,
         "x": x,
         "y": y,
-        "text": texts,
-        "hoverinfo": "text+x+y",
+        "customdata": numbers,
+        "hovertemplate": "network %{customdata}, epoch %{x}: %{y}<extra></extra>",
         "line": dict(line),
         "opacity": opacity,
         "connectgaps": False,
