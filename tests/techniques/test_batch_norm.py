@@ -122,9 +122,9 @@ def test_centered_weights_stay_centered_and_of_their_scale_while_v_and_scale_are
     def loss(v, scale):
         return jnp.mean((x @ weight_norm.centered(v, scale) - x[:, :5]) ** 2)
 
-    start = loss(v, scale)
+    start, gradients = loss(v, scale), jax.jit(jax.grad(loss, argnums=(0, 1)))
     for _ in range(200):
-        v_gradient, scale_gradient = jax.grad(loss, argnums=(0, 1))(v, scale)
+        v_gradient, scale_gradient = gradients(v, scale)
         v, scale = v - 0.5 * v_gradient, scale - 0.5 * scale_gradient
     weight = weight_norm.centered(v, scale)
     assert float(loss(v, scale)) < 0.5 * float(start)
