@@ -79,11 +79,11 @@ def printable(text: object) -> str:
 def duration(seconds: float) -> str:
     """Seconds as a person says them.
 
-    >>> [duration(seconds) for seconds in (0.04, 4.21, 27.4, 59.7, 62, 3909)]
-    ['0.0 s', '4.2 s', '27 s', '1 min', '1 min 2 s', '1 h 5 min']
+    >>> [duration(seconds) for seconds in (0.04, 3, 4.21, 27.4, 59.7, 62, 3909)]
+    ['0 s', '3 s', '4.2 s', '27 s', '1 min', '1 min 2 s', '1 h 5 min']
     """
     if seconds < 9.95:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{max(seconds, 0):.1f}".removesuffix(".0") + " s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
