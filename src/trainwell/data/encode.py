@@ -12,7 +12,7 @@ Source of the scaling: Holzmueller, Grinsztajn & Steinwart (2024), "Better by de
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -41,18 +41,18 @@ class Arrays:
     numeric : float32 (rows, d); the first `Encoder.continuous` columns are measurements in (-3, 3), the others
         switches: 0 or 1, or 1/2 where neither is known.
     categories : int32 (rows, c), 0 for missing, unseen or rare.
-    target : int32 (rows,) class index; float32 (rows,) standardized number; None where not asked for.
+    target : int32 (rows,) class index; float32 (rows,) standardized number; empty where not asked for.
     notes : cells that did not fit what the training rows were: unreadable, unseen, missing where none was.
     """
 
     numeric: np.ndarray
     categories: np.ndarray
-    target: np.ndarray | None = None
+    target: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     notes: tuple[Note, ...] = ()
 
     def take(self, rows: np.ndarray) -> Arrays:
         """The same for some rows, in their order."""
-        target = None if self.target is None else self.target[rows]
+        target = self.target[rows] if len(self.target) else self.target
         return replace(self, numeric=self.numeric[rows], categories=self.categories[rows], target=target)
 
 
@@ -130,8 +130,9 @@ class Encoder:
             if isinstance(column, Embedded):
                 categories[:, category] = read.values
                 category += 1
-        target = self._target(table) if with_target else None
-        return Arrays(numeric, categories, target, tuple(notes))
+        if not with_target:
+            return Arrays(numeric, categories, notes=tuple(notes))
+        return Arrays(numeric, categories, self._target(table), tuple(notes))
 
     def _target(self, table: Table) -> np.ndarray:
         values = target_values(table, self.schema)

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from trainwell.data.encode import Arrays, Encoder
@@ -75,12 +76,16 @@ class Context:
         """Used by the squeeze stage alone, once."""
         return self.arrays.take(self.split.test)
 
+    def rows(self, arrays: Arrays) -> Rows:
+        """Encoded rows as the engine takes them."""
+        return Rows(jnp.asarray(arrays.numeric), jnp.asarray(arrays.categories), jnp.asarray(arrays.target))
+
     @cached_property
     def prior(self) -> np.ndarray:
         """Output bias (outputs,) of a network that predicts the base rate of the training rows."""
         if self.task == "regression":
-            return np.asarray(output_bias.target_mean(self.train.target))
-        counts = np.bincount(self.train.target, minlength=len(self.schema.classes)).astype(np.float32)
+            return np.asarray(output_bias.target_mean(jnp.asarray(self.train.target)))
+        counts = jnp.asarray(np.bincount(self.train.target, minlength=len(self.schema.classes)), jnp.float32)
         return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
 
     @cached_property
@@ -93,7 +98,7 @@ class Context:
 
     def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
         """The population of these rows; of the training and validation rows when left out."""
-        data = Data(_rows(train or self.train), _rows(validation or self.validation))
+        data = Data(self.rows(train or self.train), self.rows(validation or self.validation))
         return Population(data, self.task, self.metric.name, self.prior, self.options.seed, self.pool)
 
     def structure(self, **changes: Any) -> Structure:
@@ -152,7 +157,3 @@ def _numbers(name: str, text: str, rows: int) -> int | tuple[int, ...]:
     except ValueError:
         allowed = "a number of rows or 'full'" if name == "batch_size" else "widths such as 256-128"
         raise InputError(f"{name} is {text!r}, allowed is {allowed}.") from None
-
-
-def _rows(arrays: Arrays) -> Rows:
-    return Rows(arrays.numeric, arrays.categories, arrays.target)

@@ -1,4 +1,4 @@
-"""Evidence: what a stage measured, its verdict and its figures, as plain data. The report and the terminal read nothing else."""
+"""Evidence: what a stage measured, its verdict and its figures, as plain data. Report and terminal read nothing else."""
 
 import dataclasses
 import json

@@ -22,7 +22,7 @@ def look(context: Context) -> Evidence:
     leaks = [name for name, score in alone.items() if score >= LEAK]
     duplicates = duplicate_rows(context.arrays)
     actions = [
-        f"Drop {name!r} (--ignore {name!r}) if it is not known when you predict: alone it orders the target with {alone[name]:.3f}."
+        f"Drop {name!r} (--ignore {name!r}) if it is not known when you predict: alone it tells the target ({alone[name]:.3f})."
         for name in leaks
     ]
     if duplicates:
@@ -126,8 +126,8 @@ def _explanation(context: Context, leaks: list[str], duplicates: int) -> str:
     ]
     sentences = [
         f"The table has {len(context.arrays.numeric):,} usable rows. {_describe_target(context)}.",
-        f"{len(context.split.train):,} rows train the networks, {len(context.split.validation):,} say when to stop and which to "
-        f"choose, and {len(context.split.test):,} are kept for one final score ({context.split.kind} split).",
+        f"{len(context.split.train):,} rows train the networks, {len(context.split.validation):,} say when to stop and which "
+        f"to choose, and {len(context.split.test):,} are kept for one final score ({context.split.kind} split).",
         f"Of the columns, {len(context.schema.features)} reach the network as {context.arrays.numeric.shape[1]} numbers"
         + (f" and {context.arrays.categories.shape[1]} embedded categories." if context.arrays.categories.shape[1] else "."),
     ]

@@ -13,96 +13,107 @@ from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
+MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried
 LEARNING_RATES = (5e-4, 1.5e-3, 4e-3, 1e-2)  # chosen: about a factor of three apart
-CLEARLY = 0.9  # chosen: training loss below this share of the validation loss is overfitting
+CLEARLY = 0.9  # chosen: a training loss below this share of the validation loss is overfitting
+NOTHING_LEFT = 0.05  # chosen: a training loss below this share of the prior's has learned all there is
 UNREGULARIZED = {"weight_decay.rate": 0.0, "dropout.rate": 0.0, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}
 SHARE_OF_EPOCHS = 0.5  # chosen: of a full training; enough to see whether it overfits
-
-
-def sizes(context: Context) -> list[Structure]:
-    """The structures to try, smallest first; one where the user fixed the widths. Small tables need no large networks."""
-    most = len(SIZES) if len(context.split.train) >= 2000 else len(SIZES) - 1
-    return list(dict.fromkeys(context.structure(widths=widths) for widths in SIZES[:most]))
 
 
 def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``."""
     structures = sizes(context)
     rate = f"{structures[0].optimizer}.learning_rate"
-    plans = [(structure, value) for structure in structures for value in LEARNING_RATES]
-    trainings = [
-        Training(Member(first + i, structure, resolve(structure, context.settings(structure, {**UNREGULARIZED, rate: value})), "overfit"))
-        for i, (structure, value) in enumerate(plans)
-    ]  # fmt: skip
+    trainings = []
+    for number, (structure, value) in enumerate([(s, value) for s in structures for value in LEARNING_RATES], start=first):
+        settings = resolve(structure, context.settings(structure, {**UNREGULARIZED, rate: value}))
+        trainings.append(Training(Member(number, structure, settings, "overfit")))
     epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structures[0])))
     trainings = context.population().train(trainings, epochs, epochs, context.budget)
-    sound = [t for t in trainings if t.curves and not t.failed]
-    if not sound:
-        return _hopeless(context, trainings), trainings
-    best = max(sound, key=lambda t: t.score)
-    lowest = min(sound, key=_training_loss)
-    learned = (
-        _training_loss(lowest) <= CLEARLY * lowest.curves.validation_loss[-1]
-        or _training_loss(lowest) < 0.05 * context.prior_loss
-    )
-    chosen_rate = float(best.member.settings.get(rate, math.nan))
-    failed = sum(t.failed for t in trainings)
-    size = best.member.structure.describe()
-    evidence = Evidence(
-        "overfit",
-        "pass" if learned else "warn",
-        f"{_widths(lowest)} reaches training loss {_training_loss(lowest):.3g} (the prior's is {context.prior_loss:.3g}); "
-        + ("it can learn what is there" if learned else "it does not overfit: the features may say no more"),
-        explanation=(
-            f"{len(trainings)} networks without any regularization, {len(structures)} sizes with {len(LEARNING_RATES)} learning rates each, "
-            f"were trained for up to {epochs} epochs. The lowest training loss is {_training_loss(lowest):.3g} with {_widths(lowest)}, while "
-            f"its validation loss ends at {lowest.curves.validation_loss[-1]:.3g}. "
-            + ("Training is clearly better than validation: the capacity is there, and regularization is the next step. " if learned else
-               "Training is hardly better than validation: more capacity or more epochs would show whether anything is left to learn. ")
-            + f"On the validation rows the best was {size} at learning rate {chosen_rate:.2g}, "
-            f"{context.metric.label} {context.shown(best.score):.4f} at epoch {best.curves.best_epoch}."
-        ),
-        actions=_actions(learned, failed, chosen_rate),
-        measures={"widths": "-".join(map(str, best.member.structure.widths)), "learning_rate": chosen_rate,
-                  "training_loss": _training_loss(lowest), "validation_loss": lowest.curves.validation_loss[-1],
-                  "score": best.score, "epochs": epochs, "failed": failed},
-        tables={"Sizes and learning rates": [
-            {"widths": _widths(t), "learning rate": t.member.settings.get(rate), "training loss": _rounded(_training_loss(t)),
-             f"best validation {context.metric.label}": _rounded(context.shown(t.score)), "at epoch": t.curves.best_epoch}
-            for t in trainings if t.curves]},
-        figures={"capacity": _capacity_figure(structures, trainings, rate)},
-    )  # fmt: skip
+    sound = [training for training in trainings if training.curves and not training.failed]
+    evidence = _evidence(context, trainings, sound, rate, epochs) if sound else _hopeless(trainings)
     return evidence, [training.let_go() for training in trainings]
 
 
-def _training_loss(training: Training) -> float:
+def sizes(context: Context) -> list[Structure]:
+    """The structures to try, smallest first; one where the user fixed the widths. Small tables need no large networks."""
+    most = len(SIZES) if len(context.split.train) >= MANY_ROWS else len(SIZES) - 1
+    return list(dict.fromkeys(context.structure(widths=widths) for widths in SIZES[:most]))
+
+
+def final_loss(training: Training) -> float:
+    """The training loss of the last epoch; infinite where it was no number."""
     loss = training.curves.training_loss[-1]
     return loss if math.isfinite(loss) else math.inf
 
 
+def _evidence(context: Context, trainings: list[Training], sound: list[Training], rate: str, epochs: int) -> Evidence:
+    best, lowest = max(sound, key=lambda training: training.score), min(sound, key=final_loss)
+    loss, validation_loss = final_loss(lowest), lowest.curves.validation_loss[-1]
+    learned = loss <= CLEARLY * validation_loss or loss < NOTHING_LEFT * context.prior_loss
+    chosen_rate = best.member.settings.get(rate, math.nan)
+    failed = sum(training.failed for training in trainings)
+    verdict = "it can learn what is there" if learned else "it does not overfit: the features may say no more"
+    return Evidence(
+        "overfit",
+        "pass" if learned else "warn",
+        f"{_widths(lowest)} reaches training loss {loss:.3g} (the prior's is {context.prior_loss:.3g}); {verdict}",
+        explanation=(
+            f"{len(trainings)} networks without any regularization, of {len({t.member.structure for t in trainings})} sizes "
+            f"with {len(LEARNING_RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
+            f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
+            f"On the validation rows the best was {_widths(best)} at learning rate {chosen_rate:.2g}, {context.metric.label} "
+            f"{context.shown(best.score):.4f} at epoch {best.curves.best_epoch}."
+        ),
+        actions=_actions(learned, failed, chosen_rate),
+        measures={
+            "widths": _widths(best),
+            "learning_rate": _plain(chosen_rate),
+            "training_loss": _plain(loss),
+            "validation_loss": _plain(validation_loss),
+            "score": best.score,
+            "epochs": epochs,
+            "failed": failed,
+        },
+        tables={"Sizes and learning rates": [_row(context, training, rate) for training in trainings if training.curves]},
+        figures={"capacity": _capacity_figure(trainings, rate)},
+    )
+
+
+def _hopeless(trainings: list[Training]) -> Evidence:
+    """Stop where every network diverged; where there was no time, the search goes on with what is usual."""
+    if any(training.curves for training in trainings):
+        advice = "Lower the learning rate (--set adam.learning_rate=1e-4), or look for inputs of enormous size."
+        return Evidence(
+            "overfit", "stop", "every network diverged", "The loss of every network left the finite numbers.", (advice,)
+        )
+    advice = "Give the run more time (--time-limit)."
+    said = "The stages before used the time of this one: sizes are not compared."
+    return Evidence("overfit", "warn", "no time was left for this stage", said, (advice,))
+
+
 def _widths(training: Training) -> str:
-    return "-".join(map(str, training.member.structure.widths)) or "a linear model"
+    """``"128-128"``, as `--set widths` takes it; empty for a linear model."""
+    return "-".join(map(str, training.member.structure.widths))
 
 
-def _rounded(value: float) -> float | None:
+def _plain(value: float) -> float | None:
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
-def _hopeless(context: Context, trainings: list[Training]) -> Evidence:
-    started = sum(bool(t.curves) for t in trainings)
-    why = "every network diverged" if started else "the time was used up before a single network had trained"
-    advice = (
-        "Lower the learning rate, or look for inputs of enormous size." if started else "Give the run more time (--time-limit)."
+def _reading(learned: bool) -> str:
+    if learned:
+        return "Training is clearly better than validation: the capacity is there, and regularization is the next step."
+    return (
+        "Training is hardly better than validation: more capacity or more epochs would show whether anything is left to learn."
     )
-    return Evidence("overfit", "stop", f"no network could be trained: {why}", f"No network could be trained: {why}.", (advice,))
 
 
 def _actions(learned: bool, failed: int, rate: float) -> list[str]:
     actions = []
     if failed:
-        actions.append(
-            f"{failed} networks diverged; the highest learning rates are too high for this table and are not searched further."
-        )
+        actions.append(f"{failed} networks diverged: the highest learning rates are too high for this table.")
     if not learned:
         actions.append("The training rows are not learned by heart: better features would help more than regularization.")
     if rate in (LEARNING_RATES[0], LEARNING_RATES[-1]):
@@ -111,16 +122,21 @@ def _actions(learned: bool, failed: int, rate: float) -> list[str]:
     return actions
 
 
-def _capacity_figure(structures: list[Structure], trainings: list[Training], rate: str) -> Figure:
+def _row(context: Context, training: Training, rate: str) -> dict:
+    return {
+        "widths": _widths(training),
+        "learning rate": training.member.settings.get(rate),
+        "training loss": _plain(final_loss(training)),
+        f"best validation {context.metric.label}": _plain(context.shown(training.score)),
+        "at epoch": training.curves.best_epoch,
+    }
+
+
+def _capacity_figure(trainings: list[Training], rate: str) -> Figure:
     series = []
-    for structure in structures:
-        own = [t for t in trainings if t.member.structure == structure and t.curves]
-        series.append(
-            Series(
-                "-".join(map(str, structure.widths)),
-                [t.member.settings.get(rate) for t in own],
-                [_rounded(_training_loss(t)) for t in own],
-            )
-        )
-    caption = "Training loss at the end, without regularization: lower with more units, until nothing is left to learn or the rate is too high."
+    for structure in dict.fromkeys(training.member.structure for training in trainings):
+        own = [training for training in trainings if training.member.structure == structure and training.curves]
+        losses = [_plain(final_loss(training)) for training in own]
+        series.append(Series("-".join(map(str, structure.widths)), [t.member.settings.get(rate) for t in own], losses))
+    caption = "Training loss at the end, without regularization: lower with more units, until the rate is too high."
     return Figure("lines", "Capacity and learning rate", "learning rate", "training loss", series, caption, log_x=True)

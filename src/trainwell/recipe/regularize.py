@@ -1,8 +1,11 @@
 """Stage 4, regularize: trade training accuracy for validation accuracy, and measure what each regularizer does on this table.
 
-One network, the size and rate that the stage before chose; a population of it in which each member has one regularizer at
-one strength. The gap is the score on training rows minus the score on validation rows, both at the best epoch.
+One network, of the size and rate that the stage before chose; a population of it in which each member has one regularizer at
+one strength. The gap is the score on training rows minus the score on validation rows, both with the best epoch's weights.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,111 +20,149 @@ STRENGTHS = {  # chosen: from hardly felt to clearly too much
     "weight_decay.rate": (0.01, 0.1, 0.5),
     "label_smoothing": (0.05, 0.2),
 }
-TOGETHER = {"dropout.rate": 0.15, "weight_decay.rate": 0.05}  # Holzmueller et al. (2024): dropout 0.15 and decay 0.02 together
-PATIENCE = 16.0  # chosen: epochs; about an eighth of the longest training
+TOGETHER = {"dropout.rate": 0.15, "weight_decay.rate": 0.02}  # Holzmueller et al. (2024)
+PATIENCE = 16.0  # chosen: epochs; an eighth of the longest training
 ROWS_SCORED = 5000  # chosen: training rows on which the gap is measured
+WIDE = 0.1  # chosen: a gap that regularization should have closed
+EARLY = 3  # chosen: a best epoch this early leaves nothing to choose from
+
+
+class Effect(NamedTuple):
+    """What one way to regularize came to: its settings, its name, scores on training and validation rows, its best epoch."""
+
+    changes: dict[str, float]
+    name: str
+    training: float
+    validation: float
+    epoch: int
+
+    @property
+    def gap(self) -> float:
+        return self.training - self.validation
 
 
 def regularize(context: Context, first: int, widths: str, learning_rate: float) -> tuple[Evidence, list[Training]]:
-    """(evidence with the best strength of each regularizer, all trainings); members are numbered from ``first``."""
+    """(evidence with the best regularizer, all trainings); members are numbered from ``first``."""
     structure = context.structure(widths=tuple(int(width) for width in widths.split("-") if width))
-    plans = _plans(structure, context.metric.name)
-    base = {"adam.beta2": 0.95, "early_stopping.patience": PATIENCE, "dropout.rate": 0.0, "weight_decay.rate": 0.0,
-            f"{structure.optimizer}.learning_rate": learning_rate}  # fmt: skip
-    trainings = [
-        Training(
-            Member(first + i, structure, resolve(structure, context.settings(structure, {**base, **changes})), "regularize")
-        )
-        for i, changes in enumerate(plans)
-    ]
-    population = context.population()
-    epochs = context.epochs(structure)
+    base = {
+        "adam.beta2": 0.95,
+        "early_stopping.patience": PATIENCE,
+        "dropout.rate": 0.0,
+        "weight_decay.rate": 0.0,
+        f"{structure.optimizer}.learning_rate": learning_rate,
+    }
+    plans = ways_to_regularize(structure, context.metric.name)
+    trainings = []
+    for number, changes in enumerate(plans, start=first):
+        settings = resolve(structure, context.settings(structure, {**base, **changes}))
+        trainings.append(Training(Member(number, structure, settings, "regularize")))
+    population, epochs = context.population(), context.epochs(structure)
     trainings = population.train(trainings, epochs, epochs, context.budget)
-    rows = [row for row in _measured(context, population, plans, trainings) if np.isfinite(row["score"])]
-    if not rows:
-        return _too_late(), []
-    plain, best = rows[0], max(rows, key=lambda row: row["score"])
-    evidence = Evidence(
-        "regularize",
-        "pass" if best["gap"] <= max(plain["gap"], 0.05) else "warn",
-        f"gap {plain['gap']:.3f} -> {best['gap']:.3f} with {best['regularizer']}, early stop at epoch {best['epoch']}",
-        explanation=_explanation(context, rows, plain, best),
-        actions=_actions(plain, best),
-        measures={
-            **{f"best.{name}": value for name, value in best["changes"].items()},
-            "plain_score": plain["score"], "best_score": best["score"], "plain_gap": plain["gap"], "best_gap": best["gap"],
-            "regularizer": best["regularizer"], "patience": PATIENCE,
-        },
-        tables={"What each regularizer does": [
-            {"regularizer": row["regularizer"], f"training {context.metric.label}": round(context.shown(row["score"] + row["gap"]), 4),
-             f"validation {context.metric.label}": round(context.shown(row["score"]), 4), "gap": round(row["gap"], 4),
-             "best epoch": row["epoch"]} for row in rows]},
-        figures={"gap": Figure(
-            "bars", "Gap and score of each regularizer", "", context.metric.label,
-            (Series("training", [row["regularizer"] for row in rows], [round(context.shown(row["score"] + row["gap"]), 4) for row in rows]),
-             Series("validation", [row["regularizer"] for row in rows], [round(context.shown(row["score"]), 4) for row in rows])),
-            "A regularizer is worth its price when the validation score rises, not merely when the gap closes.")},
-    )  # fmt: skip
-    return evidence, [training.let_go() for training in trainings]
+    effects = _effects(context, population, plans, trainings)
+    return (_evidence(context, effects) if effects else _too_late()), [training.let_go() for training in trainings]
 
 
-def _plans(structure: Structure, metric: str) -> list[dict[str, float]]:
+def ways_to_regularize(structure: Structure, metric: str) -> list[dict[str, float]]:
     """Changes to the unregularized network: none, each regularizer at each strength, two of them together."""
     known = hyperparameters_of(structure)
     plans: list[dict[str, float]] = [{}]
     for name, strengths in STRENGTHS.items():
         full = f"{structure.loss}.{name}" if name == "label_smoothing" else name
-        if full in known and not (name == "label_smoothing" and metric == "auc"):  # it blurs the order that AUC measures
+        blurs_order = name == "label_smoothing" and metric == "auc"  # smoothing blurs the order that AUC measures
+        if full in known and not blurs_order:
             plans += [{full: strength} for strength in strengths]
-    if set(TOGETHER) <= set(known):
-        plans.append(dict(TOGETHER))
-    return plans
+    return [*plans, dict(TOGETHER)] if set(TOGETHER) <= set(known) else plans
 
 
-def _measured(context: Context, population: Population, plans: list[dict[str, float]], trainings: list[Training]) -> list[dict]:
-    """A row for each member that trained: what it has, its validation score, its gap, its best epoch."""
-    chosen = [
-        (plan, training) for plan, training in zip(plans, trainings, strict=True) if training.curves and not training.failed
+def _effects(
+    context: Context, population: Population, plans: Sequence[dict[str, float]], trainings: Sequence[Training]
+) -> list[Effect]:
+    """The effect of each plan whose member trained."""
+    trained = [
+        (plan, t) for plan, t in zip(plans, trainings, strict=True) if t.curves and not t.failed and np.isfinite(t.score)
     ]
-    if not chosen:
+    if not trained:
         return []
     sample = context.train.take(np.arange(min(ROWS_SCORED, len(context.split.train))))
-    predictions = population.predict([training for _, training in chosen], sample.numeric, sample.categories)
+    predictions = population.predict([training for _, training in trained], sample.numeric, sample.categories)
     score = METRICS[context.metric.name].score
     return [
-        {
-            "changes": plan,
-            "regularizer": " + ".join(f"{name.split('.')[-2].replace('_', ' ') if name.endswith('.rate') else 'label smoothing'} {value:g}"
-                                      for name, value in plan.items()) or "early stopping alone",
-            "score": training.score,
-            "gap": float(score(one, sample.target)) - training.score,
-            "epoch": training.curves.best_epoch,
-        }
-        for (plan, training), one in zip(chosen, predictions, strict=True)
-    ]  # fmt: skip
+        Effect(plan, _name(plan), float(score(guess, sample.target)), training.score, training.curves.best_epoch)
+        for (plan, training), guess in zip(trained, predictions, strict=True)
+    ]
+
+
+def _name(changes: dict[str, float]) -> str:
+    """``"dropout 0.15 + weight decay 0.02"``."""
+    words = {name: name.removesuffix(".rate").rsplit(".", 1)[-1].replace("_", " ") for name in changes}
+    return " + ".join(f"{words[name]} {value:g}" for name, value in changes.items()) or "early stopping alone"
+
+
+def _evidence(context: Context, effects: list[Effect]) -> Evidence:
+    plain, best = effects[0], max(effects, key=lambda effect: effect.validation)
+    label = context.metric.label
+    return Evidence(
+        "regularize",
+        "warn" if best.gap > max(WIDE, plain.gap) else "pass",
+        f"gap {plain.gap:.3f} -> {best.gap:.3f} with {best.name}, best at epoch {best.epoch}",
+        explanation=_explanation(context, effects, plain, best),
+        actions=_actions(plain, best),
+        measures={
+            **{f"best.{name}": value for name, value in best.changes.items()},
+            "regularizer": best.name,
+            "plain_score": plain.validation,
+            "best_score": best.validation,
+            "plain_gap": plain.gap,
+            "best_gap": best.gap,
+        },
+        tables={
+            "What each regularizer does": [
+                {
+                    "regularizer": effect.name,
+                    f"training {label}": round(context.shown(effect.training), 4),
+                    f"validation {label}": round(context.shown(effect.validation), 4),
+                    "gap": round(effect.gap, 4),
+                    "best epoch": effect.epoch,
+                }
+                for effect in effects
+            ]
+        },
+        figures={"gap": _gap_figure(context, effects)},
+    )
 
 
 def _too_late() -> Evidence:
-    return Evidence("regularize", "warn", "no time was left to measure regularizers", "The time of this stage was used up before a "
-                    "network had trained: the defaults are used.", ("Give the run more time (--time-limit).",))  # fmt: skip
+    said = "The time of this stage was used up before a network had trained: the usual strengths are taken."
+    return Evidence(
+        "regularize", "warn", "no time was left to measure regularizers", said, ("Give the run more time (--time-limit).",)
+    )
 
 
-def _explanation(context: Context, rows: list[dict], plain: dict, best: dict) -> str:
-    label = context.metric.label
+def _explanation(context: Context, effects: list[Effect], plain: Effect, best: Effect) -> str:
     words = (
-        f"With early stopping alone the network scores {label} {context.shown(plain['score'] + plain['gap']):.4f} on training rows and "
-        f"{context.shown(plain['score']):.4f} on validation rows. Of {len(rows)} ways to hold it back, {best['regularizer']} is the best for "
-        f"validation: {context.shown(best['score']):.4f}. "
+        f"With {plain.name} the network scores {context.metric.label} {context.shown(plain.training):.4f} on training rows and "
+        f"{context.shown(plain.validation):.4f} on validation rows. Of {len(effects)} ways to hold it back, {best.name} is the "
+        f"best on the validation rows: {context.shown(best.validation):.4f}. "
     )
     if best is plain:
         return words + "No regularizer beats stopping early on this table; the search tries mild ones all the same."
     return words + "The search draws all strengths again, together and at random; this stage shows what each does by itself."
 
 
-def _actions(plain: dict, best: dict) -> list[str]:
+def _actions(plain: Effect, best: Effect) -> list[str]:
     actions = []
-    if best["gap"] > 0.1:
+    if best.gap > WIDE:
         actions.append("The gap stays wide whatever is done: more rows would help more than any setting.")
-    if best["epoch"] and plain["epoch"] <= 3:
+    if plain.epoch <= EARLY:
         actions.append("The best epoch comes very early: a lower learning rate would leave more to choose from.")
     return actions
+
+
+def _gap_figure(context: Context, effects: list[Effect]) -> Figure:
+    names = [effect.name for effect in effects]
+    bars = (
+        Series("training", names, [round(context.shown(effect.training), 4) for effect in effects]),
+        Series("validation", names, [round(context.shown(effect.validation), 4) for effect in effects]),
+    )
+    caption = "A regularizer is worth its price when the validation score rises, not merely when the gap closes."
+    return Figure("bars", "What each regularizer does", "", context.metric.label, bars, caption)

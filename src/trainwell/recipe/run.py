@@ -160,8 +160,8 @@ def _write_givens(context: Context, source: Any, resumed: Path | None) -> None:
         folders.write_environment(folder, context.pool.devices)
     context.log.add(
         "run_started", file=context.table.source, target=context.schema.target, task=context.task, rows=context.table.rows,
-        features=len(context.schema.features), folder=folder, seed=options.seed, time_limit=options.time_limit, trials=options.trials,
-        metric=context.metric.label,
+        features=len(context.schema.features), folder=folder, seed=options.seed, time_limit=options.time_limit,
+        trials=options.trials, metric=context.metric.label,
     )  # fmt: skip
 
 
@@ -246,7 +246,9 @@ class _Recipe:
         self.done.pop("tune", None)
         size = self._size()
         found = self.result.evidence["regularize"].measures if "regularize" in self.result.evidence else {}
-        regularized = {name.removeprefix("best."): float(value) for name, value in found.items() if name.startswith("best.")}
+        regularized = {
+            name.removeprefix("best."): float(value or 0) for name, value in found.items() if name.startswith("best.")
+        }
         searched = space(context, size["widths"], size["learning_rate"], regularized)
 
         def save(trainings: list[Training]) -> None:

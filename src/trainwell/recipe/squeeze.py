@@ -6,6 +6,7 @@ confidence interval from resampling them; the simple models of stage 2 are score
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -19,6 +20,8 @@ from trainwell.search.ensemble import greedy
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
 MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower
+LONG = 300.0  # seconds, chosen: a time limit from which on no more time is advised
+MOST_CLASSES_DRAWN, MOST_POINTS = 40, 1000  # chosen: what a figure can show
 CANDIDATES = 48  # chosen: the best members, whose predictions are compared
 
 
@@ -33,60 +36,85 @@ def build(context: Context, trainings: Sequence[Training]) -> Model:
     return Model(context.encoder, ensemble_members(shares, candidates), context.metric.name)
 
 
+class Scores(NamedTuple):
+    """Scores, larger is better, of the ensemble and of what it is compared with."""
+
+    test: float
+    low: float
+    high: float
+    validation: float
+    best_single: float
+    simple: dict[str, float]
+
+    @property
+    def best_simple(self) -> str | None:
+        return max(self.simple, key=lambda name: self.simple[name], default=None)
+
+    @property
+    def wins(self) -> bool:
+        return self.best_simple is None or self.test >= self.simple[self.best_simple]
+
+
 def squeeze(
     context: Context, model: Model, trainings: Sequence[Training], simple: dict[str, np.ndarray]
 ) -> tuple[Evidence, float]:
     """(evidence, test score as a person reads it). The only place where test rows are looked at."""
     score = METRICS[context.metric.name].score
-    rows = context.test
+    rows, held_out = context.test, context.validation
     predictions = model.average(rows.numeric, rows.categories)
-    own = float(score(predictions, rows.target))
-    low, high = interval(context, predictions)
-    others = {name: float(score(guess, rows.target)) for name, guess in simple.items()}
-    best_other = max(others, key=lambda name: others[name], default=None)
-    validation = float(
-        score(model.average(context.validation.numeric, context.validation.categories), context.validation.target)
+    scores = Scores(
+        float(score(predictions, rows.target)),
+        *interval(context, predictions),
+        float(score(model.average(held_out.numeric, held_out.categories), held_out.target)),
+        max(training.score for training in trainings if training.curves and not training.failed),
+        {name: float(score(guess, rows.target)) for name, guess in simple.items()},
     )
-    single = max(t.score for t in trainings if t.curves and not t.failed)
-    wins = best_other is None or own >= others[best_other]
+    return _evidence(context, model, trainings, scores, predictions), context.shown(scores.test)
+
+
+def _evidence(
+    context: Context, model: Model, trainings: Sequence[Training], scores: Scores, predictions: np.ndarray
+) -> Evidence:
     shown, label = context.shown, context.metric.label
-    ends = sorted((shown(low), shown(high)))
+    low, high = sorted((shown(scores.low), shown(scores.high)))
     members = f"ensemble of {len(model.members)}" if len(model.members) > 1 else "one network"
-    summary = f"{members}: {label} {shown(own):.4f} on {len(rows.numeric):,} test rows, {ends[0]:.4f}-{ends[1]:.4f} (95%)"
-    if best_other is not None:
-        summary += f"; {best_other} {shown(others[best_other]):.4f}"
-    evidence = Evidence(
+    summary = f"{members}: {label} {shown(scores.test):.4f} on {len(predictions):,} test rows, {low:.4f} to {high:.4f} (95%)"
+    if scores.best_simple is not None:
+        summary += f"; {scores.best_simple} {shown(scores.simple[scores.best_simple]):.4f}"
+    own = {training.member.number: shown(training.score) for training in trainings}
+    ranked = sorted(scores.simple.items(), key=lambda item: -item[1])
+    return Evidence(
         "squeeze",
-        "pass" if wins else "warn",
+        "pass" if scores.wins else "warn",
         summary,
-        explanation=(
-            f"The final model averages {len(model.members)} networks, chosen one after another because each raised the validation score: "
-            f"{shown(validation):.4f}, the best single network has {shown(single):.4f}. On {len(rows.numeric):,} test rows that no choice has "
-            f"seen it scores {label} {shown(own):.4f}; with other rows of the same kind it would lie between {ends[0]:.4f} and {ends[1]:.4f} "
-            "in 95 of 100 cases. "
-            + _against(context, own, others, best_other)
-        ),
-        actions=_actions(context, wins, best_other, own, validation),
-        measures={"test_score": shown(own), "low": ends[0], "high": ends[1], "members": len(model.members), "metric": label,
-                  "validation_score": shown(validation), "best_single_validation": shown(single)}
-        | {f"{name}.test_score": shown(value) for name, value in others.items()},
+        explanation=_explanation(context, len(model.members), scores, low, high),
+        actions=_actions(context, scores),
+        measures={
+            "test_score": shown(scores.test),
+            "low": low,
+            "high": high,
+            "metric": label,
+            "members": len(model.members),
+            "validation_score": shown(scores.validation),
+            "best_single_validation": shown(scores.best_single),
+            **{f"{name}.test_score": shown(value) for name, value in scores.simple.items()},
+        },
         tables={
-            f"Test rows, {label}": [{"model": "trainwell", label: round(shown(own), 4)}]
-            + [{"model": name, label: round(shown(value), 4)} for name, value in sorted(others.items(), key=lambda item: -item[1])],
+            f"Test rows, {label}": [
+                {"model": name, label: round(shown(value), 4)} for name, value in (("trainwell", scores.test), *ranked)
+            ],
             "Members of the ensemble": [
-                {"member": m.number, "share": round(m.share, 3), "structure": m.structure.describe(),
-                 "validation " + label: round(shown(next(t.score for t in trainings if t.member.number == m.number)), 4)}
-                for m in sorted(model.members, key=lambda m: -m.share)
+                {
+                    "member": member.number,
+                    "share": round(member.share, 3),
+                    "structure": member.structure.describe(),
+                    f"validation {label}": round(own[member.number], 4),
+                }
+                for member in sorted(model.members, key=lambda member: -member.share)
             ],
         },
-        figures={
-            "test": Figure("bars", "Test score", "", label,
-                           (Series("test rows", ["trainwell", *others], [round(shown(own), 4), *(round(shown(v), 4) for v in others.values())]),),
-                           "All scored once, on the same rows."),
-            **_errors_figure(context, predictions),
-        },
-    )  # fmt: skip
-    return evidence, shown(own)
+        figures={"test": _test_figure(context, scores), **_errors_figure(context, predictions)},
+    )
 
 
 def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
@@ -109,54 +137,62 @@ def _resampled(predictions, target, picks, metric: str):
     return jax.lax.map(lambda rows: METRICS[metric].score(predictions[rows], target[rows]), picks)
 
 
-def _against(context: Context, own: float, others: dict[str, float], best_other: str | None) -> str:
-    if best_other is None:
-        return "No simple model was measured."
-    shown = context.shown
-    if own >= others[best_other]:
-        return f"The best simple model, {best_other}, scores {shown(others[best_other]):.4f} on the same rows."
-    return f"The simple model {best_other} does better on the same rows, {shown(others[best_other]):.4f}: use that one, or read on."
+def _explanation(context: Context, members: int, scores: Scores, low: float, high: float) -> str:
+    shown, label = context.shown, context.metric.label
+    words = (
+        f"The final model averages {members} networks, chosen one after another because each raised the validation score: "
+        f"{shown(scores.validation):.4f}, where the best single network has {shown(scores.best_single):.4f}. On "
+        f"{len(context.split.test):,} test rows that no choice has seen it scores {label} {shown(scores.test):.4f}; on other "
+        f"rows of the same kind it would lie between {low:.4f} and {high:.4f} in 95 of 100 cases. "
+    )
+    if scores.best_simple is None:
+        return words + "No simple model was measured."
+    other = f"{shown(scores.simple[scores.best_simple]):.4f}"
+    if scores.wins:
+        return words + f"The best simple model, {scores.best_simple}, scores {other} on the same rows."
+    return words + f"The simple model {scores.best_simple} does better on the same rows, {other}."
 
 
-def _actions(context: Context, wins: bool, best_other: str | None, own: float, validation: float) -> list[str]:
+def _actions(context: Context, scores: Scores) -> list[str]:
     actions = []
-    if not wins:
-        actions.append(f"{best_other} is simpler and better here: prefer it, or give the networks more time (--time-limit).")
-    if validation - own > 0.03 * max(abs(validation), 1e-6):
-        actions.append(
-            "The test score is clearly below the validation score: the choice among many networks flattered the latter."
-        )
-    if context.options.trials is None and context.budget.seconds and context.options.time_limit < 300:
+    if not scores.wins:
+        actions.append(f"{scores.best_simple} is simpler and better here: prefer it, or give more time (--time-limit).")
+    if scores.validation > scores.high:
+        actions.append("The validation score lies above the interval of the test score: choosing among many flattered it.")
+    if context.options.time_limit is not None and context.options.time_limit < LONG:
         actions.append("More time buys more networks: --time-limit 5m is the next step.")
     return actions
 
 
+def _test_figure(context: Context, scores: Scores) -> Figure:
+    named = {"trainwell": scores.test, **scores.simple}
+    bars = Series("test rows", list(named), [round(context.shown(value), 4) for value in named.values()])
+    return Figure("bars", "Test score", "", context.metric.label, (bars,), "All scored once, on the same rows.")
+
+
 def _errors_figure(context: Context, predictions: np.ndarray) -> dict[str, Figure]:
-    """Confusion of the classes, or predicted against true values, on the test rows."""
-    target = context.test.target
+    """Predicted against true values, or which class is taken for which, on the test rows."""
     if context.task == "regression":
-        some = np.random.default_rng(0).permutation(len(target))[:1000]
-        mean, scale = context.encoder.target_mean, context.encoder.target_scale
-        points = Series(
-            "test rows",
-            (target[some] * scale + mean).round(4).tolist(),
-            (predictions[some, 0] * scale + mean).round(4).tolist(),
-        )
-        name = context.schema.target
-        return {
-            "residuals": Figure(
-                "points", "Predicted against true", f"true {name}", f"predicted {name}", (points,), "On the diagonal is right."
-            )
-        }
+        return {"residuals": _residuals(context, predictions)}
     classes = context.schema.classes
-    if len(classes) > 40:
+    if len(classes) > MOST_CLASSES_DRAWN:
         return {}
     guess = (predictions[:, 0] > 0.5).astype(int) if len(classes) == 2 else predictions.argmax(axis=1)
     counts = np.zeros((len(classes), len(classes)), int)
-    np.add.at(counts, (target, guess), 1)
-    series = tuple(Series(f"{name}", list(classes), row.tolist()) for name, row in zip(classes, counts, strict=True))
-    return {
-        "confusion": Figure(
-            "heatmap", "Which class is taken for which", "predicted", "true", series, "Rows are the true classes."
-        )
-    }
+    np.add.at(counts, (context.test.target, guess), 1)
+    rows = tuple(Series(name, list(classes), row.tolist()) for name, row in zip(classes, counts, strict=True))
+    caption = "Rows are the true classes, columns the predicted ones."
+    return {"confusion": Figure("heatmap", "Which class is taken for which", "predicted", "true", rows, caption)}
+
+
+def _residuals(context: Context, predictions: np.ndarray) -> Figure:
+    some = np.random.default_rng(context.options.seed).permutation(len(predictions))[:MOST_POINTS]
+    true, guess = (
+        (values[some] * context.encoder.target_scale + context.encoder.target_mean).tolist()
+        for values in (context.test.target, predictions[:, 0])
+    )
+    points = Series("test rows", [float(f"{x:.5g}") for x in true], [float(f"{y:.5g}") for y in guess])
+    name = context.schema.target
+    return Figure(
+        "points", "Predicted against true", f"true {name}", f"predicted {name}", (points,), "On the diagonal is right."
+    )

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from trainwell.network.structure import Structure
+from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.cohort import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -50,7 +50,7 @@ def tune(context: Context, first: int, searched: Space, done: list[Training], sa
     """(evidence, every member of the search with its best weights). ``done`` are members of waves that a run before the
     resumed one had finished; ``save`` is called with all members after each wave."""
     population, epochs = context.population(), context.epochs(searched.structures[0])
-    trials, finished, start = context.options.trials, list(done), time.monotonic()
+    trials, finished = context.options.trials, list(done)
     longest = 0.0
     while (trials is None or len(finished) < trials) and not context.budget.passed:
         began = time.monotonic()
@@ -65,7 +65,7 @@ def tune(context: Context, first: int, searched: Space, done: list[Training], sa
     trained = [t for t in finished if t.curves and not t.failed]
     if not trained:
         return _nothing(context), finished
-    return _evidence(context, searched, finished, trained, epochs, time.monotonic() - start), finished
+    return _evidence(context, searched, finished, trained, epochs), finished
 
 
 def _report(context: Context, before: list[Training], rung: int, going: list[Training]) -> None:
@@ -73,59 +73,85 @@ def _report(context: Context, before: list[Training], rung: int, going: list[Tra
     best = max((t.score for t in everybody), default=math.nan)
     left = context.budget.left
     context.log.add(
-        "progress", stage="tune", done=len(before) + len(going), total=context.options.trials,
-        alive=sum(bool(t.state and t.state.weights) and not t.stopped for t in going), best=context.shown(best), metric=context.metric.label,
+        "progress",
+        stage="tune",
+        done=len(before) + len(going),
+        total=context.options.trials,
+        alive=sum(bool(t.state and t.state.weights) and not t.stopped for t in going),
+        best=context.shown(best),
+        metric=context.metric.label,
         seconds_left=None if math.isinf(left) else max(0.0, left),
-    )  # fmt: skip
+    )
 
 
-def _evidence(
-    context: Context, searched: Space, finished: list[Training], trained: list[Training], epochs: int, seconds: float
-) -> Evidence:
-    best = max(trained, key=lambda t: t.score)
-    failed = sum(t.failed for t in finished)
-    to_the_end = sum(t.stopped or t.epochs >= epochs for t in trained)
-    importance = importances(searched, trained)
-    edges = at_the_edge(searched, best)
+def _evidence(context: Context, searched: Space, finished: list[Training], trained: list[Training], epochs: int) -> Evidence:
+    best = max(trained, key=lambda training: training.score)
+    failed = sum(training.failed for training in finished)
+    to_the_end = sum(training.stopped or training.epochs >= epochs for training in trained)
+    importance, edges = importances(searched, trained), at_the_edge(searched, best)
+    names = [name for name in searched.searched if any(name in training.member.settings for training in trained)]
     label, score = context.metric.label, context.shown(best.score)
-    names = [name for name in searched.searched if any(name in t.member.settings for t in trained)]
-    settings = ", ".join(f"{name} {best.member.settings[name]:.3g}" for name in names if name in best.member.settings)
+    actions = [f"The best {name} lies at the edge of what was searched ({value:.3g}): a wider range may hold a better one."
+               for name, value in edges]  # fmt: skip
+    if failed:
+        actions.append(f"{failed} networks diverged and were left out.")
     return Evidence(
         "tune",
         "pass",
         f"{len(finished)} networks, {to_the_end} trained to their end, best validation {label} {score:.4f}",
-        explanation=(
-            f"{len(finished)} networks with settings drawn at random were trained in waves of {WAVE}: after a ninth and a third of {epochs} "
-            f"epochs the better third goes on. The best is {best.member.structure.describe()} with {settings}; it reaches {label} {score:.4f} on the "
-            f"validation rows at epoch {best.curves.best_epoch}. "
-            + (f"What mattered most was {next(iter(importance))}." if importance else "Too few networks to say which setting matters.")
-        ),
-        actions=[f"The best {name} lies at the edge of what was searched ({value:.3g}): a wider range may hold a better one." for name, value in edges]
-        + ([f"{failed} networks diverged and were left out."] if failed else []),
-        measures={"trials": len(finished), "trained_to_the_end": to_the_end, "best_score": best.score, "best_member": best.member.number,
-                  "failed": failed, "seconds": round(seconds, 2), "network_epochs": sum(t.epochs for t in finished)},
-        tables={
-            "The ten best": [
-                {"member": t.member.number, label: round(context.shown(t.score), 4), "epochs": t.epochs, "best epoch": t.curves.best_epoch,
-                 "structure": t.member.structure.describe()} | {name: float(f"{t.member.settings[name]:.3g}") for name in names if name in t.member.settings}
-                for t in sorted(trained, key=lambda t: -t.score)[:10]
-            ],
-            "What mattered": [{"setting": name, "share of the spread explained": round(value, 3)} for name, value in importance.items()],
+        explanation=_explanation(context, best, names, len(finished), epochs, importance),
+        actions=actions,
+        measures={
+            "trials": len(finished),
+            "trained_to_the_end": to_the_end,
+            "best_score": best.score,
+            "best_member": best.member.number,
+            "failed": failed,
+            "network_epochs": sum(training.epochs for training in finished),
         },
-        figures={name.rsplit(".", 1)[1]: _setting_figure(context, name, trained) for name in names},
-    )  # fmt: skip
+        tables={
+            "The ten best": [_row(context, t, names) for t in sorted(trained, key=lambda t: -t.score)[:10]],
+            "What mattered": [
+                {"setting": name, "share of the spread explained": round(value, 3)} for name, value in importance.items()
+            ],
+        },
+        figures={name: _setting_figure(context, name, trained) for name in names},
+    )
+
+
+def _explanation(
+    context: Context, best: Training, names: list[str], trials: int, epochs: int, importance: dict[str, float]
+) -> str:
+    drawn = ", ".join(f"{name} {best.member.settings[name]:.3g}" for name in names if name in best.member.settings)
+    mattered = (
+        f"What mattered most was {next(iter(importance))}." if importance else "Too few networks to say which setting matters."
+    )
+    return (
+        f"{trials} networks with settings drawn at random were trained in waves of {WAVE}: after a ninth and after a third of "
+        f"{epochs} epochs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; it "
+        f"reaches {context.metric.label} {context.shown(best.score):.4f} on the validation rows at epoch {best.curves.best_epoch}. "
+        + mattered
+    )
+
+
+def _row(context: Context, training: Training, names: list[str]) -> dict:
+    settings = training.member.settings
+    return {
+        "member": training.member.number,
+        context.metric.label: round(context.shown(training.score), 4),
+        "epochs": training.epochs,
+        "best epoch": training.curves.best_epoch,
+        "structure": training.member.structure.describe(),
+        **{name: float(f"{settings[name]:.3g}") for name in names if name in settings},
+    }
 
 
 def _nothing(context: Context) -> Evidence:
     if context.budget.passed:
-        return Evidence(
-            "tune",
-            "warn",
-            "no time was left to search",
-            "The time was used up by the stages before.",
-            ("Give the run more time (--time-limit).",),
-        )
-    return Evidence("tune", "stop", "every network diverged", "No network of the search trained without diverging.", ("Fix a lower learning rate (--set adam.learning_rate=1e-4).",))  # fmt: skip
+        said, advice = "The time was used up by the stages before.", "Give the run more time (--time-limit)."
+        return Evidence("tune", "warn", "no time was left to search", said, (advice,))
+    said, advice = "No network of the search trained without diverging.", "Fix a lower rate (--set adam.learning_rate=1e-4)."
+    return Evidence("tune", "stop", "every network diverged", said, (advice,))
 
 
 def importances(searched: Space, trained: list[Training]) -> dict[str, float]:
@@ -141,9 +167,7 @@ def importances(searched: Space, trained: list[Training]) -> dict[str, float]:
         if known.sum() >= 12 and own[known].std() > 0:
             x = np.log(own[known]) if (own[known] > 0).all() else own[known]
             fitted = np.polynomial.Polynomial.fit(x, scores[known], 2)(x)
-            found[name] = float(
-                1 - ((scores[known] - fitted) ** 2).sum() / max(((scores[known] - scores[known].mean()) ** 2).sum(), 1e-30)
-            )
+            found[name] = float(1 - (scores[known] - fitted).var() / max(scores[known].var(), 1e-30))
     sizes = {t.member.structure for t in trained}
     if len(sizes) > 1:
         means = {size: scores[[t.member.structure == size for t in trained]].mean() for size in sizes}
@@ -154,8 +178,6 @@ def importances(searched: Space, trained: list[Training]) -> dict[str, float]:
 
 def at_the_edge(searched: Space, best: Training) -> list[tuple[str, float]]:
     """Settings of the best member that lie in the outer tenth of the searched range, where the allowed range goes on."""
-    from trainwell.network.structure import hyperparameters_of
-
     found = []
     for name, declared in hyperparameters_of(best.member.structure).items():
         if name not in searched.searched:

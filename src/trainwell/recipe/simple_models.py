@@ -1,0 +1,109 @@
+"""The simple models that networks have to beat: scikit-learn's, on the arrays that the networks are fed."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from trainwell.data.encode import Arrays
+from trainwell.population.budget import Budget
+from trainwell.population.metrics import METRICS
+from trainwell.recipe.context import Context
+
+MOST_ROWS = {"nearest neighbours": 10_000, "linear": 50_000}  # chosen: training rows that they take a few seconds for
+NEIGHBOURS = 15  # chosen
+ROUNDS, MOST_ROUNDS = 10, 100  # of boosting: looked at the clock after each ten; 100 is the library's own default
+MOST_LEVELS = 255  # of a category, the library's limit for boosting; more are taken as a number
+
+
+class Scored(NamedTuple):
+    """A fitted simple model: its validation score, larger is better, and its predictions (rows, outputs) of the test rows."""
+
+    score: float
+    on_test: np.ndarray
+
+
+def score_simple_models(context: Context) -> dict[str, Scored]:
+    """Every simple model by name, in the order of their cost; one for which no time is left is noted and left out."""
+    found: dict[str, Scored] = {}
+    for name, model in _models(context).items():
+        if context.budget.passed and found:
+            context.log.note("baselines", f"{name} was left out: the time for simple models was used up.")
+            continue
+        rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS.get(name), context.options.seed))
+        if not _fit(model, _inputs(name, rows), rows.target, context.budget):
+            context.log.note("baselines", f"{name} ended after {model.n_iter_} rounds: the time for simple models was used up.")
+        guess, on_test = (_predictions(model, _inputs(name, part), context) for part in (context.validation, context.test))
+        found[name] = Scored(float(METRICS[context.metric.name].score(guess, context.validation.target)), on_test)
+    return found
+
+
+def some_rows(rows: int, most: int | None, seed: int) -> np.ndarray:
+    """All row numbers where they are few, else ``most`` drawn ones, ascending."""
+    if most is None or rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def _models(context: Context) -> dict[str, Any]:
+    first = context.arrays.numeric.shape[1]  # the embedded categories come after the numbers
+    embedded = list(range(first, first + context.arrays.categories.shape[1]))
+    few = [place for place, size in zip(embedded, context.encoder.cardinalities, strict=True) if size <= MOST_LEVELS]
+    boosting = {"categorical_features": few or None, "early_stopping": True, "random_state": context.options.seed}
+    if context.task == "regression":
+        return {
+            "mean": DummyRegressor(),
+            "linear": _with_categories(Ridge(), embedded),
+            "nearest neighbours": KNeighborsRegressor(NEIGHBOURS),
+            "boosted trees": HistGradientBoostingRegressor(**boosting),
+        }
+    return {
+        "majority": DummyClassifier(strategy="prior"),
+        "linear": _with_categories(LogisticRegression(max_iter=300), embedded),
+        "nearest neighbours": KNeighborsClassifier(min(NEIGHBOURS, len(context.split.train))),
+        "boosted trees": HistGradientBoostingClassifier(**boosting),
+    }
+
+
+def _with_categories(linear: Any, embedded: list[int]) -> Any:
+    if not embedded:
+        return linear
+    one_hot = OneHotEncoder(handle_unknown="ignore", max_categories=100)
+    return make_pipeline(make_column_transformer((one_hot, embedded), remainder="passthrough"), linear)
+
+
+def _inputs(name: str, rows: Arrays) -> np.ndarray:
+    """Numbers, and category levels after them for the models that can tell them from numbers."""
+    parts = [rows.numeric] if name in ("majority", "mean", "nearest neighbours") else [rows.numeric, rows.categories]
+    inputs = np.column_stack(parts)
+    return inputs if inputs.shape[1] else np.zeros((len(inputs), 1), np.float32)
+
+
+def _fit(model: Any, inputs: np.ndarray, target: np.ndarray, budget: Budget) -> bool:
+    """Fit; false where boosting had to end early: with many classes each of its rounds is many trees."""
+    if not isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
+        model.fit(inputs, target)
+        return True
+    for rounds in range(ROUNDS, MOST_ROUNDS + 1, ROUNDS):
+        model.set_params(max_iter=rounds, warm_start=True)
+        model.fit(inputs, target)
+        if model.n_iter_ < rounds:
+            return True
+        if budget.passed and rounds < MOST_ROUNDS:
+            return False
+    return True
+
+
+def _predictions(model: Any, inputs: np.ndarray, context: Context) -> np.ndarray:
+    """(rows, outputs) as a network's: a class that the model never saw has probability 0."""
+    if context.task == "regression":
+        return model.predict(inputs).reshape(-1, 1).astype(np.float32)
+    probabilities = np.zeros((len(inputs), len(context.schema.classes)), np.float32)
+    probabilities[:, model.classes_] = model.predict_proba(inputs)
+    return probabilities[:, 1:] if context.task == "binary" else probabilities
