@@ -7,7 +7,10 @@
 Importing it is instant: what is heavy (JAX, NumPy, scikit-learn) is loaded when it is first used.
 """
 
+import time
 from typing import TYPE_CHECKING, Any
+
+STARTED = time.monotonic()  # the command line's time limit counts from here: what is loaded next is part of the run
 
 if TYPE_CHECKING:
     from trainwell.model import load as load

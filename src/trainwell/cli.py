@@ -16,6 +16,7 @@ from typing import Annotated, Literal, NoReturn
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
+import trainwell
 from trainwell import words
 from trainwell.errors import InputError, TrainwellError, listed
 
@@ -24,7 +25,7 @@ BUG, MISTAKE, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
 app = App(
     name="trainwell",
     help="Trains deep neural networks well, by the recipe, and shows its work.",
-    version=lambda: __import__("trainwell").__version__,
+    version=lambda: trainwell.__version__,
     default_parameter=Parameter(negative=(), show_default=False),
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
@@ -104,7 +105,7 @@ def fit(
     from trainwell.terminal import Terminal
 
     with Terminal(quiet=quiet) as terminal:
-        run = run_recipe(file, target, listeners=(terminal,), resume=resume, **options)
+        run = run_recipe(file, target, listeners=(terminal,), resume=resume, started=trainwell.STARTED, **options)
     return INTERRUPTED if run.interrupted else 0
 
 

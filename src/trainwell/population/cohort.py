@@ -6,6 +6,7 @@ which comes from the run's seed and the epoch.
 """
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -165,9 +166,9 @@ class Population:
     def _advance(
         self, job: list[Training], device: jax.Device, epochs: int, total_epochs: int, budget: Budget
     ) -> list[Training]:
-        if budget.passed:
-            return job
         structure = job[0].member.structure
+        if budget.passed or budget.left < self.pool.compile_seconds(device, structure):
+            return job
         filled = job + job[-1:] * (
             together(structure) - len(job)
         )  # places left over repeat the last member and are thrown away
@@ -179,8 +180,10 @@ class Population:
         records, epoch = [], job[0].epochs
         while epoch < epochs and not (records and budget.passed):
             orders = self._orders(structure, epoch, min(self.epochs_per_call(structure), epochs - epoch))
+            began = time.monotonic()
             states, record = train(states, settings, data, jax.device_put(orders, device), total_steps)
             records.append(jax.tree.map(np.asarray, record))
+            self.pool.compiled(device, structure, time.monotonic() - began)
             epoch += len(orders)
             if records[-1].stopped[-1].all():
                 break

@@ -63,6 +63,8 @@ class Pool:
     def __init__(self, cores: int | None = None):
         self.devices = start(cores)
         self._has_run: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
+        self._compiled: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
+        self.slowest_compile = 0.0
 
     def run(
         self,
@@ -105,6 +107,16 @@ class Pool:
                 waiting.clear()
             for thread in threads:
                 thread.join()
+
+    def compile_seconds(self, device: jax.Device, program: Hashable) -> float:
+        """What compiling this program for this device may take: 0 where it is compiled, else as long as the slowest so far."""
+        return 0.0 if program in self._compiled[device] else self.slowest_compile
+
+    def compiled(self, device: jax.Device, program: Hashable, seconds: float) -> None:
+        """To be told by whoever called a program for the first time on a device, with the seconds of that call."""
+        if program not in self._compiled[device]:
+            self._compiled[device].add(program)
+            self.slowest_compile = max(self.slowest_compile, seconds)
 
     def _choose(self, device: jax.Device, programs: list[Hashable]) -> int:
         """The place of the job to take next."""

@@ -40,6 +40,7 @@ from trainwell.report.page import write_report
 
 ENDS = {"look": 0.06, "baselines": 0.2, "overfit": 0.35, "regularize": 0.5, "squeeze": 1.0}  # chosen: shares of the time
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
+CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
 DEFAULT_SIZE = {"widths": "128-128", "learning_rate": 2e-3}  # where a stage that would have chosen them was stopped
 
 
@@ -72,8 +73,15 @@ class Run:
         return self.model
 
 
-def fit(source: Any = None, target: str | None = None, *, listeners: Iterable[Listener] = (), resume: Path | str | None = None,
-        **options: Any) -> Run:  # fmt: skip
+def fit(
+    source: Any = None,
+    target: str | None = None,
+    *,
+    listeners: Iterable[Listener] = (),
+    resume: Path | str | None = None,
+    started: float | None = None,
+    **options: Any,
+) -> Run:
     """Run the recipe on a table.
 
     Parameters
@@ -82,6 +90,7 @@ def fit(source: Any = None, target: str | None = None, *, listeners: Iterable[Li
     target : the column to predict.
     listeners : called with every event of the run, see `trainwell.recipe.events`.
     resume : folder of a run to continue; its options hold, and its table where ``source`` is left out.
+    started : ``time.monotonic()`` from which the time limit counts; now when left out.
     options : see `trainwell.recipe.options.Options`.
 
     Returns
@@ -93,7 +102,7 @@ def fit(source: Any = None, target: str | None = None, *, listeners: Iterable[Li
     InputError : something given cannot be used.
     StageStopped : a stage found that training on is no use (``keep_going=True`` goes on).
     """
-    began = time.monotonic()
+    started = time.monotonic() if started is None else started
     if resume is not None:
         source, chosen = _options_of(Path(resume), source)
     else:
@@ -101,7 +110,7 @@ def fit(source: Any = None, target: str | None = None, *, listeners: Iterable[Li
             raise InputError("There is no target: name the column to predict.")
         chosen = Options.checked(target=target, **options)
     budget = Budget(chosen.time_limit)
-    budget.start = began
+    budget.start = started
     prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners))
     with _ctrl_c_ends(budget):
         return _Recipe(*prepared).run()
@@ -210,7 +219,8 @@ class _Recipe:
     def _end(self, stage: str) -> float:
         """The share of the time at which a stage has to end; tuning takes all that the closing does not need."""
         if stage == "tune":
-            return 1 - min(0.4, max(0.04, CLOSING / (self.context.budget.seconds or 1.0)))
+            closing = max(CLOSING, CLOSING_COMPILES * self.context.pool.slowest_compile)
+            return 1 - min(0.5, max(0.04, closing / (self.context.budget.seconds or 1.0)))
         return ENDS[stage]
 
     def _look(self, context: Context) -> Evidence:
