@@ -9,7 +9,7 @@ help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: .venv/installed  ## Train on a real table, predict, and leave a report to open
-	rm -rf demo
+	@rm -rf demo
 	$(BIN)/trainwell demo --folder demo
 	$(BIN)/trainwell fit demo/breast_cancer.csv --target diagnosis --time-limit 30s --out demo/run
 	$(BIN)/trainwell predict demo/run demo/new_patients.csv -o demo/predictions.csv --keep patient
