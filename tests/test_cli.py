@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import made_up_run
+import trainwell
 from trainwell import cli, words
 from trainwell.data.tables import read_table
 from trainwell.errors import InputError, StageStopped
@@ -91,6 +92,7 @@ def test_options_reach_the_recipe_as_they_were_given_and_no_others(command, monk
     assert arguments == (Path("a.csv"), "y")
     (listener,) = options.pop("listeners")
     assert listener.quiet
+    assert options.pop("started") == trainwell.STARTED  # the time limit counts from the start of the program
     assert options == {
         "resume": None, "time_limit": 5400.0, "ignore": ["a", "b,c"], "settings": {"adam.beta2": "0.95", "dropout": "0.3"},
         "keep_going": True, "out": Path("runs/x"),
