@@ -63,12 +63,24 @@ def test_plain_progress_lines_come_seldom():
     assert said.splitlines() == ["5 tune        1/9, 4 alive, best AUC 0.800"] * 3
 
 
-def test_a_live_line_shows_stage_members_alive_best_score_and_time_left(monkeypatch):
-    events = made_up_run.events()
+def live(events, monkeypatch):
+    """What a terminal shows when the last event was one of progress."""
     moment = next(event for event in events if event["event"] == "progress")
     monkeypatch.setattr("trainwell.terminal.time.time", lambda: moment["time"])
-    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", listen(events, terminal=True))
-    assert re.search(r"5 tune +━.*34/243, 81 alive, best AUC 0.849, 21 s left", said)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", listen(events, terminal=True))
+
+
+def test_a_live_line_shows_stage_members_alive_best_score_and_time_left(monkeypatch):
+    assert re.search(r"5 tune +━.*34/243, 81 alive, best AUC 0.849, \d\d s left", live(made_up_run.events(), monkeypatch))
+
+
+def test_the_time_left_is_that_of_the_run_or_else_that_of_the_stage(monkeypatch):
+    begin, *events = made_up_run.events()
+    moment = next(event for event in events if event["event"] == "progress")
+    assert f", {60 - (moment['time'] - begin['time']):.0f} s left" in live([begin, *events], monkeypatch)
+    assert ", 21 s left" in live([begin | {"time_limit": None}, *events], monkeypatch)
+    del moment["seconds_left"]
+    assert " s left" not in live([begin | {"time_limit": None}, *events], monkeypatch)
 
 
 def test_a_live_line_is_gone_when_the_run_ends_with_an_error():

@@ -46,6 +46,7 @@ class Terminal:
         self._failures: list[Event] = []
         self._stage: dict[str, Any] = {}
         self._progress: Event = {}
+        self._deadline: float | None = None
         self._last_progress_line = 0.0
 
     def __enter__(self) -> "Terminal":
@@ -59,6 +60,7 @@ class Terminal:
     def __call__(self, event: "Event") -> None:
         if event["event"] == "run_started":
             self.folder = str(event.get("folder") or "")
+            self._deadline = event["time"] + event["time_limit"] if event.get("time_limit") else None
         answer = getattr(self, f"_on_{event['event']}", None)
         if answer is not None and not self.quiet:
             answer(event)
@@ -176,9 +178,16 @@ class Terminal:
             parts.append(f"{number(progress['alive'])} alive")
         if progress.get("best") is not None:
             parts.append(f"best {metric_name(progress.get('metric'))} {score(progress['best'])}")
-        if progress.get("seconds_left") is not None:
-            parts.append(f"{duration(max(progress['seconds_left'] - (time.time() - progress['time']), 0))} left")
+        if (left := self._seconds_left()) is not None:
+            parts.append(f"{duration(left)} left")
         return ", ".join(parts)
+
+    def _seconds_left(self) -> float | None:
+        """Of the whole run where it has a time limit, else of the stage where that knows."""
+        if self._deadline is None and self._progress.get("seconds_left") is None:
+            return None
+        deadline = self._deadline or self._progress["time"] + self._progress["seconds_left"]
+        return max(deadline - time.time(), 0.0)
 
     def _live_line(self) -> "RenderableType":
         from rich.progress_bar import ProgressBar
