@@ -125,7 +125,7 @@ def test_headings_go_down_one_level_at_a_time(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_texts_stand_out_from_their_ground(theme):
     """WCAG 2.1: 4.5 to 1 for text, 3 to 1 for the lines of figures."""
-    light, dark = re.findall(r"\{([^{}]*--paper:[^{}]*)\}", (TEMPLATES / "page.css").read_text())
+    light, dark, *_ = re.findall(r"\{([^{}]*--paper:[^{}]*)\}", (TEMPLATES / "page.css").read_text())
     colours = dict(re.findall(r"(--[\w-]+): (#\w{6})", light if theme == "light" else dark))
     for ink in ("--ink", "--ink-2", "--link"):
         for ground in ("--paper", "--card"):
