@@ -160,7 +160,10 @@ def test_nothing_in_a_table_can_speak_in_the_page(tmp_path):
     write_evidence(Evidence("look", "warn", EVIL, EVIL, (EVIL,), {EVIL: EVIL}, {EVIL: rows}, figures), folder / "evidence")
     with (folder / "events.jsonl").open("a") as file:
         file.write(json.dumps({"time": 1.0, "event": "note", "stage": "look", "message": EVIL, "column": EVIL}) + "\n")
-    history = {"metric": "auc", "members": [{**made_up_run.members(1)[0], "structure": EVIL, "settings": {EVIL: 1.0}}]}
+    history = {
+        "metric": "auc",
+        "members": [{**made_up_run.members(1)[0], "member": EVIL, "structure": EVIL, "settings": {EVIL: 1.0}}],
+    }
     (folder / "members" / "history.json").write_text(json.dumps(history))
     page = Page(write_report(folder).read_text())
     running = [one for one in page.attributes("script") if one.get("type") != "application/json"]
