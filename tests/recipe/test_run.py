@@ -1,0 +1,188 @@
+"""The recipe from table to model: what it leaves behind, that it is exact, and what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import trainwell
+from trainwell.errors import InputError, StageStopped
+from trainwell.recipe.evidence import STAGES
+from trainwell.recipe.run import fit
+
+
+def test_every_stage_leaves_its_evidence_with_a_verdict_and_a_reading(run):
+    assert list(run.evidence) == list(STAGES)
+    for stage, evidence in run.evidence.items():
+        assert evidence.verdict in ("pass", "warn"), stage
+        assert len(evidence.summary) > 20
+        assert evidence.explanation.endswith(".")
+        assert (run.folder / "evidence" / f"{stage}.json").exists()
+
+
+def test_the_wiring_checks_pass_on_a_sound_network(run):
+    checks = {row["check"]: row["passed"] for row in run.evidence["baselines"].tables["Is the network wired right?"]}
+    assert checks == dict.fromkeys(
+        ("loss at start", "one batch learned by heart", "rows stay apart", "inputs matter"), "yes"
+    )
+    measures = run.evidence["baselines"].measures
+    assert measures["start_loss"] == pytest.approx(measures["prior_loss"], rel=1e-5)
+
+
+def test_the_model_beats_the_base_rate_by_far_and_the_interval_holds_its_score(run):
+    measures = run.evidence["squeeze"].measures
+    assert measures["test_score"] > 0.85
+    assert measures["low"] < measures["test_score"] < measures["high"]
+    assert measures["majority.test_score"] == 0.5
+
+
+def test_every_network_of_the_search_is_in_the_history_with_its_curves(run, trials):
+    history = json.loads((run.folder / "members" / "history.json").read_text())
+    assert history["metric"] == "AUC"
+    by_stage = [member["stage"] for member in history["members"]]
+    assert by_stage.count("tune") == trials
+    numbers = [member["member"] for member in history["members"]]
+    assert len(set(numbers)) == len(numbers)
+    for member in history["members"]:
+        assert len(member["training_loss"]) == len(member["validation_score"]) == member["epochs"]
+        assert member["score"] == pytest.approx(max(member["validation_score"]))
+
+
+def test_the_saved_model_predicts_what_the_run_predicts(run, table):
+    loaded = trainwell.load(run.folder)
+    np.testing.assert_array_equal(loaded.predict_proba(table), run.predict_proba(table))
+    assert set(loaded.predict(table)) == {"no", "yes"}
+    assert loaded.test_score == run.evidence["squeeze"].measures["test_score"]
+
+
+def test_predictions_do_not_depend_on_the_other_rows(run, table):
+    all_rows = run.predict_proba(table)
+    few = run.predict_proba({name: values[40:45] for name, values in table.items()})
+    np.testing.assert_allclose(few, all_rows[40:45], rtol=1e-5)
+
+
+def test_unseen_categories_and_missing_cells_are_predicted_and_missing_columns_are_named(run, table):
+    odd = {name: values[:2] for name, values in table.items() if name != "left"}
+    odd |= {"plan": ["never seen", None], "age": [None, "30"]}
+    assert np.isfinite(run.predict_proba(odd)).all()
+    del odd["income"]
+    with pytest.raises(InputError, match="lacks a column of the training table: 'income'"):
+        run.predict(odd)
+
+
+def test_the_events_tell_the_run_in_order(run, events):
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "run_started"
+    assert kinds[-1] == "run_finished"
+    assert [event["stage"] for event in events if event["event"] == "stage_finished"] == list(STAGES)
+    written = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
+    assert written == json.loads(json.dumps(events))
+
+
+def test_the_same_seed_gives_the_same_model_and_a_run_killed_and_resumed_too(run, write_table, trials, tmp_path):
+    """Killed in the middle of tuning, when the stages before have left their evidence."""
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "trainwell", "fit", write_table(tmp_path / "table.csv"), "--target", "left",
+               "--trials", str(trials), "--out", folder]  # fmt: skip
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+    while not (folder / "evidence" / "regularize.json").exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "model").exists()
+    resumed = fit(resume=folder)
+    assert (folder / "model" / "weights.safetensors").read_bytes() == (run.folder / "model" / "weights.safetensors").read_bytes()
+    assert resumed.evidence["squeeze"].measures == run.evidence["squeeze"].measures
+
+
+def test_resuming_a_finished_run_gives_the_same_again(run, table):
+    before = (run.folder / "model" / "weights.safetensors").read_bytes()
+    again = fit(table, resume=run.folder)
+    assert (run.folder / "model" / "weights.safetensors").read_bytes() == before
+    assert again.evidence["tune"].measures == run.evidence["tune"].measures
+
+
+def test_a_run_is_not_resumed_with_another_table(run, make_table):
+    with pytest.raises(InputError, match="cannot be resumed with this table"):
+        fit({**make_table(), "one more": list(range(300))}, resume=run.folder)
+
+
+def test_what_is_no_run_folder_is_not_resumed(tmp_path):
+    with pytest.raises(InputError, match=r"cannot be resumed: it is not the folder of a run \(there is no config.json"):
+        fit(resume=tmp_path)
+
+
+def test_a_folder_with_something_in_it_is_not_written_to(tmp_path, table):
+    (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(InputError, match="exists and is not an empty folder"):
+        fit(table, "left", out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_out_folder_that_cannot_be_made_is_said_and_nothing_is_left(tmp_path, table):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written: Not a directory; name another folder with --out"):
+        fit(table, "left", out=tmp_path / "file" / "run")
+
+
+def test_a_bad_option_is_refused_before_a_folder_is_made(tmp_path, table):
+    for options, sentence in {
+        "metric": ("f2", r"metric is 'f2', allowed for a binary target is 'auc', 'accuracy'"),
+        "trials": (0, "trials is 0, which should be greater than or equal to 1"),
+        "settings": ({"dropout.rate": 2}, r"dropout.rate is 2, allowed is 0 to 0.95"),
+        "metrc": ("auc", "'metrc' is no option, did you mean 'metric'"),
+        "time_limit": (float("nan"), "time_limit is nan"),
+        "cores": (0, "cores is 0"),
+        "task": ("ranking", "task is 'ranking'"),
+    }.items():
+        with pytest.raises(InputError, match=sentence[1]):
+            fit(table, "left", out=tmp_path / "run", **{options: sentence[0]})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_misspelt_setting_gets_the_nearest_name(tmp_path, table):
+    with pytest.raises(InputError, match=r"'adam.lerning_rate' is no setting, did you mean 'adam.learning_rate'"):
+        fit(table, "left", out=tmp_path / "run", settings={"adam.lerning_rate": 1e-3})
+
+
+def test_a_network_that_cannot_learn_one_batch_stops_the_run_and_says_why(table, tmp_path):
+    with pytest.raises(StageStopped, match=r"^Stage baselines stopped the run: .*failed: one batch learned by heart") as stopped:
+        fit(table, "left", out=tmp_path / "run", trials=1, settings={"adam.learning_rate": 1e-6})
+    assert stopped.value.exit_code == 3
+    assert str(stopped.value).endswith("--keep-going goes on all the same.")
+    assert (tmp_path / "run" / "report.html").exists()
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_keep_going_goes_on_all_the_same(table, tmp_path):
+    run = fit(table, "left", out=tmp_path / "run", trials=1, settings={"adam.learning_rate": 1e-6}, keep_going=True)
+    assert run.evidence["baselines"].verdict == "stop"
+    assert "squeeze" in run.evidence
+
+
+def test_a_run_ends_within_its_time_limit_with_a_model(table, tmp_path):
+    """Not timed: the budget's own clock is asked, and the slack is that of a busy machine."""
+    run = fit(table, "left", out=tmp_path / "run", time_limit=20)
+    assert run.model is not None
+    assert run.evidence["tune"].measures["trials"] >= 1
+
+
+def test_ctrl_c_ends_in_order_with_the_best_model_so_far(table, tmp_path):
+    pressed = []
+
+    def interrupt(event):
+        if event["event"] == "progress" and not pressed:
+            pressed.append(True)
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    run = fit(table, "left", out=tmp_path / "run", trials=10_000, listeners=[interrupt])
+    assert run.interrupted
+    assert "tune" in run.evidence
+    assert np.isfinite(run.predict_proba(table)).all()
