@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainwell.recipe.evidence import Figure
-from trainwell.words import number, score
+from trainwell.words import number
 
 Rows = Sequence[Mapping[str, Any]]
 Members = Sequence[Mapping[str, Any]]
@@ -64,7 +64,7 @@ def member_rows(members: Members, settings: Sequence[str], metric: str) -> list[
     return [
         {
             "network": member["member"],
-            metric: float(score(member["score"])),
+            metric: member["score"],
             "epochs": member["epochs"],
             "ended": member["status"],
             "structure": member["structure"],
