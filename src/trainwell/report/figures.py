@@ -52,6 +52,7 @@ def _axis(label: str, log: bool) -> Plot:
         "title": {"text": plain(label), "standoff": 8, "font": {"size": 13}},
         "type": "log" if log else "-",
         "exponentformat": "power",
+        "minexponent": 6,
         "separatethousands": True,
         "ticks": "",
         "gridcolor": "var(--line)",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from trainwell.recipe.events import Event
 from trainwell.report.figures import COLOURS, QUIET, Plot, layout, log_ticks, plain
-from trainwell.words import metric_name, number, score
+from trainwell.words import is_loss, metric_name, number, score
 
 MOST_POINTS = 60  # of one curve, chosen: more cannot be told apart at the width of the page
 GROUPS = (  # of curves, drawn in this order: what matters most lies on top
@@ -44,7 +44,8 @@ def score_plot(scores: Sequence[Score], metric: str) -> Plot:
         }
         for one in scores
     ]
-    drawn = layout(metric_name(metric), "", height=70 + 44 * len(scores), showlegend=False)
+    label = metric_name(metric) + (", less is better" if is_loss(metric) else "")
+    drawn = layout(label, "", height=70 + 44 * len(scores), showlegend=False)
     drawn["yaxis"].update(autorange="reversed", type="category", showgrid=True, range=[len(scores) - 0.5, -0.7])
     return {"data": data, "layout": drawn}
 
