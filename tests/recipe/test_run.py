@@ -28,9 +28,7 @@ def test_every_stage_leaves_its_evidence_with_a_verdict_and_a_reading(run):
 
 def test_the_wiring_checks_pass_on_a_sound_network(run):
     checks = {row["check"]: row["passed"] for row in run.evidence["baselines"].tables["Is the network wired right?"]}
-    assert checks == dict.fromkeys(
-        ("loss at start", "one batch learned by heart", "rows stay apart", "inputs matter"), "yes"
-    )
+    assert checks == dict.fromkeys(("loss at start", "one batch learned by heart", "rows stay apart", "inputs matter"), "yes")
     measures = run.evidence["baselines"].measures
     assert measures["start_loss"] == pytest.approx(measures["prior_loss"], rel=1e-5)
 
@@ -98,7 +96,9 @@ def test_the_same_seed_gives_the_same_model_and_a_run_killed_and_resumed_too(run
     process.wait()
     assert not (folder / "model").exists()
     resumed = fit(resume=folder)
-    assert (folder / "model" / "weights.safetensors").read_bytes() == (run.folder / "model" / "weights.safetensors").read_bytes()
+    assert (folder / "model" / "weights.safetensors").read_bytes() == (
+        run.folder / "model" / "weights.safetensors"
+    ).read_bytes()
     assert resumed.evidence["squeeze"].measures == run.evidence["squeeze"].measures
 
 
@@ -153,7 +153,9 @@ def test_a_misspelt_setting_gets_the_nearest_name(tmp_path, table):
 
 
 def test_a_network_that_cannot_learn_one_batch_stops_the_run_and_says_why(table, tmp_path):
-    with pytest.raises(StageStopped, match=r"^Stage baselines stopped the run: .*failed: one batch learned by heart") as stopped:
+    with pytest.raises(
+        StageStopped, match=r"^Stage baselines stopped the run: .*failed: one batch learned by heart"
+    ) as stopped:
         fit(table, "left", out=tmp_path / "run", trials=1, settings={"adam.learning_rate": 1e-6})
     assert stopped.value.exit_code == 3
     assert str(stopped.value).endswith("--keep-going goes on all the same.")

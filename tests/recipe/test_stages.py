@@ -1,0 +1,136 @@
+"""Parts of the stages by themselves: what a single feature tells, what mattered, evidence on disk, options."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from trainwell.data.encode import Arrays
+from trainwell.errors import InputError
+from trainwell.network.structure import Structure, resolve
+from trainwell.population.cohort import Member, Training
+from trainwell.population.history import Curves
+from trainwell.recipe.events import EventLog, read_events
+from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence
+from trainwell.recipe.look import duplicate_rows, single_feature_scores
+from trainwell.recipe.options import DEFAULT_TIME_LIMIT, Options
+from trainwell.recipe.regularize import ways_to_regularize
+from trainwell.recipe.tune import at_the_edge, importances
+from trainwell.search.space import Space
+
+
+def arrays(numeric, target) -> Arrays:
+    numeric = np.asarray(numeric, np.float32)
+    return Arrays(numeric, np.zeros((len(numeric), 0), np.int32), np.asarray(target))
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=4).filter(
+        lambda rows: 0 < sum(y for _, y in rows) < len(rows)
+    )
+)
+def test_what_a_feature_tells_alone_is_its_area_under_the_roc_curve(rows):
+    x, y = np.array([x for x, _ in rows], float), np.array([y for _, y in rows], int)
+    area = roc_auc_score(y, x)
+    found = single_feature_scores(arrays(x[:, None], y), ("x",), "binary")
+    assert found["x"] == pytest.approx(max(area, 1 - area))
+
+
+def test_for_a_number_it_is_the_rank_correlation():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=50).round(1), random.normal(size=50)
+    found = single_feature_scores(arrays(x[:, None], y.astype(np.float32)), ("x",), "regression")
+    assert found["x"] == pytest.approx(abs(stats.spearmanr(x, y.astype(np.float32)).statistic))
+
+
+def test_a_row_repeats_another_only_if_its_target_does_too():
+    assert duplicate_rows(arrays([[1.0], [1.0], [1.0], [2.0]], [0, 0, 1, 0])) == 1
+
+
+def structure(**changes) -> Structure:
+    return Structure(numeric=3, continuous=3, cardinalities=(), outputs=1, loss="binary_cross_entropy", **changes)
+
+
+def scored(number: int, score: float, chosen: dict) -> Training:
+    """A training that is over, as the search hands it on."""
+
+    class State:
+        stopping = type("Stopping", (), {"best": score, "stopped": True})
+        failed = False
+
+    return Training(Member(number, structure(), resolve(structure(), chosen)), State(), Curves((1.0,), (1.0,), (score,)))
+
+
+def test_the_setting_that_decides_the_score_is_found_to_matter_most():
+    random = np.random.default_rng(1)
+    space = Space((structure(),), ("adam.learning_rate", "dropout.rate"))
+    trained = []
+    for number in range(40):
+        rate, dropout = math.exp(random.uniform(math.log(3e-4), math.log(1e-2))), random.uniform(0, 0.5)
+        score = -((math.log(rate) - math.log(2e-3)) ** 2) + 0.02 * random.normal()
+        trained.append(scored(number, score, {"adam.learning_rate": rate, "dropout.rate": dropout}))
+    found = importances(space, trained)
+    assert next(iter(found)) == "adam.learning_rate"
+    assert found["adam.learning_rate"] > 0.8
+    assert found["dropout.rate"] < 0.3
+
+
+def test_few_networks_say_nothing_of_what_mattered():
+    space = Space((structure(),))
+    assert importances(space, [scored(i, float(i), {}) for i in range(5)]) == {}
+
+
+def test_a_best_rate_at_the_edge_of_its_range_is_said_and_one_in_the_middle_is_not():
+    space = Space((structure(),), ("adam.learning_rate", "dropout.rate"), ranges={"adam.learning_rate": (1e-3, 1e-2)})
+    middle = scored(0, 1.0, {"adam.learning_rate": 3e-3, "dropout.rate": 0.0})
+    assert at_the_edge(space, middle) == []  # no dropout at all is an end of what is allowed, not of what was searched
+    edge = scored(0, 1.0, {"adam.learning_rate": 9.9e-3, "dropout.rate": 0.49})
+    assert [name for name, _ in at_the_edge(space, edge)] == ["adam.learning_rate", "dropout.rate"]
+
+
+def test_label_smoothing_is_not_tried_where_order_is_what_counts():
+    def names(metric):
+        return {name for way in ways_to_regularize(structure(), metric) for name in way}
+
+    assert "binary_cross_entropy.label_smoothing" in names("log_loss")
+    assert names("auc") == {"dropout.rate", "weight_decay.rate"}
+
+
+def test_evidence_comes_back_as_it_was_written(tmp_path):
+    figure = Figure("lines", "Loss", "epoch", "loss", (Series("one", (1, 2), (0.5, None)),), log_y=True)
+    written = Evidence(
+        "tune", "warn", "said", "more", ("do this",), {"a": 1.5, "b": None}, {"t": ({"x": 1},)}, {"f": figure}, 2.0
+    )
+    write_evidence(written, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["tune.json"]
+    found = read_evidence(tmp_path)["tune"]
+    assert json.dumps(found, default=vars) == json.dumps(written, default=vars)
+
+
+def test_damaged_evidence_is_said_with_its_place(tmp_path):
+    (tmp_path / "look.json").write_text('{"stage": "look", "verdict": "maybe", "summary": "x"}')
+    with pytest.raises(InputError, match=r"look.json is damaged at verdict: Input should be 'pass', 'warn' or 'stop'"):
+        read_evidence(tmp_path)
+
+
+def test_a_last_event_that_was_cut_off_is_left_out(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log.note("look", "first")
+    log.add("progress", best=np.float32(np.nan), done=np.int64(3))
+    with log.path.open("a") as file:
+        file.write('{"time": 1, "event": "no')
+    events = read_events(log.path)
+    assert [event["event"] for event in events] == ["note", "progress"]
+    assert events[1]["best"] is None
+    assert events[1]["done"] == 3
+
+
+def test_the_time_limit_is_a_minute_unless_something_else_ends_the_run():
+    assert Options.checked(target="y").time_limit == DEFAULT_TIME_LIMIT
+    assert Options.checked(target="y", trials=5).time_limit is None
+    assert Options.checked(target="y", trials=5, time_limit=10).time_limit == 10
