@@ -82,8 +82,8 @@ def untrained(context: Context, structure: Structure) -> tuple[float, float]:
 def overfit_one_batch(context: Context, structure: Structure) -> list[float]:
     """The loss on the same few rows, epoch by epoch; empty where there was no time."""
     rows = context.train.take(_varied(context, ONE_BATCH))
-    chosen = {"adam.learning_rate": 5e-3, "early_stopping.patience": 10_000}
-    member = Member(0, structure, resolve(structure, context.settings(structure, chosen)), "baselines")
+    chosen = {**context.learning_rate(structure, times=5), "early_stopping.patience": 10_000}
+    member = Member(0, structure, context.settings(structure, chosen), "baselines")
     population = context.population(train=rows, validation=rows)
     (training,) = population.train([Training(member)], ONE_BATCH_STEPS, ONE_BATCH_STEPS, context.budget)
     return [loss if math.isfinite(loss) else math.inf for loss in training.curves.training_loss]
@@ -105,7 +105,7 @@ def blind_inputs(context: Context, structure: Structure) -> tuple[float, float]:
         if blind:
             parts = [Arrays(np.zeros_like(part.numeric), np.zeros_like(part.categories), part.target) for part in parts]
         population = context.population(*parts)
-        settings = resolve(structure, context.settings(structure, {"adam.learning_rate": 3e-3}))
+        settings = context.settings(structure, context.learning_rate(structure, times=3))
         training = Training(Member(number, structure, settings, "baselines"))
         calls = math.ceil(BLIND_STEPS / population.steps_per_epoch(structure) / population.epochs_per_call(structure))
         epochs = calls * population.epochs_per_call(structure)

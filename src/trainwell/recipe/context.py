@@ -13,18 +13,19 @@ from trainwell.data.encode import Arrays, Encoder
 from trainwell.data.schema import Schema
 from trainwell.data.split import Split
 from trainwell.data.tables import Table
-from trainwell.errors import InputError, listed, nearest
-from trainwell.network.structure import CHOICES, Structure, hyperparameters_of
+from trainwell.network.structure import Structure, hyperparameters_of, resolve
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
 from trainwell.population.metrics import Metric
 from trainwell.population.step import Rows
+from trainwell.recipe import fixed
 from trainwell.recipe.events import EventLog
 from trainwell.recipe.options import Options
 from trainwell.techniques.initializers import output_bias
 
+SMALLEST_BATCH, LARGEST_BATCH = 16, 256  # chosen
 LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
 STEPS = 4000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
@@ -102,28 +103,31 @@ class Context:
         return Population(data, self.task, self.metric.name, self.prior, self.options.seed, self.pool)
 
     def structure(self, **changes: Any) -> Structure:
-        """A network for this table; what the user fixed with ``settings`` comes before ``changes``."""
-        fixed = {
-            name: value for name, value in self.options.settings.items() if name in CHOICES or name in ("batch_size", "widths")
-        }
+        """A network for this table; what the user holds fixed comes before ``changes``."""
         rows = len(self.split.train)
-        base: dict[str, Any] = {"batch_size": min(256, max(16, 1 << (rows // 20).bit_length() - 1)), **changes}
-        for name, value in fixed.items():
-            base[name] = str(value) if name in CHOICES else _numbers(name, str(value), rows)
+        # about 20 to 40 steps an epoch, until the batch is the largest
+        batch_size = min(LARGEST_BATCH, max(SMALLEST_BATCH, 1 << (rows // 20).bit_length() - 1))
+        shape: dict[str, Any] = {"loss": LOSSES[self.task], "batch_size": batch_size, **changes}
         return Structure(
             numeric=len(self.encoder.numeric_names),
             continuous=self.encoder.continuous,
             cardinalities=self.encoder.cardinalities,
             outputs=self.outputs,
-            loss=LOSSES[self.task],
-            **base,
+            **(shape | fixed.structural(self.options.settings, self.task, rows)),
         )
 
     def settings(self, structure: Structure, chosen: Mapping[str, float]) -> dict[str, float]:
-        """The chosen settings that this structure has, overruled by what the user fixed."""
-        declared = hyperparameters_of(structure)
-        fixed = {name: declared[name].check(value, name) for name, value in self.options.settings.items() if name in declared}
-        return {name: value for name, value in {**chosen, **fixed}.items() if name in declared}
+        """Every setting of the structure: the chosen ones that it has, overruled by what the user holds fixed."""
+        known = hyperparameters_of(structure)
+        own = {name: value for name, value in chosen.items() if name in known}
+        return resolve(structure, own | fixed.numbers(self.options.settings, structure))
+
+    def learning_rate(self, structure: Structure, times: float = 1.0) -> dict[str, float]:
+        """The structure's learning rate at so many times Adam's default of 0.001, in the measure of its own optimizer; nothing
+        where an optax transformation brings its own."""
+        name = f"{structure.optimizer}.learning_rate"
+        declared = hyperparameters_of(structure).get(name)
+        return {} if declared is None else {name: min(declared.high, declared.default * times)}
 
     def epochs(self, structure: Structure) -> int:
         """Epochs of a full training: about `STEPS` steps, within `SHORTEST` to `LONGEST`."""
@@ -136,24 +140,3 @@ class Context:
     def until(self, share: float) -> "Context":
         """The same with a clock that ends at this share of the run's time."""
         return replace(self, budget=self.budget.until(share))
-
-
-def check_settings(settings: Mapping[str, Any], structure: Structure) -> None:
-    """`InputError` for a fixed setting that no part of trainwell knows."""
-    known = [*CHOICES, "batch_size", "widths", *hyperparameters_of(structure)]
-    for name in settings:
-        if name not in known:
-            raise InputError(
-                f"{name!r} is no setting{nearest(name, known) or ','} the settings are {listed(sorted(known), 60)}."
-            )
-
-
-def _numbers(name: str, text: str, rows: int) -> int | tuple[int, ...]:
-    """``batch_size`` from ``"64"`` or ``"full"``; ``widths`` from ``"256-256"``."""
-    try:
-        if name == "batch_size":
-            return rows if text == "full" else int(text)
-        return tuple(int(part) for part in text.split("-")) if text else ()
-    except ValueError:
-        allowed = "a number of rows or 'full'" if name == "batch_size" else "widths such as 256-128"
-        raise InputError(f"{name} is {text!r}, allowed is {allowed}.") from None

@@ -6,7 +6,7 @@ then goes wrong is overfitting, which the next stage is for.
 
 import math
 
-from trainwell.network.structure import Structure, resolve
+from trainwell.network.structure import Structure
 from trainwell.population.cohort import Member, Training
 from trainwell.recipe.baselines import SMALLEST
 from trainwell.recipe.context import Context
@@ -14,7 +14,7 @@ from trainwell.recipe.evidence import Evidence, Figure, Series
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
 MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried
-LEARNING_RATES = (5e-4, 1.5e-3, 4e-3, 1e-2)  # chosen: about a factor of three apart
+RATES = (0.5, 1.5, 4.0, 10.0)  # chosen: times the default learning rate, about a factor of three apart
 CLEARLY = 0.9  # chosen: a training loss below this share of the validation loss is overfitting
 NOTHING_LEFT = 0.05  # chosen: a training loss below this share of the prior's has learned all there is
 UNREGULARIZED = {"weight_decay.rate": 0.0, "dropout.rate": 0.0, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}
@@ -26,8 +26,8 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     structures = sizes(context)
     rate = f"{structures[0].optimizer}.learning_rate"
     trainings = []
-    for number, (structure, value) in enumerate([(s, value) for s in structures for value in LEARNING_RATES], start=first):
-        settings = resolve(structure, context.settings(structure, {**UNREGULARIZED, rate: value}))
+    for number, (structure, times) in enumerate([(s, times) for s in structures for times in RATES], start=first):
+        settings = context.settings(structure, {**UNREGULARIZED, **context.learning_rate(structure, times)})
         trainings.append(Training(Member(number, structure, settings, "overfit")))
     epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structures[0])))
     trainings = context.population().train(trainings, epochs, epochs, context.budget)
@@ -61,12 +61,12 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
         f"{_widths(lowest)} reaches training loss {loss:.3g} (the prior's is {context.prior_loss:.3g}); {verdict}",
         explanation=(
             f"{len(trainings)} networks without any regularization, of {len({t.member.structure for t in trainings})} sizes "
-            f"with {len(LEARNING_RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
+            f"with {len(RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
             f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
             f"On the validation rows the best was {_widths(best)} at learning rate {chosen_rate:.2g}, {context.metric.label} "
             f"{context.shown(best.score):.4f} at epoch {best.curves.best_epoch}."
         ),
-        actions=_actions(learned, failed, chosen_rate),
+        actions=_actions(learned, failed, chosen_rate, [training.member.settings.get(rate) for training in trainings]),
         measures={
             "widths": _widths(best),
             "learning_rate": _plain(chosen_rate),
@@ -110,14 +110,15 @@ def _reading(learned: bool) -> str:
     )
 
 
-def _actions(learned: bool, failed: int, rate: float) -> list[str]:
+def _actions(learned: bool, failed: int, rate: float, tried: list[float | None]) -> list[str]:
     actions = []
     if failed:
         actions.append(f"{failed} networks diverged: the highest learning rates are too high for this table.")
     if not learned:
         actions.append("The training rows are not learned by heart: better features would help more than regularization.")
-    if rate in (LEARNING_RATES[0], LEARNING_RATES[-1]):
-        side = "lowest" if rate == LEARNING_RATES[0] else "highest"
+    rates = [one for one in tried if one is not None]
+    if len(set(rates)) > 1 and rate in (min(rates), max(rates)):
+        side = "lowest" if rate == min(rates) else "highest"
         actions.append(f"The best learning rate is the {side} that was tried, {rate:.2g}: the best may lie beyond.")
     return actions
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainwell.network.structure import Structure, hyperparameters_of, resolve
+from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.cohort import Member, Population, Training
 from trainwell.population.metrics import METRICS
 from trainwell.recipe.context import Context
@@ -41,20 +41,16 @@ class Effect(NamedTuple):
         return self.training - self.validation
 
 
-def regularize(context: Context, first: int, widths: str, learning_rate: float) -> tuple[Evidence, list[Training]]:
+def regularize(context: Context, first: int, widths: str, learning_rate: float | None) -> tuple[Evidence, list[Training]]:
     """(evidence with the best regularizer, all trainings); members are numbered from ``first``."""
     structure = context.structure(widths=tuple(int(width) for width in widths.split("-") if width))
-    base = {
-        "adam.beta2": 0.95,
-        "early_stopping.patience": PATIENCE,
-        "dropout.rate": 0.0,
-        "weight_decay.rate": 0.0,
-        f"{structure.optimizer}.learning_rate": learning_rate,
-    }
+    base = {"adam.beta2": 0.95, "early_stopping.patience": PATIENCE, "dropout.rate": 0.0, "weight_decay.rate": 0.0}
+    if learning_rate is not None:
+        base[f"{structure.optimizer}.learning_rate"] = learning_rate
     plans = ways_to_regularize(structure, context.metric.name)
     trainings = []
     for number, changes in enumerate(plans, start=first):
-        settings = resolve(structure, context.settings(structure, {**base, **changes}))
+        settings = context.settings(structure, {**base, **changes})
         trainings.append(Training(Member(number, structure, settings, "regularize")))
     population, epochs = context.population(), context.epochs(structure)
     trainings = population.train(trainings, epochs, epochs, context.budget)

@@ -25,9 +25,10 @@ from trainwell.population.budget import Budget
 from trainwell.population.cohort import Training
 from trainwell.population.devices import pool
 from trainwell.population.metrics import metric_for
+from trainwell.recipe import fixed
 from trainwell.recipe import folder as folders
 from trainwell.recipe.baselines import baselines
-from trainwell.recipe.context import Context, check_settings
+from trainwell.recipe.context import Context
 from trainwell.recipe.events import EventLog, Listener
 from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evidence
 from trainwell.recipe.look import look
@@ -41,7 +42,7 @@ from trainwell.report.page import write_report
 ENDS = {"look": 0.06, "baselines": 0.2, "overfit": 0.35, "regularize": 0.5, "squeeze": 1.0}  # chosen: shares of the time
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
-DEFAULT_SIZE = {"widths": "128-128", "learning_rate": 2e-3}  # where a stage that would have chosen them was stopped
+DEFAULT_SIZE = {"widths": "128-128", "learning_rate": None}  # where a stage that would have chosen them was stopped
 
 
 @dataclass
@@ -141,8 +142,7 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     arrays = encoder.transform(table)
     log = EventLog(None, listeners)
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, pool(options.cores))
-    check_settings(options.settings, context.structure())
-    context.settings(context.structure(), {})
+    fixed.check(options.settings, context.structure())
     folder = _check_same(resumed, schema) if resumed else folders.create(options.out, table.name)
     context = dataclasses.replace(context, folder=folder, log=EventLog(folder / "events.jsonl", listeners))
     _write_givens(context, source, resumed)

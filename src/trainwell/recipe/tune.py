@@ -15,35 +15,33 @@ from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.cohort import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.overfit import sizes
 from trainwell.search.halving import wave
 from trainwell.search.space import SEARCHED, Space
 
 WAVE = 18  # chosen: members of a wave; 18 -> 6 -> 2
+CENTRE = {"adam.beta2": 0.95, "early_stopping.patience": 16.0, "dropout.rate": 0.15, "weight_decay.rate": 0.02}  # RealMLP's
 EDGE = 0.1  # chosen: the best lies at the edge of a range when it is in the outer tenth
 Save = Callable[[list[Training]], None]
 
 
-def space(context: Context, widths: str, learning_rate: float, regularized: dict[str, float]) -> Space:
-    """What is searched: the size that overfitting chose and the one beside it, around the settings found so far."""
+def space(context: Context, widths: str, learning_rate: float | None, regularized: dict[str, float]) -> Space:
+    """What is searched: the size that overfitting chose and the largest (or second largest) one, around the settings found."""
     chosen = tuple(int(width) for width in widths.split("-") if width)
-    other = (256, 256, 256) if chosen != (256, 256, 256) else (128, 128)
-    structures = tuple(dict.fromkeys(context.structure(widths=size) for size in (chosen, other)))
+    others = [structure.widths for structure in sizes(context) if structure.widths != chosen]
+    structures = tuple(dict.fromkeys(context.structure(widths=widths) for widths in (chosen, *others[-1:])))
     rate = f"{structures[0].optimizer}.learning_rate"
-    centre = {
-        "adam.beta2": 0.95,
-        "early_stopping.patience": 16.0,
-        rate: learning_rate,
-        "dropout.rate": 0.15,
-        "weight_decay.rate": 0.02,
-    }
-    centre |= regularized
+    known = {name: declared for structure in structures for name, declared in hyperparameters_of(structure).items()}
+    centre = CENTRE | ({} if learning_rate is None else {rate: learning_rate}) | regularized
     searched = [rate, *(name for name in SEARCHED if name != "adam.learning_rate")]
     if context.metric.name == "auc":  # smoothing blurs the order that AUC measures
         searched.remove("cross_entropy.label_smoothing")
-    fixed = [name for name in searched if name in context.options.settings]
-    own = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
-    ranges = {rate: (max(3e-4, learning_rate / 4), min(2e-2, learning_rate * 4))} if rate not in fixed else {}
-    return Space(structures, tuple(name for name in searched if name not in fixed), own, ranges)
+    ranges = {}
+    if learning_rate is not None and rate in known:
+        ranges[rate] = (max(known[rate].low, learning_rate / 4), min(known[rate].high, learning_rate * 4))
+    held = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
+    free = tuple(name for name in searched if name in known and name not in context.options.settings)
+    return Space(structures, free, held, {name: ends for name, ends in ranges.items() if name in free})
 
 
 def tune(context: Context, first: int, searched: Space, done: list[Training], save: Save) -> tuple[Evidence, list[Training]]:
@@ -129,8 +127,8 @@ def _explanation(
     return (
         f"{trials} networks with settings drawn at random were trained in waves of {WAVE}: after a ninth and after a third of "
         f"{epochs} epochs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; it "
-        f"reaches {context.metric.label} {context.shown(best.score):.4f} on the validation rows at epoch {best.curves.best_epoch}. "
-        + mattered
+        f"reaches {context.metric.label} {context.shown(best.score):.4f} on the validation rows at epoch "
+        f"{best.curves.best_epoch}. {mattered}"
     )
 
 

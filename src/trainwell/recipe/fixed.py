@@ -1,0 +1,79 @@
+"""What a user holds fixed with ``--set name=value``: choices that shape the networks, and numbers that all of them share.
+
+Everything is read from the declarations beside the techniques: a name that none of them knows gets the nearest that one does, a
+value that is not allowed gets what is.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trainwell.errors import InputError, listed, nearest
+from trainwell.hyperparameter import Choice
+from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
+from trainwell.techniques.losses import LOSSES
+
+Value = str | float | int
+
+
+def structural(settings: Mapping[str, Value], task: str, rows: int) -> dict[str, Any]:
+    """The fixed choices as fields of a `Structure`, for a task and a number of training rows."""
+    found: dict[str, Any] = {name: choice.check(settings[name]) for name, choice in CHOICES.items() if name in settings}
+    readers: dict[str, Callable[[str], Any]] = {
+        "loss": _loss_reader(task),
+        "widths": _widths,
+        "batch_size": lambda text: rows if text == "full" else _whole("batch_size", text, "a number of rows or 'full'"),
+        "noises": _noises,
+        "mixup": lambda text: _yes_or_no("mixup", text),
+        "max_norm": lambda text: _yes_or_no("max_norm", text),
+    }
+    return found | {name: read(str(settings[name])) for name, read in readers.items() if name in settings}
+
+
+STRUCTURAL = (*CHOICES, "loss", "widths", "batch_size", "noises", "mixup", "max_norm")
+
+
+def numbers(settings: Mapping[str, Value], structure: Structure) -> dict[str, float]:
+    """The fixed numbers that this structure has, checked."""
+    declared = hyperparameters_of(structure)
+    return {name: declared[name].check(value, name) for name, value in settings.items() if name in declared}
+
+
+def check(settings: Mapping[str, Value], structure: Structure) -> None:
+    """`InputError` for a name that neither shapes a network nor is a setting of this one, or for a number out of range."""
+    known = [*STRUCTURAL, *hyperparameters_of(structure)]
+    for name in settings:
+        if name not in known:
+            hint = nearest(name, known) or ","
+            raise InputError(f"{name!r} is no setting{hint} the settings are {listed(sorted(known), 80)}.")
+    numbers(settings, structure)
+
+
+def _loss_reader(task: str) -> Callable[[str], str]:
+    allowed = tuple(loss.name for loss in LOSSES.values() if task in loss.tasks)
+    return lambda text: Choice("loss", allowed[0], allowed).check(text, f"loss for a {task} target")
+
+
+def _whole(name: str, text: str, allowed: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{name} is {text!r}, allowed is {allowed}.") from None
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    """``"256-128"`` is two hidden layers, ``"linear"`` is none."""
+    if text == "linear":
+        return ()
+    return tuple(_whole("widths", part, "units of each layer such as 256-128, or 'linear'") for part in text.split("-"))
+
+
+def _noises(text: str) -> tuple[str, ...]:
+    """``"input-weight"`` is noise in two places."""
+    return tuple(Choice("noises", NOISES[0], NOISES).check(part) for part in text.split("-"))
+
+
+def _yes_or_no(name: str, text: str) -> bool:
+    allowed = {"yes": True, "true": True, "no": False, "false": False}
+    if text.lower() not in allowed:
+        raise InputError(f"{name} is {text!r}, allowed is yes or no.")
+    return allowed[text.lower()]
