@@ -101,7 +101,7 @@ class Model:
             return member.share * predict(member.structure, self.schema.task, network, numeric, categories, device)[0]
 
         shares = {m.number: out for m, out in pool().run(of_one, self.members, lambda member: member.structure)}
-        return sum(shares[member.number] for member in self.members)  # in this order, whoever was done first
+        return np.sum([shares[member.number] for member in self.members], axis=0)  # in this order, whoever was done first
 
     def save(self, folder: Path) -> Path:
         """Write the folder, whole or not at all: the weights first, ``model.json`` last."""

@@ -1,11 +1,12 @@
 """One dense layer: its first weights, and its way forward through norm, activation, noise and dropout."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, UInt32
+from jaxtyping import Array, Float
 
 from trainwell import random_bits
 from trainwell.network.structure import Structure, of
@@ -15,22 +16,37 @@ from trainwell.techniques.normalizers import batch_norm, weight_norm
 from trainwell.techniques.regularizers import dropout, noise
 
 Weights = dict[str, Array]
-Settings = Mapping[str, Array]
+Settings = Mapping[str, Any]  # numbers, traced or not
 
 
 class Mode(NamedTuple):
-    """How a network is passed through: in training (with a key for its randomness) or at test time."""
+    """How a network is passed through.
 
-    training: bool
-    key: UInt32[Array, ""] | None = None
+    Parameters
+    ----------
+    training : with dropout and noise, whose randomness comes from ``key``.
+    measuring : without them, but batch normalization takes the statistics of these very rows, and keeps them.
+    """
+
+    training: bool = False
+    key: Any = None  # uint32 scalar, or None outside training
+    measuring: bool = False
 
 
-TEST = Mode(training=False)
+TEST = Mode()
+MEASURE = Mode(measuring=True)
 
 
 def init(key: jax.Array, name: str, fan_in: int, fan_out: int, structure: Structure, settings: Settings) -> Weights:
     """The layer's first weights; with weight normalization the direction and the scale are two weights."""
-    drawn = INITIALIZERS[structure.drawn_by].draw(key, (fan_in, fan_out), **of(structure.drawn_by, settings))
+    chosen = of(structure.drawn_by, settings)
+    if structure.drawn_by == "dropout_adjusted":
+        activation = ACTIVATIONS[structure.activation].function
+        chosen = {
+            "activation": partial(activation, **of(structure.activation, settings)),
+            "rate": settings.get("dropout.rate", 0),
+        }
+    drawn = INITIALIZERS[structure.drawn_by].draw(key, (fan_in, fan_out), **chosen)
     weights = {f"{name}.weight": drawn, f"{name}.bias": jnp.zeros(fan_out)}
     if structure.weight_norm != "none":
         centred = drawn - drawn.mean(axis=0) if structure.weight_norm == "centered" else drawn
@@ -66,7 +82,13 @@ def preactivation(weights: Weights, name: str, x: Float[Array, "rows fan_in"], s
 
 def hidden(weights: Weights, statistics: Weights, name: str, x: Float[Array, "rows fan_in"], structure, settings, mode: Mode):
     """A hidden layer's (units (rows, fan_out), statistics with this layer's brought up to date)."""
-    x = preactivation(weights, name, x, structure, settings, mode)
+    return units(
+        weights, statistics, name, preactivation(weights, name, x, structure, settings, mode), structure, settings, mode
+    )
+
+
+def units(weights: Weights, statistics: Weights, name: str, x: Float[Array, "rows fan_out"], structure, settings, mode: Mode):
+    """What becomes of the pre-activations of a hidden layer; the same pair as `hidden`."""
     if structure.batch_norm == "before":
         x, statistics = _normalize(weights, statistics, name, x, settings, mode)
     x = ACTIVATIONS[structure.activation].function(x, **of(structure.activation, settings))
@@ -77,7 +99,7 @@ def hidden(weights: Weights, statistics: Weights, name: str, x: Float[Array, "ro
     if structure.dropout == "inverted" and mode.training:
         x = dropout.inverted(x, random_bits.fold(mode.key, _stream(name, 2)), **of("dropout", settings))
     if structure.dropout == "course":
-        key = random_bits.fold(mode.key, _stream(name, 2)) if mode.training else None
+        key: Any = random_bits.fold(mode.key, _stream(name, 2)) if mode.training else None
         x = dropout.course(x, key, **of("dropout", settings), training=mode.training)
     return x, statistics
 
@@ -87,15 +109,16 @@ def _normalize(weights: Weights, statistics: Weights, name: str, x, settings: Se
     chosen = of("batch_norm", settings)
     scale, shift = weights[f"{name}.scale"], weights[f"{name}.shift"]
     names = f"{name}.mean", f"{name}.variance"
-    if not mode.training:
+    if not (mode.training or mode.measuring):
         y = batch_norm.test(x, statistics[names[0]], statistics[names[1]], scale, shift, epsilon=chosen["epsilon"])
         return y, statistics
     y, *seen = batch_norm.train(x, scale, shift, epsilon=chosen["epsilon"])
-    moved = {
-        key: batch_norm.moving_average(statistics[key], value, momentum=chosen["momentum"])
-        for key, value in zip(names, seen, strict=True)
-    }
-    return y, {**statistics, **moved}
+    new = dict(zip(names, seen, strict=True))
+    if not mode.measuring and "momentum" in chosen:  # without it the population's statistics are measured at every epoch's end
+        new = {
+            key: batch_norm.moving_average(statistics[key], value, momentum=chosen["momentum"]) for key, value in new.items()
+        }
+    return y, {**statistics, **new}
 
 
 def _stream(name: str, use: int) -> int:

@@ -29,11 +29,10 @@ def layer_names(structure: Structure) -> list[str]:
     return [f"layer{i}" for i in range(1, len(structure.widths) + 1)]
 
 
-def init(seed: UInt32[Array, ""], structure: Structure, settings: Settings, prior: Float[Array, "outputs"]):
+def init(seed: UInt32[Array, ""], structure: Structure, settings: Settings, prior: Float[Array, " outputs"]):
     """First (weights, statistics); the output bias is the prior, so that the untrained network predicts the base rate."""
     key = random_bits.jax_key(seed)
-    sizes = (embeddings.embedded_width(structure.numeric, structure.continuous, structure.cardinalities,
-                                       structure.numeric_embedding), *structure.widths)  # fmt: skip
+    sizes = (structure.entering, *structure.widths)
     weights: Weights = embeddings.init_categories(jax.random.fold_in(key, 1000), structure.cardinalities)
     statistics: Weights = {}
     if structure.numeric_embedding == "periodic" and structure.continuous:

@@ -4,30 +4,32 @@ Two networks with equal Structure share a program and train side by side; a sett
 them. A setting's full name is ``<technique>.<hyperparameter>``: ``adam.beta2``, ``dropout.rate``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import optax
 
 from trainwell.errors import InputError, listed, nearest
 from trainwell.hyperparameter import Choice, Hyperparameter
-from trainwell.network.embeddings import FREQUENCY
+from trainwell.network.embeddings import FREQUENCY, embedded_width
 from trainwell.techniques import gradients
 from trainwell.techniques.activations import ACTIVATIONS
-from trainwell.techniques.initializers import INITIALIZERS, default_for
+from trainwell.techniques.initializers import INITIALIZERS, data_dependent, default_for
 from trainwell.techniques.losses import LOSSES
 from trainwell.techniques.normalizers import batch_norm
 from trainwell.techniques.optimizers import OPTIMIZERS
 from trainwell.techniques.regularizers import dropout, early_stopping, max_norm, mixup, noise, weight_decay
-from trainwell.techniques.schedules import SCHEDULES
+from trainwell.techniques.schedules import REDUCE_ON_PLATEAU, SCHEDULES
 
+PLATEAU = "reduce_on_plateau"
 CHOICES = {
     choice.name: choice
     for choice in (
         Choice("activation", "silu", tuple(ACTIVATIONS), "what a hidden unit does with its sum"),
         Choice("initializer", "by_activation", ("by_activation", *INITIALIZERS), "how the first weights are drawn"),
         Choice("first_pass", "none", ("none", "lsuv", "data_dependent"), "rescale the first weights on a batch of rows"),
+        Choice("class_weights", "none", ("none", "balanced"), "whether each class counts the same, however rare it is"),
         Choice("numeric_embedding", "periodic", ("none", "periodic"), "how a number enters the network"),
         Choice("batch_norm", "none", ("none", "before", "after"), "batch normalization before or after the activation"),
         Choice("batch_norm_test", "moving_average", ("moving_average", "population"), "its statistics at test time"),
@@ -35,11 +37,15 @@ CHOICES = {
         Choice("dropout", "inverted", ("none", "inverted", "course"), "the form of dropout"),
         Choice("optimizer", "adam", (*OPTIMIZERS, "adamw"), "the update rule"),
         Choice("decay", "decoupled", ("none", "decoupled", "l2", "l1"), "how large weights are held back"),
-        Choice("schedule", "flat_cosine", tuple(SCHEDULES), "how the learning rate changes over the training"),
+        Choice("schedule", "flat_cosine", (*SCHEDULES, PLATEAU), "how the learning rate changes over the training"),
+        Choice("dropout_schedule", "constant", tuple(SCHEDULES), "how the dropout rate changes over the training"),
+        Choice("decay_schedule", "constant", tuple(SCHEDULES), "how the weight decay changes over the training"),
         Choice("clip", "none", ("none", "global_norm", "value"), "what is cut off large gradients"),
     )
 }
+WITHOUT_A_SETTING = optax.identity()  # in the place of a given optax transformation, once a network is trained
 NOISES = ("input", "activation", "weight", "gradient")
+PLATEAU_PATIENCE = 3.0  # chosen: below the 10 epochs after which early stopping would end the training
 WIDEST, DEEPEST = 8192, 64  # chosen: above them one layer's weights no longer fit a small machine
 
 
@@ -53,10 +59,11 @@ class Structure:
     continuous : how many of them, from the first, are measurements (the rest are 0/1) and get a numeric embedding.
     cardinalities : size of each embedded category column, slot 0 for missing and unseen levels included.
     outputs : numbers that leave; one per class, or 1.
-    loss : a name of `LOSSES`.
+    loss : a name of `LOSSES`, one that serves the task.
     widths : units of each hidden layer, from the input on; empty for a linear model.
     batch_size : rows per step; 1 is stochastic gradient descent, all rows is gradient descent.
     noises : where Gaussian noise is added in training, of ``"input"``, ``"activation"``, ``"weight"``, ``"gradient"``.
+    optimizer : a name, or any optax transformation; this brings its own rate and its own decoupled decay.
     mixup, max_norm : whether these regularizers are in the program.
     others : see `CHOICES`.
     """
@@ -71,6 +78,7 @@ class Structure:
     activation: str = CHOICES["activation"].default
     initializer: str = CHOICES["initializer"].default
     first_pass: str = CHOICES["first_pass"].default
+    class_weights: str = CHOICES["class_weights"].default
     numeric_embedding: str = CHOICES["numeric_embedding"].default
     batch_norm: str = CHOICES["batch_norm"].default
     batch_norm_test: str = CHOICES["batch_norm_test"].default
@@ -79,6 +87,8 @@ class Structure:
     optimizer: str | optax.GradientTransformation = CHOICES["optimizer"].default
     decay: str = CHOICES["decay"].default
     schedule: str = CHOICES["schedule"].default
+    dropout_schedule: str = CHOICES["dropout_schedule"].default
+    decay_schedule: str = CHOICES["decay_schedule"].default
     clip: str = CHOICES["clip"].default
     noises: tuple[str, ...] = ()
     mixup: bool = False
@@ -95,19 +105,22 @@ class Structure:
         if self.optimizer == "adamw":  # Adam with decoupled decay is two choices here
             object.__setattr__(self, "optimizer", "adam")
             object.__setattr__(self, "decay", "decoupled")
-        if not (len(self.widths) <= DEEPEST and all(1 <= width <= WIDEST for width in self.widths)):
-            raise InputError(f"widths is {self.widths}, allowed are up to {DEEPEST} layers of 1 to {WIDEST} units.")
-        if self.batch_size < 1:
-            raise InputError(f"batch_size is {self.batch_size}, allowed is 1 or more rows.")
-        if self.batch_norm != "none" and self.batch_size < 2:
-            raise InputError("batch_norm needs a batch_size of 2 or more: one row has no variance to divide by.")
-        if unknown := set(self.noises) - set(NOISES):
-            raise InputError(f"noises holds {listed(sorted(unknown))}, allowed are {listed(NOISES)}.")
+        if not isinstance(self.optimizer, str) and self.decay == "decoupled":  # that needs the rate, which only optax knows
+            object.__setattr__(self, "decay", "none")
+        for clash in _clashes(self):
+            raise InputError(clash)
 
     @property
     def drawn_by(self) -> str:
-        """The initializer's name, the activation's own where none was chosen."""
-        return default_for(self.activation) if self.initializer == "by_activation" else self.initializer
+        """The initializer's name; where none was chosen that of the first pass, or else the activation's own."""
+        if self.initializer != "by_activation":
+            return self.initializer
+        return "orthogonal" if self.first_pass == "lsuv" else default_for(self.activation)
+
+    @property
+    def entering(self) -> int:
+        """How many numbers reach the first dense layer."""
+        return embedded_width(self.numeric, self.continuous, self.cardinalities, self.numeric_embedding)
 
     def describe(self) -> str:
         """A short line for tables and figures: ``256-256 silu, periodic, batch norm before, batch 256``."""
@@ -132,8 +145,11 @@ class Structure:
             raise InputError(
                 f"a network's description has the fields {listed(sorted(data), 30)}, not {listed(sorted(expected), 30)}."
             )
-        data = {**data, "optimizer": "gradient_descent"} if data["optimizer"] == "custom" else dict(data)
+        data = dict(data)
         for name, value in data.items():
+            if (name, value) == ("optimizer", "custom"):
+                data[name] = WITHOUT_A_SETTING
+                continue
             data[name] = tuple(value) if isinstance(value, list) else value
             holds = {type(item) for item in data[name]} if isinstance(data[name], tuple) else set()
             wanted = {"noises": str}.get(name, int)
@@ -142,7 +158,38 @@ class Structure:
         return cls(**data)
 
 
+def _clashes(structure: Structure) -> Iterator[str]:
+    """A sentence for everything that does not go together, or is out of bounds."""
+    if not (len(structure.widths) <= DEEPEST and all(1 <= width <= WIDEST for width in structure.widths)):
+        yield f"widths is {structure.widths}, allowed are up to {DEEPEST} layers of 1 to {WIDEST} units."
+    if structure.batch_size < 1:
+        yield f"batch_size is {structure.batch_size}, allowed is 1 or more rows."
+    if unknown := set(structure.noises) - set(NOISES):
+        yield f"noises holds {listed(sorted(unknown))}, allowed are {listed(NOISES)}."
+    if structure.batch_norm != "none" and structure.batch_size < 2:
+        yield "batch_norm needs a batch_size of 2 or more: one row has no variance to divide by."
+    if structure.batch_norm != "none" and structure.first_pass == "data_dependent":
+        yield "first_pass 'data_dependent' goes row by row, which batch_norm cannot: take 'lsuv', or batch_norm 'none'."
+    if structure.class_weights != "none" and "regression" in LOSSES[structure.loss].tasks:
+        yield f"class_weights is 'balanced', but the loss {structure.loss!r} knows no classes: take class_weights 'none'."
+    if structure.dropout == "course" and structure.dropout_schedule != "constant":
+        yield "dropout 'course' multiplies by a constant at test time: a dropout_schedule needs dropout 'inverted'."
+    if structure.dropout == "course" and structure.drawn_by == "dropout_adjusted":
+        yield "initializer 'dropout_adjusted' is made for dropout 'inverted', not for 'course'."
+    if structure.weight_norm != "none" and structure.drawn_by == "zeros":
+        yield "weight_norm needs first weights with a direction, which initializer 'zeros' has not."
+    if structure.weight_norm == "centered" and structure.drawn_by == "constant":
+        yield "weight_norm 'centered' needs first weights that differ, which those of initializer 'constant' do not."
+    if structure.weight_norm == "centered" and min(structure.entering, *structure.widths, 2) < 2:
+        yield "weight_norm 'centered' needs 2 or more numbers to enter every layer: one less its mean is nothing."
+
+
 EXAMPLE = Structure(numeric=1, continuous=1, cardinalities=(), outputs=1, loss="squared_error")  # for the kinds of its fields
+
+
+_PLATEAU = tuple(
+    replace(declared, default=PLATEAU_PATIENCE) if declared.name == "patience" else declared for declared in REDUCE_ON_PLATEAU
+)
 
 
 def hyperparameters_of(structure: Structure) -> dict[str, Hyperparameter]:
@@ -150,20 +197,29 @@ def hyperparameters_of(structure: Structure) -> dict[str, Hyperparameter]:
     families: list[tuple[str, tuple[Hyperparameter, ...]]] = [
         (structure.loss, LOSSES[structure.loss].hyperparameters),
         (structure.activation, ACTIVATIONS[structure.activation].hyperparameters),
-        (structure.drawn_by, INITIALIZERS[structure.drawn_by].hyperparameters),
-        (structure.schedule, SCHEDULES[structure.schedule].hyperparameters),
+        (structure.schedule, _PLATEAU if structure.schedule == PLATEAU else SCHEDULES[structure.schedule].hyperparameters),
         ("early_stopping", early_stopping.HYPERPARAMETERS),
     ]
+    if structure.drawn_by != "dropout_adjusted":  # whose rate is that of the dropout
+        families.append((structure.drawn_by, INITIALIZERS[structure.drawn_by].hyperparameters))
+    if structure.first_pass == "lsuv":
+        families.append(("lsuv", data_dependent.LSUV_HYPERPARAMETERS))
+    if structure.first_pass == "data_dependent":
+        families.append(("data_dependent", data_dependent.HYPERPARAMETERS))
     if isinstance(structure.optimizer, str):
         families.append((structure.optimizer, OPTIMIZERS[structure.optimizer].hyperparameters))
     if structure.numeric_embedding == "periodic" and structure.continuous:
         families.append(("periodic", (FREQUENCY,)))
     if structure.batch_norm != "none":
-        families.append(("batch_norm", batch_norm.HYPERPARAMETERS))
+        moving = structure.batch_norm_test == "moving_average"
+        declared = tuple(one for one in batch_norm.HYPERPARAMETERS if moving or one.name != "momentum")
+        families.append(("batch_norm", declared))
     if structure.dropout != "none":
         families.append(("dropout", dropout.HYPERPARAMETERS))
+        families.append(("dropout_schedule", SCHEDULES[structure.dropout_schedule].hyperparameters))
     if structure.decay != "none":
         families.append(("weight_decay", weight_decay.HYPERPARAMETERS))
+        families.append(("decay_schedule", SCHEDULES[structure.decay_schedule].hyperparameters))
     if structure.clip == "global_norm":
         families.append(("clip_by_global_norm", gradients.CLIP_BY_GLOBAL_NORM))
     if structure.clip == "value":

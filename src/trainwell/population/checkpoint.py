@@ -4,9 +4,11 @@ A safetensors file: tensors ``<member>/<part>/<name>``, and as metadata one JSON
 curves and where it stopped. Members are kept as `Training.let_go` leaves them, with their best weights only.
 """
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -20,6 +22,7 @@ from trainwell.population.step import MemberState
 from trainwell.techniques.regularizers import early_stopping
 
 PARTS = ("best_weights", "best_statistics")
+CURVES = tuple(field.name for field in dataclasses.fields(Curves))
 
 
 def save(trainings: Sequence[Training], path: Path) -> None:
@@ -49,17 +52,26 @@ def load(path: Path) -> list[Training]:
 
 
 def _described(training: Training) -> dict:
-    state, curves = training.state, training.curves
+    state, curves, member = training.state, training.curves, training.member
     return {
-        "number": training.member.number,
-        "structure": training.member.structure.to_json(),
-        "settings": training.member.settings,
-        "stage": training.member.stage,
-        "curves": [[repr(value) for value in values] for values in (curves.training_loss, curves.validation_loss, curves.validation_score)],
-        "state": None if state is None else
-        {"step": int(state.step), "key": int(state.key), "best": repr(float(state.stopping.best)), "waited": int(state.stopping.waited),
-         "stopped": bool(state.stopping.stopped), "failed": bool(state.failed)},
-    }  # fmt: skip
+        "number": member.number,
+        "structure": member.structure.to_json(),
+        "settings": member.settings,
+        "stage": member.stage,
+        "curves": [[repr(value) for value in getattr(curves, name)] for name in CURVES],  # JSON knows no NaN
+        "state": None if state is None else _stopped_at(state),
+    }
+
+
+def _stopped_at(state: MemberState) -> dict:
+    return {
+        "step": int(state.step),
+        "key": int(state.key),
+        "best": repr(float(state.stopping.best)),
+        "waited": int(state.stopping.waited),
+        "stopped": bool(state.stopping.stopped),
+        "failed": bool(state.failed),
+    }
 
 
 def _training(one: dict, tensors: dict[str, np.ndarray]) -> Training:
@@ -67,13 +79,13 @@ def _training(one: dict, tensors: dict[str, np.ndarray]) -> Training:
     curves = Curves(*(tuple(float(value) for value in values) for values in one["curves"]))
     if one["state"] is None:
         return Training(member, None, curves)
-    kept = {
+    kept: dict[str, Any] = {
         part: {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
         for part, start in ((part, f"{member.number}/{part}/") for part in PARTS)
     }
-    told = one["state"]
-    stopping = early_stopping.State(np.float32(float(told["best"])), np.int32(told["waited"]), np.bool_(told["stopped"]))
+    told, at = one["state"], cast(Any, np)  # NumPy's numbers stand for JAX's, which would be put on a device
+    stopping = early_stopping.State(at.float32(float(told["best"])), at.int32(told["waited"]), at.bool_(told["stopped"]))
     state = MemberState(
-        {}, {}, {}, np.int32(told["step"]), np.uint32(told["key"]), **kept, stopping=stopping, failed=np.bool_(told["failed"])
+        {}, {}, {}, at.int32(told["step"]), at.uint32(told["key"]), **kept, stopping=stopping, failed=at.bool_(told["failed"])
     )
     return Training(member, state, curves)

@@ -9,17 +9,21 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import jax
 import numpy as np
 
+from trainwell.errors import InputError, listed
+from trainwell.network import first_pass
 from trainwell.network.structure import Structure
 from trainwell.population import epoch as programs
 from trainwell.population.budget import Budget
 from trainwell.population.devices import Pool
-from trainwell.population.epoch import Data
+from trainwell.population.epoch import Data, Record
 from trainwell.population.history import Curves
-from trainwell.population.step import MemberState
+from trainwell.population.step import MemberState, Rows
+from trainwell.techniques.losses import LOSSES
 
 CACHE_BYTES = 1 << 20  # chosen: what of a core's second-level cache a cohort's weights and activations may fill
 MOST_TOGETHER = 16  # measured: beyond 16 small networks a CPU gains nothing more
@@ -71,10 +75,10 @@ class Training:
 def together(structure: Structure) -> int:
     """How many members of a structure one core trains at once: a power of two whose numbers stay in its cache.
 
-    A member's bytes per step are 4 (4 P + 2 B W): P weights with gradient and two moments, B rows times W units forward and back.
+    A member's bytes per step are 4 (4 P + 2 B W): P weights, their gradient and two moments, B rows of W units both ways.
     """
     sizes = (structure.numeric + 4 * structure.continuous, *structure.widths, structure.outputs)
-    weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    weights = sum(a * b for a, b in pairwise(sizes))
     bytes_of_one = 4 * (4 * weights + 2 * structure.batch_size * sum(sizes))
     fitting = max(1, CACHE_BYTES // bytes_of_one)
     return min(MOST_TOGETHER, 1 << (fitting.bit_length() - 1))
@@ -111,7 +115,7 @@ class Population:
 
     def train(
         self,
-        trainings: Iterable[Training],
+        trainings: Sequence[Training],
         epochs: int,
         total_epochs: int,
         budget: Budget,
@@ -121,6 +125,7 @@ class Population:
 
         Members that have stopped are returned as they are. The order of the result is that of the members' numbers.
         """
+        self._check({training.member.structure for training in trainings})
         waiting = [training for training in trainings if not training.stopped and training.epochs < epochs]
         done = {training.member.number: training for training in trainings}
 
@@ -135,7 +140,7 @@ class Population:
     def predict(self, trainings: Sequence[Training], numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Predictions of the members' best weights, (members, rows, outputs), in the order given."""
         jobs = self._jobs(trainings)
-        found = {}
+        found: dict[int, np.ndarray] = {}
 
         def job_predictions(job: list[Training], device: jax.Device) -> np.ndarray:
             structure = job[0].member.structure
@@ -150,6 +155,13 @@ class Population:
         for job, predictions in self.pool.run(job_predictions, jobs, _program):
             found.update((training.member.number, one) for training, one in zip(job, predictions, strict=True))
         return np.stack([found[training.member.number] for training in trainings])
+
+    def _check(self, structures: Iterable[Structure]) -> None:
+        """`InputError` for a loss of another kind of task."""
+        for structure in structures:
+            if self.task not in LOSSES[structure.loss].tasks:
+                allowed = listed(name for name, loss in LOSSES.items() if self.task in loss.tasks)
+                raise InputError(f"loss is {structure.loss!r}, allowed for a {self.task} target is {allowed}.")
 
     def _jobs(self, trainings: Iterable[Training]) -> list[list[Training]]:
         """Trainings of one structure and epoch, as many in a job as one core takes; the costliest first."""
@@ -177,7 +189,8 @@ class Population:
         train = programs.trainer(structure, self.metric, self.task)
         data = self._data_on(device)
         total_steps = np.float32(self.steps_per_epoch(structure) * total_epochs)
-        records, epoch = [], job[0].epochs
+        records: list[Record] = []
+        epoch = job[0].epochs
         while epoch < epochs and not (records and budget.passed):
             orders = self._orders(structure, epoch, min(self.epochs_per_call(structure), epochs - epoch))
             began = time.monotonic()
@@ -195,8 +208,16 @@ class Population:
 
     def _start(self, filled: Sequence[Training], settings, device: jax.Device) -> MemberState:
         keys = np.array([member_key(self.seed, training.member.number) for training in filled], np.uint32)
-        start = programs.starter(filled[0].member.structure)
-        return start(jax.device_put(keys, device), settings, jax.device_put(self.prior.astype(np.float32), device))
+        structure = filled[0].member.structure
+        prior, batch = jax.device_put((self.prior.astype(np.float32), self._first_pass(structure)), device)
+        return programs.starter(structure)(jax.device_put(keys, device), settings, prior, batch)
+
+    def _first_pass(self, structure: Structure) -> Rows | None:
+        """The training rows on which first weights are rescaled: the first of the run's order, the same for every member."""
+        if structure.first_pass == "none":
+            return None
+        rows = np.random.default_rng([self.seed, 0]).permutation(len(self.data.train.target))[: first_pass.ROWS]
+        return Rows(*(x[rows] for x in self.data.train))
 
     def _orders(self, structure: Structure, epoch: int, epochs: int) -> np.ndarray:
         """Row numbers (epochs, steps, batch); a remainder smaller than a batch waits for another epoch's order."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 
@@ -46,7 +46,7 @@ def start(cores: int | None = None) -> tuple[jax.Device, ...]:
 
 def _keep_compiled_programs() -> None:
     """Programs compiled in one run are read back in the next, unless the user keeps a cache of their own."""
-    if jax.config.jax_compilation_cache_dir is None:
+    if cast(Any, jax.config).jax_compilation_cache_dir is None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(home / "trainwell" / "programs"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
@@ -56,8 +56,8 @@ def _keep_compiled_programs() -> None:
 class Pool:
     """Runs jobs on whichever device is free; a job runs on one device, in that device's thread.
 
-    A program must be compiled for each device that runs it. So a free device takes a job of a program that it has run before, else
-    one of a program that no device has, and only then one that another device has compiled already.
+    A program must be compiled for each device that runs it. So a free device takes a job of a program that it has run before,
+    else one of a program that no device has, and only then one that another device has compiled already.
     """
 
     def __init__(self, cores: int | None = None):

@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from trainwell.network.dense import MEASURE
 from trainwell.network.forward import forward
-from trainwell.network.structure import Structure, of
+from trainwell.network.structure import PLATEAU, Structure, of
 from trainwell.population.metrics import METRICS, predictions_of
-from trainwell.population.step import MemberState, Rows, start, step
-from trainwell.techniques.losses import LOSSES
+from trainwell.population.step import MemberState, Rows, balance, row_losses, start, step
+from trainwell.techniques import schedules
 from trainwell.techniques.regularizers import early_stopping
 
 ROWS_AT_ONCE = 1024  # chosen: rows passed forward at a time without training, so that activations stay in the cache
@@ -49,21 +50,36 @@ def outputs_of(weights, statistics, numeric, categories, structure: Structure, s
         return jnp.pad(x, ((0, chunks * size - rows), (0, 0))).reshape(chunks, size, x.shape[1])
 
     def one(chunk):
-        return forward(weights, statistics, *chunk, structure, settings)[0]
+        return forward(weights, statistics, chunk[0], chunk[1], structure, settings)[0]
 
     return jax.lax.map(one, (padded(numeric), padded(categories))).reshape(chunks * size, -1)[:rows]
 
 
-def _validate(state: MemberState, losses: Float[Array, "steps"], rows: Rows, structure: Structure, settings, metric, task):
+def _measured(state: MemberState, rows: Rows, structure: Structure, settings) -> MemberState:
+    """With exact population statistics where the structure asks for them: one pass over the training rows without dropout.
+
+    It is made before every validation, not only at the end, so that the score which stops a member and picks its best weights
+    is that of the network which is kept. All rows at once: the statistics of every layer then are those which test time meets.
+    """
+    if structure.batch_norm == "none" or structure.batch_norm_test == "moving_average":
+        return state
+    _, statistics, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings, MEASURE)
+    return state._replace(statistics=statistics)
+
+
+def _validate(state: MemberState, losses, data: Data, structure: Structure, settings, metric: str, task: str, class_weights):
     """(state with its best weights brought up to date, record of the epoch)."""
+    state, rows = _measured(state, data.train, structure, settings), data.validation
     outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
-    loss = LOSSES[structure.loss].per_row(outputs, rows.target, **of(structure.loss, settings)).mean()
+    loss = row_losses(outputs, rows.target, structure, settings, class_weights).mean()
     score = METRICS[metric].score(predictions_of(outputs, task), rows.target)
     training_loss = losses.mean()
     failed = state.failed | ~(jnp.isfinite(training_loss) & jnp.isfinite(loss))
     before = state.stopping
     stopping = early_stopping.update(before, jnp.where(failed, -jnp.inf, score), **of("early_stopping", settings))
     stopping = stopping._replace(stopped=stopping.stopped | failed)
+    if state.plateau is not None:
+        state = state._replace(plateau=schedules.reduce_on_plateau(state.plateau, score, **of(PLATEAU, settings)))
     better = (stopping.best > before.best) & ~before.stopped & ~failed
 
     def keep(new, old):
@@ -80,10 +96,10 @@ def _validate(state: MemberState, losses: Float[Array, "steps"], rows: Rows, str
 
 @cache
 def starter(structure: Structure):
-    """Compiled: (keys (K,), settings of (K,), prior (outputs,)) -> states (K, ...)."""
+    """Compiled: (keys (K,), settings of (K,), prior (outputs,), rows of the first pass or None) -> states (K, ...)."""
 
-    def many(keys, settings, prior):
-        return jax.vmap(lambda key, own: start(key, structure, own, prior))(keys, settings)
+    def many(keys, settings, prior, batch=None):
+        return jax.vmap(lambda key, own: start(key, structure, own, prior, batch))(keys, settings)
 
     return jax.jit(many)
 
@@ -92,18 +108,22 @@ def starter(structure: Structure):
 def trainer(structure: Structure, metric: str, task: str):
     """Compiled: (states, settings, data, orders (epochs, steps, batch), total_steps) -> (states, Record of (epochs, K))."""
 
-    def one_epoch(states, settings, data: Data, order: Int[Array, "steps batch"], total_steps):
+    def one_epoch(states, settings, data: Data, order: Int[Array, "steps batch"], total_steps, class_weights):
         def one_step(states, rows):
             batch = Rows(*(x[rows] for x in data.train))
-            return jax.vmap(lambda state, own: step(state, batch, structure, own, total_steps))(states, settings)
+            return jax.vmap(lambda state, own: step(state, batch, structure, own, total_steps, class_weights))(states, settings)
+
+        def validate(state, losses, own):
+            return _validate(state, losses, data, structure, own, metric, task, class_weights)
 
         states, losses = jax.lax.scan(one_step, states, order)
-        return jax.vmap(lambda state, loss, own: _validate(state, loss, data.validation, structure, own, metric, task))(
-            states, losses.T, settings
-        )
+        return jax.vmap(validate)(states, losses.T, settings)
 
     def epochs(states, settings, data, orders, total_steps):
-        return jax.lax.scan(lambda now, order: one_epoch(now, settings, data, order, total_steps), states, orders)
+        class_weights = balance(data.train.target, structure)
+        return jax.lax.scan(
+            lambda now, order: one_epoch(now, settings, data, order, total_steps, class_weights), states, orders
+        )
 
     return jax.jit(epochs, donate_argnums=0)
 

@@ -6,7 +6,7 @@ the two against each other.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ class Metric(NamedTuple):
 
     name: str
     label: str
-    score: Callable[[Array, Array], Array]
+    score: Callable[[Any, Any], Array]
     tasks: tuple[str, ...]
     sign: int = 1
     in_target_units: bool = False
@@ -49,7 +49,7 @@ def predictions_of(outputs: Float[Array, "rows outputs"], task: str) -> Float[Ar
     return jax.nn.softmax(outputs, axis=-1) if task == "multiclass" else outputs
 
 
-def _auc(predictions: Float[Array, "rows 1"], target: Num[Array, "rows"]) -> Float[Array, ""]:
+def _auc(predictions: Float[Array, "rows 1"], target: Num[Array, " rows"]) -> Float[Array, ""]:
     """Share of (positive, negative) pairs in the right order, ties half: from the mean rank of the positives."""
     score = predictions[:, 0]
     ordered = jnp.sort(score)

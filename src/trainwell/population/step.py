@@ -4,30 +4,29 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from trainwell import random_bits
+from trainwell.network import first_pass
 from trainwell.network.dense import Mode, Settings, Weights
-from trainwell.network.forward import decays, forward, init, mixed_share
-from trainwell.network.structure import Structure, of
-from trainwell.techniques import gradients
+from trainwell.network.forward import forward, init, mixed_share
+from trainwell.network.structure import PLATEAU, Structure, of
+from trainwell.population import update
+from trainwell.techniques import schedules
 from trainwell.techniques.losses import LOSSES
-from trainwell.techniques.optimizers import OPTIMIZERS
-from trainwell.techniques.regularizers import early_stopping, max_norm, mixup, weight_decay
-from trainwell.techniques.schedules import SCHEDULES
+from trainwell.techniques.regularizers import early_stopping, mixup
 
 
 class Rows(NamedTuple):
-    """Rows as a network takes them: numbers, category levels, targets."""
+    """Rows as a network takes them, NumPy's arrays or JAX's."""
 
-    numeric: Float[Array, "rows numeric"]
-    categories: Int[Array, "rows columns"]
-    target: Array
+    numeric: Any  # float32 (rows, columns)
+    categories: Any  # int32 (rows, columns)
+    target: Any  # int32 class numbers or float32 scaled values (rows,)
 
 
 class MemberState(NamedTuple):
-    """All that one member carries from step to step and from epoch to epoch."""
+    """All that one member carries from step to step and from epoch to epoch; ``plateau`` is None where no schedule needs it."""
 
     weights: Weights
     statistics: Weights
@@ -38,81 +37,98 @@ class MemberState(NamedTuple):
     best_statistics: Weights
     stopping: early_stopping.State
     failed: Bool[Array, ""]
+    plateau: schedules.Plateau | None = None
 
 
-def start(key: UInt32[Array, ""], structure: Structure, settings: Settings, prior: Float[Array, "outputs"]) -> MemberState:
-    """A member before its first step; its randomness comes from its own key alone."""
+def start(
+    key: UInt32[Array, ""],
+    structure: Structure,
+    settings: Settings,
+    prior: Float[Array, " outputs"],
+    batch: Rows | None = None,
+) -> MemberState:
+    """A member before its first step; its randomness comes from its own key alone.
+
+    ``batch`` holds the training rows of the structure's first pass over the weights, which is left out where it is None.
+    """
     weights, statistics = init(key, structure, settings, prior)
-    if isinstance(structure.optimizer, str):
-        rule = OPTIMIZERS[structure.optimizer]
-        moments: Any = {name: rule.init(weight) for name, weight in weights.items()}
-    else:
-        moments = structure.optimizer.init(weights)
+    if structure.first_pass != "none" and batch is not None:
+        own = jax.random.fold_in(random_bits.jax_key(key), 998)
+        weights = first_pass.rescaled(own, weights, statistics, batch.numeric, batch.categories, structure, settings)
     return MemberState(
-        weights, statistics, moments, jnp.int32(0), key, weights, statistics, early_stopping.init(), jnp.bool_(False)
+        weights,
+        statistics,
+        update.moments_of(weights, structure),
+        jnp.int32(0),
+        key,
+        weights,
+        statistics,
+        early_stopping.init(),
+        jnp.bool_(False),
+        schedules.plateau_init() if structure.schedule == PLATEAU else None,
     )
 
 
-def loss_of(weights: Weights, statistics: Weights, batch: Rows, structure: Structure, settings: Settings, key):
+def balance(target: Int[Array, " rows"], structure: Structure) -> Float[Array, " classes"] | None:
+    """Balanced class weights, rows / (classes x rows of the class): every class weighs the same. None where not chosen."""
+    if structure.class_weights == "none":
+        return None
+    classes = max(2, structure.outputs)
+    counts = jnp.zeros(classes).at[target].add(1.0)
+    return len(target) / (classes * jnp.maximum(counts, 1.0))
+
+
+def row_losses(outputs, target, structure: Structure, settings: Settings, class_weights) -> Float[Array, " rows"]:
+    """The loss of each row."""
+    chosen = of(structure.loss, settings)
+    if class_weights is not None:
+        chosen["class_weights"] = class_weights
+    return LOSSES[structure.loss].per_row(outputs, target, **chosen)
+
+
+def loss_of(
+    weights: Weights, statistics: Weights, batch: Rows, structure: Structure, settings: Settings, key, class_weights=None
+):
     """(mean loss over the batch, new statistics), in training mode."""
     outputs, statistics, _ = forward(
         weights, statistics, batch.numeric, batch.categories, structure, settings, Mode(training=True, key=key)
     )
-    per_row = LOSSES[structure.loss].per_row
-    chosen = of(structure.loss, settings)
-    rows = per_row(outputs, batch.target, **chosen)
+    rows = row_losses(outputs, batch.target, structure, settings, class_weights)
     if structure.mixup:
-        others = per_row(outputs, mixup.partner(batch.target), **chosen)
+        others = row_losses(outputs, mixup.partner(batch.target), structure, settings, class_weights)
         rows = mixup.mix(rows, others, mixed_share(key, settings))
     return rows.mean(), statistics
 
 
-def step(state: MemberState, batch: Rows, structure: Structure, settings: Settings, total_steps) -> tuple[MemberState, Array]:
+def scheduled(state: MemberState, structure: Structure, settings: Settings, total_steps) -> tuple[Settings, Float[Array, ""]]:
+    """(settings with the rates of dropout and decay as they are at this step, factor on the learning rate)."""
+    progress = state.step / total_steps
+
+    def factor(schedule: str, technique: str):
+        return schedules.SCHEDULES[schedule].multiplier(progress, **of(technique, settings))
+
+    now = dict(settings)
+    for rate, schedule, technique in (
+        ("dropout.rate", structure.dropout_schedule, "dropout_schedule"),
+        ("weight_decay.rate", structure.decay_schedule, "decay_schedule"),
+    ):
+        if rate in now and schedule != "constant":
+            now[rate] = now[rate] * factor(schedule, technique)
+    if state.plateau is not None:
+        return now, state.plateau.multiplier
+    return now, factor(structure.schedule, structure.schedule)
+
+
+def step(
+    state: MemberState, batch: Rows, structure: Structure, settings: Settings, total_steps, class_weights=None
+) -> tuple[MemberState, Array]:
     """(state after one update, loss of the batch before it)."""
     number = state.step + 1
     key = random_bits.fold(state.key, number)
+    settings, factor = scheduled(state, structure, settings, total_steps)
     (loss, statistics), gradient = jax.value_and_grad(loss_of, has_aux=True)(
-        state.weights, state.statistics, batch, structure, settings, key
+        state.weights, state.statistics, batch, structure, settings, key, class_weights
     )
-    gradient = _held_back(_shaped(gradient, number, structure, settings, key), state.weights, structure, settings)
-    factor = SCHEDULES[structure.schedule].multiplier(state.step / total_steps, **of(structure.schedule, settings))
-    weights, moments = _updated(state, gradient, number, factor, structure, settings)
+    gradient = update.shaped(gradient, state.weights, number, key, structure, settings)
+    weights, moments = update.updated(state.weights, gradient, state.moments, number, factor, structure, settings)
     return state._replace(weights=weights, statistics=statistics, moments=moments, step=number), loss
-
-
-def _shaped(gradient: Weights, number, structure: Structure, settings: Settings, key) -> Weights:
-    """The gradient after clipping and noise."""
-    if structure.clip == "global_norm":
-        gradient = gradients.clip_by_global_norm(gradient, **of("clip_by_global_norm", settings))
-    if structure.clip == "value":
-        gradient = gradients.clip_by_value(gradient, **of("clip_by_value", settings))
-    if "gradient" in structure.noises:
-        gradient = gradients.add_noise(gradient, random_bits.fold(key, 6), number, **of("gradient_noise", settings))
-    return gradient
-
-
-def _held_back(gradient: Weights, weights: Weights, structure: Structure, settings: Settings) -> Weights:
-    """The gradient with the L2 or L1 penalty's own in it."""
-    if structure.decay not in ("l2", "l1"):
-        return gradient
-    penalty = weight_decay.l2_gradient if structure.decay == "l2" else weight_decay.l1_gradient
-    chosen = of("weight_decay", settings)
-    return {name: penalty(g, weights[name], **chosen) if decays(name) else g for name, g in gradient.items()}
-
-
-def _updated(state: MemberState, gradient: Weights, number, factor, structure: Structure, settings: Settings):
-    """(weights, moments) after the optimizer, decoupled decay and the cap on norms."""
-    if not isinstance(structure.optimizer, str):
-        change, moments = structure.optimizer.update(gradient, state.moments, state.weights)
-        return optax.apply_updates(state.weights, jax.tree.map(lambda x: factor * x, change)), moments
-    rule, chosen = OPTIMIZERS[structure.optimizer], of(structure.optimizer, settings)
-    chosen["learning_rate"] = chosen["learning_rate"] * factor
-    weights, moments = {}, {}
-    for name, weight in state.weights.items():
-        change, moments[name] = rule.update(gradient[name], state.moments[name], number, **chosen)
-        if structure.decay == "decoupled" and decays(name):
-            weight = weight_decay.decoupled(weight, chosen["learning_rate"], **of("weight_decay", settings))
-        weights[name] = weight + change
-        if structure.max_norm and name.endswith(".weight"):
-            weights[name] = max_norm.cap(weights[name], **of("max_norm", settings))
-    return weights, moments
