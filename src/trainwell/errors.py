@@ -41,5 +41,5 @@ def listed(names: Iterable[object], most: int = 8) -> str:
     >>> listed(range(20), most=3)
     "'0', '1', '2' and 17 more"
     """
-    names = [f"{str(name)!r}" for name in names]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    quoted = [f"{str(name)!r}" for name in names]
+    return ", ".join(quoted[:most]) + (f" and {len(quoted) - most} more" if len(quoted) > most else "")

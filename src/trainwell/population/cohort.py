@@ -65,6 +65,11 @@ class Training:
     def failed(self) -> bool:
         return self.state is not None and bool(self.state.failed)
 
+    @property
+    def going(self) -> bool:
+        """Whether it can train on."""
+        return self.state is not None and bool(self.state.weights) and not self.stopped
+
     def let_go(self) -> "Training":
         """The same with only its best weights: no longer able to train on, a quarter of the memory."""
         if self.state is None:

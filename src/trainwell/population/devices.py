@@ -64,7 +64,12 @@ class Pool:
         self.devices = start(cores)
         self._has_run: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
         self._compiled: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
-        self.slowest_compile = 0.0
+        self.compilations: list[tuple[Any, float]] = []
+
+    @property
+    def slowest_compile(self) -> float:
+        """Seconds of the slowest first call of a program so far."""
+        return max((seconds for _, seconds in self.compilations), default=0.0)
 
     def run(
         self,
@@ -112,11 +117,11 @@ class Pool:
         """What compiling this program for this device may take: 0 where it is compiled, else as long as the slowest so far."""
         return 0.0 if program in self._compiled[device] else self.slowest_compile
 
-    def compiled(self, device: jax.Device, program: Hashable, seconds: float) -> None:
+    def compiled(self, device: jax.Device, program: Any, seconds: float) -> None:
         """To be told by whoever called a program for the first time on a device, with the seconds of that call."""
         if program not in self._compiled[device]:
             self._compiled[device].add(program)
-            self.slowest_compile = max(self.slowest_compile, seconds)
+            self.compilations.append((program, seconds))
 
     def _choose(self, device: jax.Device, programs: list[Hashable]) -> int:
         """The place of the job to take next."""

@@ -141,7 +141,7 @@ def _inputs_check(context: Context, real: float, blind: float) -> Check:
     )
     if not (math.isfinite(real) and math.isfinite(blind)):
         return Check(name, None, "no time was left", advice)
-    measured = f"{context.metric.label} {context.shown(real):.3f}, without inputs {context.shown(blind):.3f}"
+    measured = f"{context.metric.label} {context.said(real)}, without inputs {context.said(blind)}"
     return Check(name, real > blind, measured, advice)
 
 
@@ -150,13 +150,13 @@ def _evidence(
 ) -> Evidence:
     failed = [check for check in checks if check.passed is False]
     label, shown = context.metric.label, {name: context.shown(score) for name, score in scores.items()}
-    models = ", ".join(f"{name} {score:.3f}" for name, score in shown.items())
+    models = ", ".join(f"{name} {context.said(score)}" for name, score in scores.items())
     wiring = f"failed: {', '.join(check.name for check in failed)}" if failed else f"start loss {start_loss:.3f} = the prior's"
     return Evidence(
         "baselines",
         "stop" if any(check.serious for check in failed) else "warn" if failed else "pass",
         f"{label}: {models}. {wiring}",
-        explanation=_explanation(context, shown, max(scores, key=lambda name: scores[name]), checks),
+        explanation=_explanation(context, scores, checks),
         actions=[check.advice for check in failed],
         measures={"start_loss": start_loss, "prior_loss": context.prior_loss}
         | {f"{name}.score": score for name, score in scores.items()},
@@ -175,11 +175,12 @@ def _evidence(
     )
 
 
-def _explanation(context: Context, shown: dict[str, float], best: str, checks: list[Check]) -> str:
+def _explanation(context: Context, scores: dict[str, float], checks: list[Check]) -> str:
+    best = max(scores, key=lambda name: scores[name])
     made = [check for check in checks if check.passed is not None]
     return (
-        f"The best simple model is {best} with {context.metric.label} {shown[best]:.3f} on the validation rows; the networks "
-        f"have to beat that. {sum(bool(check.passed) for check in made)} of {len(made)} checks of the wiring passed: "
+        f"The best simple model is {best} with {context.metric.label} {context.said(scores[best])} on the validation rows; the "
+        f"networks have to beat that. {sum(bool(check.passed) for check in made)} of {len(made)} checks of the wiring passed: "
         + "; ".join(f"{check.name} ({check.measured})" for check in made)
         + "."
     )

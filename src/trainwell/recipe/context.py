@@ -1,6 +1,7 @@
 """What every stage works with: the rows, the options, the clock and the diary. Made once, before the first stage."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from trainwell import words
 from trainwell.data.encode import Arrays, Encoder
 from trainwell.data.schema import Schema
 from trainwell.data.split import Split
 from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, resolve
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Population
+from trainwell.population.cohort import Population, Training
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
 from trainwell.population.metrics import Metric
@@ -136,6 +138,36 @@ class Context:
     def shown(self, score: float) -> float:
         """A score as a person reads it."""
         return self.metric.shown(score, self.encoder.target_scale)
+
+    def report_progress(self, stage: str, trainings: Sequence[Training], total: int | None) -> None:
+        """One event that says how far a stage is: networks done and still going, the best score, the time left."""
+        best = max((t.score for t in trainings if t.curves and not t.failed), default=math.nan)
+        left = self.budget.left
+        self.log.add(
+            "progress",
+            stage=stage,
+            done=len(trainings),
+            total=total,
+            alive=sum(t.going for t in trainings),
+            best=self.shown(best),
+            metric=self.metric.label,
+            seconds_left=None if math.isinf(left) else max(0.0, left),
+        )
+
+    def watcher(self, stage: str, total: int) -> Callable[[Sequence[Training]], None]:
+        """For `Population.train`: reports progress after each cohort that is done."""
+        seen: list[Training] = []
+
+        def on_finished(finished: Sequence[Training]) -> None:
+            seen.extend(finished)
+            self.report_progress(stage, seen, total)
+
+        return on_finished
+
+    def said(self, score: float) -> str:
+        """A score in a sentence."""
+        shown = self.shown(score)
+        return f"{shown:.4f}" if abs(shown) < 10 else words.number(shown)
 
     def until(self, share: float) -> "Context":
         """The same with a clock that ends at this share of the run's time."""

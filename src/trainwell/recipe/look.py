@@ -49,13 +49,9 @@ def look(context: Context) -> Evidence:
             "categories_fed": context.arrays.categories.shape[1],
         },
         tables={
-            "Columns": [
-                {"column": c.name, "role": c.role, "missing": c.missing, "distinct": c.distinct, "why": c.why}
-                for c in context.schema.columns
-            ],
             "What the network is fed: three training rows": _fed(context),
         },
-        figures={"target": _target_figure(context), "alone": _alone_figure(alone)},
+        figures={"target": _target_figure(context)} | ({"alone": _alone_figure(alone)} if alone else {}),
     )
 
 
@@ -165,7 +161,7 @@ def _target_figure(context: Context) -> Figure:
 
 
 def _alone_figure(alone: dict[str, float]) -> Figure:
-    best = list(alone.items())[:20][::-1]
+    best = list(alone.items())[:20]
     bars = Series("alone", [name for name, _ in best], [round(score, 4) for _, score in best])
     caption = "How well each input alone orders the target; 1 would be the target in disguise."
     return Figure("bars", "What each input tells alone", "input", "order found", (bars,), caption)

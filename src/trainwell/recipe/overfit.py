@@ -30,7 +30,9 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
         settings = context.settings(structure, {**UNREGULARIZED, **context.learning_rate(structure, times)})
         trainings.append(Training(Member(number, structure, settings, "overfit")))
     epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structures[0])))
-    trainings = context.population().train(trainings, epochs, epochs, context.budget)
+    trainings = context.population().train(
+        trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings))
+    )
     sound = [training for training in trainings if training.curves and not training.failed]
     evidence = _evidence(context, trainings, sound, rate, epochs) if sound else _hopeless(trainings)
     return evidence, [training.let_go() for training in trainings]
@@ -64,7 +66,7 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
             f"with {len(RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
             f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
             f"On the validation rows the best was {_widths(best)} at learning rate {chosen_rate:.2g}, {context.metric.label} "
-            f"{context.shown(best.score):.4f} at epoch {best.curves.best_epoch}."
+            f"{context.said(best.score)} at epoch {best.curves.best_epoch}."
         ),
         actions=_actions(learned, failed, chosen_rate, [training.member.settings.get(rate) for training in trainings]),
         measures={

@@ -53,7 +53,7 @@ def regularize(context: Context, first: int, widths: str, learning_rate: float |
         settings = context.settings(structure, {**base, **changes})
         trainings.append(Training(Member(number, structure, settings, "regularize")))
     population, epochs = context.population(), context.epochs(structure)
-    trainings = population.train(trainings, epochs, epochs, context.budget)
+    trainings = population.train(trainings, epochs, epochs, context.budget, context.watcher("regularize", len(trainings)))
     effects = _effects(context, population, plans, trainings)
     return (_evidence(context, effects) if effects else _too_late()), [training.let_go() for training in trainings]
 
@@ -136,9 +136,9 @@ def _too_late() -> Evidence:
 
 def _explanation(context: Context, effects: list[Effect], plain: Effect, best: Effect) -> str:
     words = (
-        f"With {plain.name} the network scores {context.metric.label} {context.shown(plain.training):.4f} on training rows and "
-        f"{context.shown(plain.validation):.4f} on validation rows. Of {len(effects)} ways to hold it back, {best.name} is the "
-        f"best on the validation rows: {context.shown(best.validation):.4f}. "
+        f"With {plain.name} the network scores {context.metric.label} {context.said(plain.training)} on training rows and "
+        f"{context.said(plain.validation)} on validation rows. Of {len(effects)} ways to hold it back, {best.name} is the "
+        f"best on the validation rows: {context.said(best.validation)}. "
     )
     if best is plain:
         return words + "No regularizer beats stopping early on this table; the search tries mild ones all the same."

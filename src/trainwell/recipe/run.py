@@ -204,7 +204,10 @@ class _Recipe:
         if name == "look":
             for note in self.notes:
                 log.note("look", note.message, note.column)
+        compiled = len(self.context.pool.compilations)
         evidence = stage(self.context.until(self._end(name)))
+        for program, seconds in self.context.pool.compilations[compiled:]:
+            log.add("compiled", program=program.describe(), seconds=round(seconds, 3))
         if name not in self.done:
             evidence = dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3))
             if not self.context.budget.interrupted or name == "squeeze":
@@ -319,8 +322,9 @@ class _Recipe:
         if reason is not None:
             raise StageStopped(reason)
         if run.model is not None:
-            for kept in (folder / "members").glob("*.safetensors"):  # only an unfinished run needs them
-                kept.unlink()
+            for kept in (folder / "members").iterdir():  # only an unfinished run needs more than the history
+                if kept.suffix in (".safetensors", ".npz"):
+                    kept.unlink()
         return run
 
 

@@ -75,19 +75,20 @@ def squeeze(
 def _evidence(
     context: Context, model: Model, trainings: Sequence[Training], scores: Scores, predictions: np.ndarray
 ) -> Evidence:
-    shown, label = context.shown, context.metric.label
+    shown, said, label = context.shown, context.said, context.metric.label
     low, high = sorted((shown(scores.low), shown(scores.high)))
+    ends = " to ".join(said(end) for end in sorted((scores.low, scores.high), key=shown))
     members = f"ensemble of {len(model.members)}" if len(model.members) > 1 else "one network"
-    summary = f"{members}: {label} {shown(scores.test):.4f} on {len(predictions):,} test rows, {low:.4f} to {high:.4f} (95%)"
+    summary = f"{members}: {label} {said(scores.test)} on {len(predictions):,} test rows, {ends} (95%)"
     if scores.best_simple is not None:
-        summary += f"; {scores.best_simple} {shown(scores.simple[scores.best_simple]):.4f}"
+        summary += f"; {scores.best_simple} {said(scores.simple[scores.best_simple])}"
     own = {training.member.number: shown(training.score) for training in trainings}
     ranked = sorted(scores.simple.items(), key=lambda item: -item[1])
     return Evidence(
         "squeeze",
         "pass" if scores.wins else "warn",
         summary,
-        explanation=_explanation(context, len(model.members), scores, low, high),
+        explanation=_explanation(context, len(model.members), scores),
         actions=_actions(context, scores),
         measures={
             "test_score": shown(scores.test),
@@ -137,17 +138,18 @@ def _resampled(predictions, target, picks, metric: str):
     return jax.lax.map(lambda rows: METRICS[metric].score(predictions[rows], target[rows]), picks)
 
 
-def _explanation(context: Context, members: int, scores: Scores, low: float, high: float) -> str:
-    shown, label = context.shown, context.metric.label
+def _explanation(context: Context, members: int, scores: Scores) -> str:
+    said, label = context.said, context.metric.label
+    low, high = sorted((scores.low, scores.high), key=context.shown)
     words = (
         f"The final model averages {members} networks, chosen one after another because each raised the validation score: "
-        f"{shown(scores.validation):.4f}, where the best single network has {shown(scores.best_single):.4f}. On "
-        f"{len(context.split.test):,} test rows that no choice has seen it scores {label} {shown(scores.test):.4f}; on other "
-        f"rows of the same kind it would lie between {low:.4f} and {high:.4f} in 95 of 100 cases. "
+        f"{said(scores.validation)}, where the best single network has {said(scores.best_single)}. On "
+        f"{len(context.split.test):,} test rows that no choice has seen it scores {label} {said(scores.test)}; on other "
+        f"rows of the same kind it would lie between {said(low)} and {said(high)} in 95 of 100 cases. "
     )
     if scores.best_simple is None:
         return words + "No simple model was measured."
-    other = f"{shown(scores.simple[scores.best_simple]):.4f}"
+    other = said(scores.simple[scores.best_simple])
     if scores.wins:
         return words + f"The best simple model, {scores.best_simple}, scores {other} on the same rows."
     return words + f"The simple model {scores.best_simple} does better on the same rows, {other}."

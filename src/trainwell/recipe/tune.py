@@ -67,19 +67,7 @@ def tune(context: Context, first: int, searched: Space, done: list[Training], sa
 
 
 def _report(context: Context, before: list[Training], rung: int, going: list[Training]) -> None:
-    everybody = [t for t in [*before, *going] if t.curves and not t.failed]
-    best = max((t.score for t in everybody), default=math.nan)
-    left = context.budget.left
-    context.log.add(
-        "progress",
-        stage="tune",
-        done=len(before) + len(going),
-        total=context.options.trials,
-        alive=sum(bool(t.state and t.state.weights) and not t.stopped for t in going),
-        best=context.shown(best),
-        metric=context.metric.label,
-        seconds_left=None if math.isinf(left) else max(0.0, left),
-    )
+    context.report_progress("tune", [*before, *going], context.options.trials)
 
 
 def _evidence(context: Context, searched: Space, finished: list[Training], trained: list[Training], epochs: int) -> Evidence:
@@ -88,7 +76,7 @@ def _evidence(context: Context, searched: Space, finished: list[Training], train
     to_the_end = sum(training.stopped or training.epochs >= epochs for training in trained)
     importance, edges = importances(searched, trained), at_the_edge(searched, best)
     names = [name for name in searched.searched if any(name in training.member.settings for training in trained)]
-    label, score = context.metric.label, context.shown(best.score)
+    label = context.metric.label
     actions = [f"The best {name} lies at the edge of what was searched ({value:.3g}): a wider range may hold a better one."
                for name, value in edges]  # fmt: skip
     if failed:
@@ -96,7 +84,7 @@ def _evidence(context: Context, searched: Space, finished: list[Training], train
     return Evidence(
         "tune",
         "pass",
-        f"{len(finished)} networks, {to_the_end} trained to their end, best validation {label} {score:.4f}",
+        f"{len(finished)} networks, {to_the_end} trained to their end, best validation {label} {context.said(best.score)}",
         explanation=_explanation(context, best, names, len(finished), epochs, importance),
         actions=actions,
         measures={
@@ -127,7 +115,7 @@ def _explanation(
     return (
         f"{trials} networks with settings drawn at random were trained in waves of {WAVE}: after a ninth and after a third of "
         f"{epochs} epochs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; it "
-        f"reaches {context.metric.label} {context.shown(best.score):.4f} on the validation rows at epoch "
+        f"reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
         f"{best.curves.best_epoch}. {mattered}"
     )
 
