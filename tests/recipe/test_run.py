@@ -180,7 +180,7 @@ def test_ctrl_c_ends_in_order_with_the_best_model_so_far(table, tmp_path):
     pressed = []
 
     def interrupt(event):
-        if event["event"] == "progress" and not pressed:
+        if (event["event"], event.get("stage")) == ("progress", "tune") and not pressed:
             pressed.append(True)
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
 
