@@ -46,6 +46,8 @@ def load(path: Path) -> list[Training]:
         with safe_open(path, framework="numpy") as file:
             described = json.loads((file.metadata() or {})["trainings"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        if not isinstance(described, list):
+            raise ValueError(f"its description is a {type(described).__name__}, not a list")
         return [_training(one, tensors) for one in described]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}): remove it, and the run begins that stage again.") from None

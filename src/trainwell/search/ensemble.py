@@ -27,7 +27,7 @@ def _gain(metric: str):
 
 
 def greedy(predictions: np.ndarray, target: np.ndarray, scores: np.ndarray, metric: str) -> dict[int, float]:
-    """Weights (summing to 1) of the chosen members, by place in ``predictions``.
+    """Weights (summing to 1) of the chosen members, by place in ``predictions``; never worse on these rows than the best alone.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def greedy(predictions: np.ndarray, target: np.ndarray, scores: np.ndarray, metr
     candidates = [i for i in np.argsort(-scores, kind="stable")[:MOST_CANDIDATES] if np.isfinite(scores[i])]
     device_predictions, device_target = jnp.asarray(predictions[candidates]), jnp.asarray(target)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
-    best, best_picks = -np.inf, list(picks)
+    best, best_picks = float(scores[candidates[0]]), [0]  # what an average has to beat
     while len(picks) <= PICKS:
         total = device_predictions[jnp.array(picks)].sum(axis=0)
         own = float(METRICS[metric].score(total / len(picks), device_target))

@@ -1,0 +1,100 @@
+"""The measures inside the program are scikit-learn's, also with ties and with classes of which no row is there."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from trainwell.errors import InputError
+from trainwell.population.metrics import DEFAULT, METRICS, metric_for, predictions_of
+
+CLASSES, ROWS = 4, 30  # of one size, so that each measure is compiled once
+quick = settings(max_examples=40, deadline=None)
+tied = st.lists(st.integers(1, 9), min_size=ROWS, max_size=ROWS).map(lambda tenths: np.array(tenths, np.float32) / 10)
+labels = st.lists(st.integers(0, 1), min_size=ROWS, max_size=ROWS).map(np.array)
+many = st.lists(st.integers(0, CLASSES - 1), min_size=ROWS, max_size=ROWS).map(np.array)
+numbers = st.lists(st.floats(-5, 5, width=16), min_size=ROWS, max_size=ROWS).map(lambda values: np.array(values, np.float32))
+seeds = st.integers(0, 10_000)
+
+
+def measured(name, predictions, target) -> float:
+    return float(METRICS[name].score(np.asarray(predictions, np.float32), target))
+
+
+@quick
+@given(tied, labels)
+def test_auc_with_ties(scores, target):
+    if len(set(target)) < 2:
+        assert 0 <= measured("auc", scores[:, None], target) <= 1
+    else:
+        assert measured("auc", scores[:, None], target) == pytest.approx(reference.roc_auc_score(target, scores), abs=1e-5)
+
+
+@quick
+@given(tied, labels)
+def test_two_classes_from_the_one_column(scores, target):
+    scores = np.where(scores == 0.5, 0.51, scores).astype(np.float32)  # at exactly a half either class is right
+    predicted = (scores > 0.5).astype(int)
+    assert measured("accuracy", scores[:, None], target) == pytest.approx(reference.accuracy_score(target, predicted))
+    expected = -reference.log_loss(target, scores.astype(float), labels=[0, 1])
+    assert measured("log_loss", scores[:, None], target) == pytest.approx(expected, rel=1e-4)
+    if len(set(target)) == 2:
+        expected = np.mean([reference.recall_score(target, predicted, pos_label=label) for label in set(target)])
+        assert measured("balanced_accuracy", scores[:, None], target) == pytest.approx(expected, rel=1e-5)
+
+
+@quick
+@given(seeds, many)
+def test_many_classes_some_of_them_absent(seed, target):
+    logits = np.random.default_rng(seed).normal(size=(ROWS, CLASSES)).astype(np.float32)
+    probabilities = np.asarray(predictions_of(logits, "multiclass"))
+    predicted = probabilities.argmax(axis=1)
+    assert measured("accuracy", probabilities, target) == pytest.approx(reference.accuracy_score(target, predicted))
+    exact = probabilities.astype(float) / probabilities.sum(axis=1, keepdims=True, dtype=float)
+    expected = -reference.log_loss(target, exact, labels=range(CLASSES))
+    assert measured("log_loss", probabilities, target) == pytest.approx(expected, rel=1e-4)
+    shares = [(predicted[target == label] == label).mean() for label in set(target)]
+    assert measured("balanced_accuracy", probabilities, target) == pytest.approx(np.mean(shares), rel=1e-5)
+
+
+@quick
+@given(numbers, seeds)
+def test_regression(target, seed):
+    predicted = (target + np.random.default_rng(seed).normal(size=ROWS)).astype(np.float32)
+    assert measured("rmse", predicted[:, None], target) == pytest.approx(
+        -reference.root_mean_squared_error(target, predicted), rel=1e-4
+    )
+    assert measured("mae", predicted[:, None], target) == pytest.approx(
+        -reference.mean_absolute_error(target, predicted), rel=1e-4
+    )
+    if np.var(target) > 1e-3:
+        assert measured("r2", predicted[:, None], target) == pytest.approx(
+            reference.r2_score(target, predicted), rel=1e-3, abs=1e-3
+        )
+
+
+def test_a_sure_mistake_costs_much_but_not_infinitely():
+    assert measured("log_loss", [[1.0], [0.0]], np.array([0, 1])) == pytest.approx(np.log(1e-7), rel=1e-4)
+
+
+def test_larger_is_better_for_every_measure_and_people_see_losses_positive():
+    target = np.array([0, 1, 1, 0])
+    for name, metric in METRICS.items():
+        right = np.array([[0.1], [0.9], [0.8], [0.2]])
+        assert measured(name, right, target) > measured(name, 1 - right, target)
+        assert metric.shown(metric.sign * 0.5) == 0.5
+    assert METRICS["rmse"].shown(-0.5, target_scale=20) == 10
+    assert METRICS["r2"].shown(0.5, target_scale=20) == 0.5
+
+
+def test_each_task_has_its_measure_and_others_are_refused_with_the_nearest_name():
+    assert {task: metric_for(task).name for task in DEFAULT} == {"binary": "auc", "multiclass": "accuracy", "regression": "r2"}
+    assert metric_for("multiclass", "log_loss").name == "log_loss"
+    with pytest.raises(InputError) as refused:
+        metric_for("regression", "rsme")
+    assert str(refused.value) == (
+        "metric is 'rsme', did you mean 'rmse'? allowed for a regression target is 'r2', 'rmse', 'mae'."
+    )
+    with pytest.raises(InputError, match=r"^metric is 'auc', allowed for a multiclass target is "):
+        metric_for("multiclass", "auc")

@@ -1,0 +1,70 @@
+"""Greedy selection: never worse than the best single on the rows it selects on, by shares that sum to 1."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainwell.population.metrics import METRICS
+from trainwell.search.ensemble import MOST_CANDIDATES, PICKS, greedy
+
+ROWS = 60
+
+
+def candidates(seed: int, metric: str, members: int = 8):
+    """(predictions, target, scores) of members of unlike skill."""
+    chance = np.random.default_rng(seed)
+    skill, noise = chance.uniform(0.2, 2, (members, 1)), chance.normal(size=(members, ROWS))
+    target = chance.normal(size=ROWS)
+    outputs = skill * target + noise
+    if metric != "r2":
+        target, outputs = (target > 0).astype(np.int32), 1 / (1 + np.exp(-outputs))
+    predictions = outputs[:, :, None].astype(np.float32)
+    target = target.astype(np.int32 if metric != "r2" else np.float32)
+    scores = np.array([float(METRICS[metric].score(one, target)) for one in predictions])
+    return predictions, target, scores
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(["auc", "log_loss", "r2"]))
+def test_the_ensemble_is_at_least_as_good_as_its_best_member(seed, metric):
+    predictions, target, scores = candidates(seed, metric)
+    shares = greedy(predictions, target, scores, metric)
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-9)
+    assert all(share * PICKS * 4 >= 1 and 0 <= place < len(predictions) for place, share in shares.items())
+    average = sum(share * predictions[place] for place, share in shares.items())
+    assert float(METRICS[metric].score(average, target)) >= scores.max() - 1e-5
+
+
+def test_equal_candidates_are_as_good_as_one():
+    predictions, target, scores = candidates(0, "auc", 1)
+    shares = greedy(np.repeat(predictions, 5, axis=0), target, np.repeat(scores, 5), "auc")
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_one_candidate_is_taken_whole():
+    assert greedy(*candidates(0, "auc", 1), "auc") == {0: 1.0}
+
+
+def test_a_candidate_without_a_score_is_never_taken():
+    predictions, target, scores = candidates(3, "auc")
+    best = int(scores.argmax())
+    scores[best], predictions[best] = -np.inf, np.nan
+    assert best not in greedy(predictions, target, scores, "auc")
+
+
+def test_only_the_best_of_many_are_looked_at():
+    predictions, target, scores = candidates(5, "auc", MOST_CANDIDATES + 12)
+    looked_at = set(np.argsort(-scores)[:MOST_CANDIDATES].tolist())
+    assert set(greedy(predictions, target, scores, "auc")) <= looked_at
+
+
+def test_members_that_err_apart_are_averaged():
+    chance = np.random.default_rng(1)
+    target = chance.normal(size=ROWS).astype(np.float32)
+    predictions = (target + chance.normal(size=(6, ROWS))).astype(np.float32)[:, :, None]
+    scores = np.array([float(METRICS["r2"].score(one, target)) for one in predictions])
+    shares = greedy(predictions, target, scores, "r2")
+    assert len(shares) >= 4
+    average = sum(share * predictions[place] for place, share in shares.items())
+    assert float(METRICS["r2"].score(average, target)) > scores.max() + 0.1
