@@ -84,9 +84,11 @@ def measure_start(*arguments: str) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="*", default=list(GOALS), choices=[[], *GOALS], metavar="table")
+    parser.add_argument("tables", nargs="*", default=[], metavar="table", help=", ".join(GOALS))
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    if unknown := set(arguments.tables) - set(GOALS):
+        parser.error(f"{sorted(unknown)[0]!r} is no table of this benchmark: it has {', '.join(GOALS)}.")
     if not DATA.is_dir():
         raise SystemExit(f"The real tables are not in {DATA}: set TRAINWELL_DATA to their folder.")
     results = {"start": {"import trainwell": measure_start("-c", "import trainwell"),
@@ -95,7 +97,7 @@ def main() -> None:
         print(f"{what:20s} {found['seconds']:6.2f} s (asked: under {found['asked_seconds']:g} s)", flush=True)
     results["tables"] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in arguments.tables:
+        for name in arguments.tables or GOALS:
             results["tables"][name] = found = measure_run(name, Path(folder) / name)
             print(
                 f"{name:20s} {found['metric']:8s} {found['score']:.4f} (asked {found['asked_score']:g}; "

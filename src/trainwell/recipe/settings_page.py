@@ -1,0 +1,89 @@
+"""`docs/settings.md`, made from the declarations: everything that ``--set`` can hold fixed.
+
+python -m trainwell.recipe.settings_page > docs/settings.md
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+from trainwell.errors import InputError
+from trainwell.hyperparameter import Hyperparameter
+from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
+from trainwell.techniques.losses import LOSSES
+
+INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds something of the networks fixed that
+trainwell would otherwise choose, search or leave at its default. This page is made from the declarations beside the techniques; what each
+technique is stands in [techniques](techniques.md).
+
+    trainwell fit churn.csv --target Churn --set optimizer=rmsprop --set rmsprop.beta=0.95 --set batch_norm=before"""
+OTHERS = (
+    ("loss", "by task", ", ".join(f"`{name}`" for name in LOSSES), "what the networks minimize; one that fits the task"),
+    ("widths", "searched", "`128-64`, `linear`", "units of each hidden layer"),
+    ("batch_size", "by rows", "a number, `full`", "rows per step: 1 is stochastic, `full` is plain gradient descent"),
+    ("noises", "none", ", ".join(f"`{name}`" for name in NOISES) + ", joined by `-`", "where noise is added in training"),
+    ("mixup", "no", "`yes`, `no`", "whether rows are mixed in training"),
+    ("max_norm", "no", "`yes`, `no`", "whether the norm of each unit's incoming weights is capped"),
+)
+
+
+def markdown() -> str:
+    """The page."""
+    choices = [
+        f"| `{choice.name}` | `{choice.default}` | {', '.join(f'`{option}`' for option in choice.options)} | {choice.meaning} |"
+        for choice in CHOICES.values()
+    ]
+    others = [f"| `{name}` | {default} | {allowed} | {meaning} |" for name, default, allowed, meaning in OTHERS]
+    numbers = [
+        f"| `{name}` | {one.default:g} | {one.low:g} to {one.high:g} | {_searched(one)} | {one.meaning} | {one.source} |"
+        for name, one in sorted(every_setting().items())
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            INTRODUCTION,
+            "",
+            "## Choices: what shapes a network",
+            "",
+            "| name | default | allowed | meaning |",
+            "|---|---|---|---|",
+            *choices,
+            *others,
+            "",
+            "## Numbers: what may differ between networks of one shape",
+            "",
+            "A number is there only where its technique is chosen. A search that draws it draws from the range given.",
+            "",
+            "| name | default | allowed | search range | meaning | source |",
+            "|---|---|---|---|---|---|",
+            *numbers,
+            "",
+        ]
+    )
+
+
+def every_setting() -> dict[str, Hyperparameter]:
+    """The numbers of all techniques, by full name."""
+    return {name: declared for one in _one_of_each() for name, declared in hyperparameters_of(one).items()}
+
+
+def _one_of_each() -> Iterator[Structure]:
+    """Structures that together use every technique."""
+    for loss in LOSSES.values():
+        yield Structure(2, 2, (), 3 if "multiclass" in loss.tasks else 1, loss.name, noises=NOISES, mixup=True, max_norm=True)
+    plain = Structure(2, 2, (), 1, "squared_error")
+    for choice in CHOICES.values():
+        for option in choice.options:
+            try:
+                yield dataclasses.replace(plain, **{choice.name: option})
+            except InputError:  # an option that only goes with another one; its numbers come with that one
+                continue
+
+
+def _searched(one: Hyperparameter) -> str:
+    low, high = one.search_range
+    return f"{low:g} to {high:g}" + (", log" if one.scale == "log" else "")
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

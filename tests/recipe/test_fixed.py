@@ -1,0 +1,82 @@
+"""What can be held fixed with --set: every name from the declarations, every wrong one with the nearest right one."""
+
+from pathlib import Path
+
+import pytest
+
+from trainwell.errors import InputError
+from trainwell.network.structure import CHOICES, Structure
+from trainwell.recipe import fixed
+from trainwell.recipe.settings_page import OTHERS, every_setting, markdown
+from trainwell.techniques.losses import LOSSES
+from trainwell.techniques.optimizers import OPTIMIZERS
+
+PLAIN = Structure(2, 2, (), 1, "binary_cross_entropy")
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def test_the_page_of_settings_is_up_to_date():
+    assert PAGE.read_text() == markdown(), "run `python -m trainwell.recipe.settings_page > docs/settings.md`"
+
+
+def test_the_page_names_everything_that_can_be_held_fixed():
+    assert {name for name, *_ in OTHERS} | set(CHOICES) == set(fixed.STRUCTURAL)
+    assert {f"{name}.learning_rate" for name in OPTIMIZERS} <= set(every_setting())
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "value"),
+    [
+        ({"widths": "128-64"}, "widths", (128, 64)),
+        ({"widths": "linear"}, "widths", ()),
+        ({"widths": 32}, "widths", (32,)),
+        ({"batch_size": "full"}, "batch_size", 500),
+        ({"batch_size": 1}, "batch_size", 1),
+        ({"noises": "input-weight"}, "noises", ("input", "weight")),
+        ({"mixup": "yes"}, "mixup", True),
+        ({"max_norm": False}, "max_norm", False),
+        ({"loss": "focal"}, "loss", "focal"),
+        ({"activation": "relu"}, "activation", "relu"),
+    ],
+)
+def test_a_choice_becomes_a_field_of_the_structure(settings, field, value):
+    assert fixed.structural(settings, "binary", rows=500) == {field: value}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"widths": "big"}, "widths is 'big', allowed is units of each layer such as 256-128, or 'linear'."),
+        ({"batch_size": "some"}, "batch_size is 'some', allowed is a number of rows or 'full'."),
+        ({"noises": "inputs"}, "noises is 'inputs', did you mean 'input'? allowed is one of"),
+        ({"mixup": "maybe"}, "mixup is 'maybe', allowed is yes or no."),
+        ({"loss": "huber"}, "loss for a binary target is 'huber', allowed is one of 'binary_cross_entropy', 'focal'."),
+        ({"activation": "rellu"}, "activation is 'rellu', did you mean 'relu'? allowed is one of"),
+        ({"optimizer": "adm"}, "optimizer is 'adm', did you mean 'adam'? allowed is one of"),
+    ],
+)
+def test_a_wrong_choice_gets_what_is_allowed(settings, sentence):
+    with pytest.raises(InputError) as error:
+        fixed.structural(settings, "binary", rows=500)
+    assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_every_loss_of_a_task_can_be_chosen(task):
+    for loss in LOSSES.values():
+        if task in loss.tasks:
+            assert fixed.structural({"loss": loss.name}, task, rows=9) == {"loss": loss.name}
+
+
+def test_a_number_is_checked_against_its_declaration():
+    assert fixed.numbers({"adam.beta2": "0.95", "rmsprop.beta": "0.5"}, PLAIN) == {"adam.beta2": 0.95}
+    for value, said in (("nan", "nan"), ("1.5", "1.5"), ("-1", "-1")):
+        with pytest.raises(InputError, match=rf"^adam.beta2 is {said}, allowed is 0.5 to 0.9999\.$"):
+            fixed.check({"adam.beta2": value}, PLAIN)
+    with pytest.raises(InputError, match=r"^adam.beta2 is 'high', which is not a number from 0.5 to 0.9999\.$"):
+        fixed.check({"adam.beta2": "high"}, PLAIN)
+
+
+def test_a_setting_of_a_technique_that_is_not_chosen_is_said():
+    with pytest.raises(InputError, match=r"^'rmsprop.beta' is no setting"):
+        fixed.check({"rmsprop.beta": 0.5}, PLAIN)
