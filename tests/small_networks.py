@@ -35,7 +35,9 @@ def structure(task: str = "binary", **chosen) -> Structure:
     )
 
 
-def population(task: str = "binary", *, cores: int = 1, seed: int = 0, number: int = 96, metric: str | None = None) -> Population:
+def population(
+    task: str = "binary", *, cores: int = 1, seed: int = 0, number: int = 96, metric: str | None = None
+) -> Population:
     data = Data(rows(task, number), rows(task, 64, seed=1))
     prior = np.zeros(3 if task == "multiclass" else 1, np.float32)
     return Population(data, task, metric or METRICS[task], prior, seed, pool(cores))

@@ -129,8 +129,7 @@ class Model:
                 for m in self.members
             ],
         )
-        _replace(folder / "weights.safetensors", weights)
-        _replace(folder / "model.json", described.model_dump_json(indent=1).encode())
+        _write({folder / "weights.safetensors": weights, folder / "model.json": described.model_dump_json(indent=1).encode()})
         return folder
 
 
@@ -167,9 +166,8 @@ def load(folder: str | Path) -> Model:
     described = _read_description(folder / "model.json")
     weights = _read_weights(folder / "weights.safetensors", described.weights_sha256)
     encoder = Encoder.from_json(described.encoder)
-    members = tuple(_member(one, weights, folder) for one in described.members)
-    if not members or abs(sum(member.share for member in members) - 1) > 1e-6:
-        raise InputError(f"{folder / 'model.json'} is damaged: the shares of its members do not add up to 1.")
+    _check_shares(described.members, folder / "model.json")
+    members = tuple(_member(one, weights, encoder, folder) for one in described.members)
     return Model(encoder, members, described.metric, described.test_score)
 
 
@@ -207,22 +205,38 @@ def _read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
         raise InputError(f"{path} is damaged: {error}.") from None
 
 
-def _member(one: MemberFile, tensors: dict[str, np.ndarray], folder: Path) -> EnsembleMember:
-    """The member with its weights, whose names and shapes must be those of its structure."""
+def _check_shares(members: Sequence[MemberFile], path: Path) -> None:
+    if not abs(sum(member.share for member in members) - 1) <= 1e-6 or min(member.share for member in members) < 0:
+        raise InputError(f"{path} is damaged: the shares of its members do not add up to 1.")
+    if len({member.number for member in members}) < len(members):
+        raise InputError(f"{path} is damaged: two of its members have the same number.")
+
+
+def _member(one: MemberFile, tensors: dict[str, np.ndarray], encoder: Encoder, folder: Path) -> EnsembleMember:
+    """The member with its weights, whose names and shapes must be those of its structure, and this that of the table."""
     from trainwell.network.forward import shapes
-    from trainwell.network.structure import hyperparameters_of
+    from trainwell.network.structure import hyperparameters_of, resolve
 
     structure = Structure.from_json(one.structure)
     if set(one.settings) != set(hyperparameters_of(structure)):
         raise InputError(
             f"{folder / 'model.json'} is damaged: the settings of member {one.number} are not those of its structure."
         )
+    resolve(structure, one.settings)  # each in its range
+    classes = len(encoder.schema.classes)
+    entering = (len(encoder.numeric_names), encoder.continuous, encoder.cardinalities, classes if classes > 2 else 1)
+    if (structure.numeric, structure.continuous, structure.cardinalities, structure.outputs) != entering:
+        raise InputError(f"{folder / 'model.json'} is damaged: member {one.number} is not a network for its columns.")
     parts = []
     for part, expected in zip(("weights", "statistics"), shapes(structure), strict=True):
         start = f"{one.number}/{part}/"
         found = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
         if {name: value.shape for name, value in found.items()} != expected:
             raise InputError(f"{folder / 'weights.safetensors'} does not hold the {part} that member {one.number} needs.")
+        if not all(value.dtype == np.float32 and np.isfinite(value).all() for value in found.values()):
+            raise InputError(
+                f"{folder / 'weights.safetensors'} holds values for member {one.number} that are no finite numbers."
+            )
         parts.append(found)
     return EnsembleMember(one.number, one.share, structure, one.settings, *parts)
 
@@ -231,10 +245,17 @@ def _as_table(rows: Any) -> Table:
     return rows if isinstance(rows, Table) else read_table(rows)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+def _write(contents: dict[Path, bytes]) -> None:
+    """All files written under other names first, then put in their places; nothing of it stays where that fails."""
+    unfinished = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in contents}
+    try:
+        for path, content in contents.items():
+            unfinished[path].write_bytes(content)
+        for path in contents:
+            unfinished[path].replace(path)
+    finally:
+        for path in unfinished.values():
+            path.unlink(missing_ok=True)
 
 
 def ensemble_members(shares: dict[int, float], trainings: Sequence) -> tuple[EnsembleMember, ...]:

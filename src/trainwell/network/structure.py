@@ -46,6 +46,7 @@ CHOICES = {
 WITHOUT_A_SETTING = optax.identity()  # in the place of a given optax transformation, once a network is trained
 NOISES = ("input", "activation", "weight", "gradient")
 PLATEAU_PATIENCE = 3.0  # chosen: below the 10 epochs after which early stopping would end the training
+MOST = 1 << 24  # chosen: columns or levels; a network of more is a damaged file's
 WIDEST, DEEPEST = 8192, 64  # chosen: above them one layer's weights no longer fit a small machine
 
 
@@ -160,6 +161,12 @@ class Structure:
 
 def _clashes(structure: Structure) -> Iterator[str]:
     """A sentence for everything that does not go together, or is out of bounds."""
+    sizes = (structure.numeric, structure.continuous, structure.outputs, *structure.cardinalities)
+    if not (all(0 <= size <= MOST for size in sizes) and structure.continuous <= structure.numeric and structure.outputs >= 1):
+        yield (
+            f"a network of {structure.numeric} numbers, {structure.continuous} of them continuous, categories of "
+            f"{structure.cardinalities} levels and {structure.outputs} outputs cannot be made."
+        )
     if not (len(structure.widths) <= DEEPEST and all(1 <= width <= WIDEST for width in structure.widths)):
         yield f"widths is {structure.widths}, allowed are up to {DEEPEST} layers of 1 to {WIDEST} units."
     if structure.batch_size < 1:
