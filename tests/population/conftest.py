@@ -1,7 +1,7 @@
+import jax
 import pytest
 
 from small_networks import member, population, structure, train
-from trainwell.population import epoch as programs
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,14 @@ def unlike(network):
 
 
 @pytest.fixture
-def compiled_times(network):
-    """How often the network's program was compiled in this process, on each device."""
-    return lambda: programs.trainer(network, "auc", "binary")._cache_size()
+def compiled():
+    """A list that grows by one for each program that is compiled, or read from the cache of programs."""
+    seen: list[str] = []
+
+    def listen(event: str, seconds: float, **more) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            seen.append(more.get("fun_name", "a program"))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield seen
+    jax.monitoring.unregister_event_duration_listener(listen)
