@@ -11,7 +11,7 @@ from trainwell.hyperparameter import Hyperparameter
 from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
 from trainwell.techniques.losses import LOSSES
 
-INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds something of the networks fixed that
+INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds fixed what
 trainwell would otherwise choose, search or leave at its default. This page is made from the declarations beside the techniques; what each
 technique is stands in [techniques](techniques.md).
 
