@@ -160,3 +160,13 @@ def test_a_network_trains_on_all_rows_at_once_and_on_one_row_at_a_time():
     assert int(one_row.state.step) == 96 * 3
     for training in (everything, one_row):
         assert training.curves.training_loss[-1] < 0.9 * training.curves.training_loss[0]
+
+
+def test_a_population_rescales_first_weights_on_its_own_training_rows():
+    own = structure(first_pass="lsuv", dropout="none")
+    rates = {"adam__learning_rate": 1e-6, "lsuv__tolerance": 0.01}
+    data = rows()
+    for training in train([member(number, own, **rates) for number in range(3)], 1):
+        weights = training.state.weights
+        x = np.hstack([data.numeric, weights["category0.embedding"][data.categories[:, 0]]])
+        assert (x @ weights["layer1.weight"] + weights["layer1.bias"]).var() == pytest.approx(1, abs=0.02)

@@ -64,15 +64,27 @@ class Network(torch.nn.Module):
         return [{"params": decayed, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
 
 
-def reference(task, before, loss_of, optimizer_of, *, decay=0.0, batch_norm=False, change=lambda network: None):
+def reference(
+    task,
+    before,
+    loss_of,
+    optimizer_of,
+    *,
+    decay=0.0,
+    batch_norm=False,
+    change=lambda network: None,
+    schedule=lambda number: 1.0,
+):
     network = Network(before, batch_norm)
     optimizer, losses = optimizer_of(network.groups(decay)), []
+    rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
     for batch in batches(rows(task)):
         optimizer.zero_grad()
         loss = loss_of(network(batch), torch.tensor(batch.target))
         loss.backward()
         change(network)
         optimizer.step()
+        rates.step()
         losses.append(loss.item())
     return network, losses
 
@@ -99,9 +111,9 @@ def weighted(outputs, target):
 
 PLAIN = {"activation": "relu", "dropout": "none", "schedule": "constant", "decay": "none"}
 CASES = {
-    "Adam with decoupled decay": (
-        "binary", {"decay": "decoupled"}, {"adam.learning_rate": 0.02, "weight_decay.rate": 0.3},
-        binary, lambda groups: torch.optim.AdamW(groups, lr=0.02), {"decay": 0.3},
+    "Adam with decoupled decay, both following a schedule": (
+        "binary", {"decay": "decoupled", "schedule": "cosine"}, {"adam.learning_rate": 0.02, "weight_decay.rate": 0.3},
+        binary, lambda groups: torch.optim.AdamW(groups, lr=0.02), {"decay": 0.3, "schedule": lambda number: (1 + np.cos(np.pi * number / STEPS)) / 2},
     ),
     "Adam with an L2 penalty": (
         "regression", {"decay": "l2"}, {"adam.learning_rate": 0.02, "weight_decay.rate": 0.1},
