@@ -113,7 +113,8 @@ PLAIN = {"activation": "relu", "dropout": "none", "schedule": "constant", "decay
 CASES = {
     "Adam with decoupled decay, both following a schedule": (
         "binary", {"decay": "decoupled", "schedule": "cosine"}, {"adam.learning_rate": 0.02, "weight_decay.rate": 0.3},
-        binary, lambda groups: torch.optim.AdamW(groups, lr=0.02), {"decay": 0.3, "schedule": lambda number: (1 + np.cos(np.pi * number / STEPS)) / 2},
+        binary, lambda groups: torch.optim.AdamW(groups, lr=0.02),
+        {"decay": 0.3, "schedule": lambda number: (1 + np.cos(np.pi * number / STEPS)) / 2},
     ),
     "Adam with an L2 penalty": (
         "regression", {"decay": "l2"}, {"adam.learning_rate": 0.02, "weight_decay.rate": 0.1},
