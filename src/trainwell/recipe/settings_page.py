@@ -11,9 +11,9 @@ from trainwell.hyperparameter import Hyperparameter
 from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
 from trainwell.techniques.losses import LOSSES
 
-INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds fixed what
-trainwell would otherwise choose, search or leave at its default. This page is made from the declarations beside the techniques; what each
-technique is stands in [techniques](techniques.md).
+INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds fixed what trainwell would otherwise choose,
+search or leave at its default. This page is made from the declarations beside the techniques; what each technique is stands
+in [techniques](techniques.md).
 
     trainwell fit churn.csv --target Churn --set optimizer=rmsprop --set rmsprop.beta=0.95 --set batch_norm=before"""
 OTHERS = (
