@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import optax
 import pytest
 import torch
 
@@ -180,3 +181,24 @@ def test_a_step_is_the_equation_written_by_hand():
     np.testing.assert_allclose(after["output.weight"], weight, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(after["output.bias"], bias, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(after["category0.embedding"], table, rtol=1e-4, atol=1e-6)
+
+
+def test_a_given_optax_transformation_follows_the_schedule_as_the_engines_own_rule_does():
+    schedule = {"schedule": "cosine", "decay": "none", "dropout": "none"}
+    _, own, _, _ = engine(
+        "binary", structure(optimizer="gradient_descent", **schedule), {"gradient_descent.learning_rate": 0.1}
+    )
+    _, given, _, _ = engine("binary", structure(optimizer=optax.sgd(0.1), **schedule), {})
+    for name, weight in own.items():
+        np.testing.assert_allclose(given[name], weight, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_every_step_has_a_mask_of_its_own(rate):
+    own, batch = structure(), batches(rows())[0]
+    settings = resolve(own, {"dropout.rate": rate})
+    state = start(np.uint32(3), own, settings, np.zeros(1, np.float32))
+    state = state._replace(weights=state.weights | {"output.weight": np.ones((8, 1), np.float32)})
+    one = jax.jit(lambda state: step(state, batch, own, settings, np.float32(9))[1])
+    losses = {float(one(state._replace(step=np.int32(number)))) for number in range(4)}
+    assert len(losses) == (1 if rate == 0 else 4)
