@@ -21,7 +21,7 @@ from trainwell.techniques import schedules
 from trainwell.techniques.regularizers import early_stopping
 
 ROWS_AT_ONCE = 1024  # chosen: rows passed forward at a time without training, so that activations stay in the cache
-BLOCKS = (16, 4096)  # chosen: rows of one call when predicting: a few rows at once, or many
+BLOCKS = (16, 512, 4096)  # chosen: rows of one call when predicting: a few rows at once, some, or many
 
 
 class Data(NamedTuple):
@@ -144,12 +144,12 @@ def predictor(structure: Structure, task: str):
 def predict(
     structure: Structure, task: str, networks: tuple, numeric: np.ndarray, categories: np.ndarray, device: jax.Device
 ) -> np.ndarray:
-    """Predictions (K, rows, outputs) of K networks for any number of rows, block by block: two sizes of block, two programs.
+    """Predictions (K, rows, outputs) of K networks for any number of rows, block by block: few sizes of block, few programs.
 
     ``networks`` is (weights, statistics, settings), each of (K, ...).
     """
     networks = jax.device_put(networks, device)
-    size = BLOCKS[0] if len(numeric) <= BLOCKS[0] else BLOCKS[1]
+    size = next((size for size in BLOCKS if len(numeric) <= size), BLOCKS[-1])
     parts = []
     for first in range(0, len(numeric), size):
         block = [x[first : first + size] for x in (numeric, categories)]

@@ -27,6 +27,7 @@ from trainwell.recipe.events import EventLog
 from trainwell.recipe.options import Options
 from trainwell.techniques.initializers import output_bias
 
+MOST_EMBEDDED = 128  # chosen: columns of numbers up to which each gets an embedding, which makes it four
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256  # chosen
 LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
 STEPS = 4000  # chosen: steps of a full training, where the table's size allows it
@@ -109,7 +110,8 @@ class Context:
         rows = len(self.split.train)
         # about 20 to 40 steps an epoch, until the batch is the largest
         batch_size = min(LARGEST_BATCH, max(SMALLEST_BATCH, 1 << (rows // 20).bit_length() - 1))
-        shape: dict[str, Any] = {"loss": LOSSES[self.task], "batch_size": batch_size, **changes}
+        embedding = "periodic" if self.encoder.continuous <= MOST_EMBEDDED else "none"
+        shape: dict[str, Any] = {"loss": LOSSES[self.task], "batch_size": batch_size, "numeric_embedding": embedding, **changes}
         return Structure(
             numeric=len(self.encoder.numeric_names),
             continuous=self.encoder.continuous,

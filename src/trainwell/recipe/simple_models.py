@@ -19,6 +19,7 @@ from trainwell.recipe.context import Context
 MOST_ROWS = {"nearest neighbours": 10_000, "linear": 50_000}  # chosen: training rows that they take a few seconds for
 NEIGHBOURS = 15  # chosen
 ROUNDS, MOST_ROUNDS = 10, 100  # of boosting: looked at the clock after each ten; 100 is the library's own default
+QUICK = 200_000  # chosen: numbers (times outputs) up to which no simple model takes a second, so that none is left out
 MOST_LEVELS = 255  # of a category, the library's limit for boosting; more are taken as a number
 
 
@@ -32,12 +33,13 @@ class Scored(NamedTuple):
 def score_simple_models(context: Context) -> dict[str, Scored]:
     """Every simple model by name, in the order of their cost; one for which no time is left is noted and left out."""
     found: dict[str, Scored] = {}
+    quick = context.train.numeric.size * context.outputs <= QUICK
     for name, model in _models(context).items():
-        if context.budget.passed and found:
+        if context.budget.passed and found and not quick:
             context.log.note("baselines", f"{name} was left out: the time for simple models was used up.")
             continue
         rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS.get(name), context.options.seed))
-        if not _fit(model, _inputs(name, rows), rows.target, context.budget):
+        if not _fit(model, _inputs(name, rows), rows.target, Budget() if quick else context.budget):
             context.log.note("baselines", f"{name} ended after {model.n_iter_} rounds: the time for simple models was used up.")
         guess, on_test = (_predictions(model, _inputs(name, part), context) for part in (context.validation, context.test))
         found[name] = Scored(float(METRICS[context.metric.name].score(guess, context.validation.target)), on_test)
