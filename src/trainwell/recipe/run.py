@@ -36,7 +36,7 @@ from trainwell.recipe.options import Options
 from trainwell.recipe.overfit import overfit
 from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import build, squeeze
-from trainwell.recipe.tune import space, tune
+from trainwell.recipe.tune import last_resort, space, tune
 from trainwell.report.page import write_report
 
 ENDS = {"look": 0.06, "baselines": 0.2, "overfit": 0.35, "regularize": 0.5, "squeeze": 1.0}  # chosen: shares of the time
@@ -269,6 +269,11 @@ class _Recipe:
 
         evidence, trainings = tune(context, first, searched, begun, save)
         self._take(trainings)
+        if not self._trained and not self.context.budget.interrupted:
+            context.log.note(
+                "tune", "The time limit was too short to search: one network was trained a little, to have a model."
+            )
+            self._take([last_resort(context, self._next_number, searched)])
         return evidence
 
     def _squeeze(self, context: Context) -> Evidence:

@@ -5,6 +5,7 @@ python -m trainwell.recipe.settings_page > docs/settings.md
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 from trainwell.errors import InputError
 from trainwell.hyperparameter import Hyperparameter
@@ -74,8 +75,9 @@ def _one_of_each() -> Iterator[Structure]:
     plain = Structure(2, 2, (), 1, "squared_error")
     for choice in CHOICES.values():
         for option in choice.options:
+            change: dict[str, Any] = {choice.name: option}
             try:
-                yield dataclasses.replace(plain, **{choice.name: option})
+                yield dataclasses.replace(plain, **change)
             except InputError:  # an option that only goes with another one; its numbers come with that one
                 continue
 

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from trainwell.network.structure import Structure, hyperparameters_of
+from trainwell.population.budget import Budget
 from trainwell.population.cohort import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -57,13 +58,23 @@ def tune(context: Context, first: int, searched: Space, done: list[Training], sa
         count = WAVE if trials is None else min(WAVE, trials - len(finished))
         numbers = range(first + len(finished), first + len(finished) + count)
         starting = [Training(searched.member(number, first, context.options.seed)) for number in numbers]
-        finished += wave(population, starting, epochs, context.budget, partial(_report, context, finished))
+        ended = wave(population, starting, epochs, context.budget, partial(_report, context, finished))
+        if not any(training.curves for training in ended):
+            break  # no time was left to begin
+        finished += ended
         save(finished)
         longest = max(longest, time.monotonic() - began)
     trained = [t for t in finished if t.curves and not t.failed]
     if not trained:
         return _nothing(context), finished
     return _evidence(context, searched, finished, trained, epochs), finished
+
+
+def last_resort(context: Context, number: int, searched: Space) -> Training:
+    """One network trained for one call of its program, whatever the clock says: a poor model is better than none."""
+    population, member = context.population(), searched.member(number, number, context.options.seed)
+    epochs = population.epochs_per_call(member.structure)
+    return population.train([Training(member)], epochs, epochs, Budget())[0].let_go()
 
 
 def _report(context: Context, before: list[Training], rung: int, going: list[Training]) -> None:
