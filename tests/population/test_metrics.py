@@ -98,3 +98,18 @@ def test_each_task_has_its_measure_and_others_are_refused_with_the_nearest_name(
     )
     with pytest.raises(InputError, match=r"^metric is 'auc', allowed for a multiclass target is "):
         metric_for("multiclass", "auc")
+
+
+@pytest.mark.parametrize("metric", ["auc", "accuracy", "balanced_accuracy"])
+def test_of_two_equal_scores_the_surer_one_ranks_higher(metric):
+    target = np.array([0, 0, 1, 1])
+    sure, unsure = np.array([[0.1], [0.2], [0.8], [0.9]]), np.array([[0.4], [0.45], [0.55], [0.6]])
+    measure = METRICS[metric]
+    assert measure.score(sure, target) == measure.score(unsure, target) == 1
+    assert measure.criterion(sure, target) > measure.criterion(unsure, target)
+
+
+def test_an_error_of_a_number_has_no_ties_to_break():
+    target = np.array([0.0, 1.0])
+    predictions = np.array([[0.1], [0.7]])
+    assert METRICS["r2"].criterion(predictions, target) == METRICS["r2"].score(predictions, target)

@@ -4,7 +4,6 @@ A safetensors file: tensors ``<member>/<part>/<name>``, and as metadata one JSON
 curves and where it stopped. Members are kept as `Training.let_go` leaves them, with their best weights only.
 """
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +16,11 @@ from safetensors.numpy import save_file
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure
 from trainwell.population.cohort import Member, Training
-from trainwell.population.history import Curves
+from trainwell.population.history import CURVES, Curves
 from trainwell.population.step import MemberState
 from trainwell.techniques.regularizers import early_stopping
 
 PARTS = ("best_weights", "best_statistics")
-CURVES = tuple(field.name for field in dataclasses.fields(Curves))
 
 
 def save(trainings: Sequence[Training], path: Path) -> None:

@@ -54,7 +54,12 @@ class Training:
 
     @property
     def score(self) -> float:
-        """The best validation score so far, larger is better; -inf where there is none."""
+        """The validation score of the best weights, larger is better; -inf where there is none."""
+        return self.curves.best_score
+
+    @property
+    def rank(self) -> float:
+        """What members are compared by: the score with ties broken; -inf where there is none."""
         return -np.inf if self.state is None else float(self.state.stopping.best)
 
     @property

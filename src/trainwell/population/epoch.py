@@ -32,11 +32,12 @@ class Data(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What one epoch of one member came to; the training loss is the mean over its steps, in training mode."""
+    """What one epoch of one member came to; the training loss is the mean over its steps, the criterion what is maximized."""
 
     training_loss: Float[Array, "..."]
     validation_loss: Float[Array, "..."]
     validation_score: Float[Array, "..."]
+    criterion: Float[Array, "..."]
     stopped: Array
 
 
@@ -72,14 +73,15 @@ def _validate(state: MemberState, losses, data: Data, structure: Structure, sett
     state, rows = _measured(state, data.train, structure, settings), data.validation
     outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
     loss = row_losses(outputs, rows.target, structure, settings, class_weights).mean()
-    score = METRICS[metric].score(predictions_of(outputs, task), rows.target)
+    predictions = predictions_of(outputs, task)
+    score, criterion = (f(predictions, rows.target) for f in (METRICS[metric].score, METRICS[metric].criterion))
     training_loss = losses.mean()
     failed = state.failed | ~(jnp.isfinite(training_loss) & jnp.isfinite(loss))
     before = state.stopping
-    stopping = early_stopping.update(before, jnp.where(failed, -jnp.inf, score), **of("early_stopping", settings))
+    stopping = early_stopping.update(before, jnp.where(failed, -jnp.inf, criterion), **of("early_stopping", settings))
     stopping = stopping._replace(stopped=stopping.stopped | failed)
     if state.plateau is not None:
-        state = state._replace(plateau=schedules.reduce_on_plateau(state.plateau, score, **of(PLATEAU, settings)))
+        state = state._replace(plateau=schedules.reduce_on_plateau(state.plateau, criterion, **of(PLATEAU, settings)))
     better = (stopping.best > before.best) & ~before.stopped & ~failed
 
     def keep(new, old):
@@ -91,7 +93,7 @@ def _validate(state: MemberState, losses, data: Data, structure: Structure, sett
         stopping=stopping,
         failed=failed,
     )
-    return state, Record(training_loss, loss, score, stopping.stopped)
+    return state, Record(training_loss, loss, score, criterion, stopping.stopped)
 
 
 @cache

@@ -8,14 +8,18 @@ import numpy as np
 
 from trainwell.population.epoch import Record
 
+CURVES = ("training_loss", "validation_loss", "validation_score", "criterion")
+
 
 @dataclass(frozen=True)
 class Curves:
-    """One value per epoch of each: mean training loss, validation loss, validation score (larger is better)."""
+    """One value per epoch of each: mean training loss, validation loss, validation score (larger is better), and what was
+    maximized: the score with ties broken (`Metric.criterion`)."""
 
     training_loss: tuple[float, ...] = ()
     validation_loss: tuple[float, ...] = ()
     validation_score: tuple[float, ...] = ()
+    criterion: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.training_loss)
@@ -23,8 +27,13 @@ class Curves:
     @property
     def best_epoch(self) -> int:
         """The epoch, from 1, whose weights are kept; 0 before the first."""
-        scores = np.array(self.validation_score)
-        return int(np.nanargmax(scores)) + 1 if np.isfinite(scores).any() else 0
+        criterion = np.array(self.criterion)
+        return int(np.nanargmax(criterion)) + 1 if np.isfinite(criterion).any() else 0
+
+    @property
+    def best_score(self) -> float:
+        """The validation score of the best epoch; -inf before the first."""
+        return self.validation_score[self.best_epoch - 1] if self.best_epoch else -np.inf
 
     def extended(self, records: Sequence[Record], place: int) -> "Curves":
         """These curves and what the member in one place of a cohort did since, up to the epoch in which it stopped."""
@@ -34,17 +43,13 @@ class Curves:
         until = int(stopped.argmax()) + 1 if stopped.any() else len(stopped)
         added = [
             np.concatenate([getattr(record, name)[:, place] for record in records])[:until].astype(float).tolist()
-            for name in ("training_loss", "validation_loss", "validation_score")
+            for name in CURVES
         ]
-        return Curves(
-            self.training_loss + tuple(added[0]),
-            self.validation_loss + tuple(added[1]),
-            self.validation_score + tuple(added[2]),
-        )
+        return Curves(*(getattr(self, name) + tuple(new) for name, new in zip(CURVES, added, strict=True)))
 
     def to_json(self) -> dict[str, Any]:
         """Lists with None where a value is not finite: JSON knows neither NaN nor infinity."""
         return {
             name: [float(f"{value:.6g}") if np.isfinite(value) else None for value in getattr(self, name)]
-            for name in ("training_loss", "validation_loss", "validation_score")
+            for name in CURVES[:3]
         }

@@ -14,6 +14,8 @@ from jaxtyping import Array, Float, Num
 
 from trainwell.errors import InputError, listed, nearest
 
+CLASSES = ("binary", "multiclass")
+TIE = 0.01  # chosen: weight of the log loss beside a score; a hundredth of a score is noise on most tables
 SMALLEST = 1e-7  # chosen: the smallest probability whose logarithm is taken
 
 
@@ -36,6 +38,12 @@ class Metric(NamedTuple):
     tasks: tuple[str, ...]
     sign: int = 1
     in_target_units: bool = False
+
+    def criterion(self, predictions: Any, target: Any) -> Array:
+        """What is maximized: the score, and where scores tie the smaller log loss. Few validation rows tie often; accuracy and
+        AUC then say that the first epoch to get them all right is as good as the best."""
+        score = self.score(predictions, target)
+        return score + TIE * _negative_log_loss(predictions, target) if self.tasks[0] in CLASSES else score
 
     def shown(self, score: float, target_scale: float = 1.0) -> float:
         """The figure that a person reads: a loss positive, an error in the target's own unit."""
@@ -97,7 +105,6 @@ def _negative_mae(predictions, target):
     return -jnp.abs(predictions[:, 0] - target).mean()
 
 
-CLASSES = ("binary", "multiclass")
 METRICS = {
     metric.name: metric
     for metric in (

@@ -51,7 +51,7 @@ def final_loss(training: Training) -> float:
 
 
 def _evidence(context: Context, trainings: list[Training], sound: list[Training], rate: str, epochs: int) -> Evidence:
-    best, lowest = max(sound, key=lambda training: training.score), min(sound, key=final_loss)
+    best, lowest = max(sound, key=lambda training: training.rank), min(sound, key=final_loss)
     loss, validation_loss = final_loss(lowest), lowest.curves.validation_loss[-1]
     learned = loss <= CLEARLY * validation_loss or loss < NOTHING_LEFT * context.prior_loss
     chosen_rate = best.member.settings.get(rate, math.nan)

@@ -28,11 +28,11 @@ CANDIDATES = 48  # chosen: the best members, whose predictions are compared
 def build(context: Context, trainings: Sequence[Training]) -> Model:
     """The ensemble that does best on the validation rows, as a model; not yet scored on the test rows."""
     sound = [t for t in trainings if t.curves and not t.failed and np.isfinite(t.score)]
-    candidates = sorted(sound, key=lambda t: (-t.score, t.member.number))[:CANDIDATES]
+    candidates = sorted(sound, key=lambda t: (-t.rank, t.member.number))[:CANDIDATES]
     rows = context.validation
     predictions = context.population().predict(candidates, rows.numeric, rows.categories)
-    scores = np.array([t.score for t in candidates])
-    shares = greedy(predictions, rows.target, scores, context.metric.name)
+    ranks = np.array([t.rank for t in candidates])
+    shares = greedy(predictions, rows.target, ranks, context.metric.name)
     return Model(context.encoder, ensemble_members(shares, candidates), context.metric.name)
 
 

@@ -82,7 +82,7 @@ def _report(context: Context, before: list[Training], rung: int, going: list[Tra
 
 
 def _evidence(context: Context, searched: Space, finished: list[Training], trained: list[Training], epochs: int) -> Evidence:
-    best = max(trained, key=lambda training: training.score)
+    best = max(trained, key=lambda training: training.rank)
     failed = sum(training.failed for training in finished)
     to_the_end = sum(training.stopped or training.epochs >= epochs for training in trained)
     importance, edges = importances(searched, trained), at_the_edge(searched, best)
@@ -107,7 +107,7 @@ def _evidence(context: Context, searched: Space, finished: list[Training], train
             "network_epochs": sum(training.epochs for training in finished),
         },
         tables={
-            "The ten best": [_row(context, t, names) for t in sorted(trained, key=lambda t: -t.score)[:10]],
+            "The ten best": [_row(context, t, names) for t in sorted(trained, key=lambda t: -t.rank)[:10]],
             "What mattered": [
                 {"setting": name, "share of the spread explained": round(value, 3)} for name, value in importance.items()
             ],

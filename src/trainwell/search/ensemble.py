@@ -21,28 +21,28 @@ def _gain(metric: str):
     """Compiled: score of the average with each candidate added."""
 
     def score(total, picked, predictions, target):
-        return jax.vmap(lambda one: METRICS[metric].score((total + one) / (picked + 1), target))(predictions)
+        return jax.vmap(lambda one: METRICS[metric].criterion((total + one) / (picked + 1), target))(predictions)
 
     return jax.jit(score)
 
 
-def greedy(predictions: np.ndarray, target: np.ndarray, scores: np.ndarray, metric: str) -> dict[int, float]:
+def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metric: str) -> dict[int, float]:
     """Weights (summing to 1) of the chosen members, by place in ``predictions``; never worse on these rows than the best alone.
 
     Parameters
     ----------
     predictions : (members, rows, outputs), on rows that the members were not trained on.
     target : (rows,).
-    scores : (members,) each member's own score on these rows, larger is better.
+    ranks : (members,) what is maximized, `Metric.criterion`, of each member alone on these rows.
     metric : the name of what the average is to maximize.
     """
-    candidates = [i for i in np.argsort(-scores, kind="stable")[:MOST_CANDIDATES] if np.isfinite(scores[i])]
+    candidates = [i for i in np.argsort(-ranks, kind="stable")[:MOST_CANDIDATES] if np.isfinite(ranks[i])]
     device_predictions, device_target = jnp.asarray(predictions[candidates]), jnp.asarray(target)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
-    best, best_picks = float(scores[candidates[0]]), [0]  # what an average has to beat
+    best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat
     while len(picks) <= PICKS:
         total = device_predictions[jnp.array(picks)].sum(axis=0)
-        own = float(METRICS[metric].score(total / len(picks), device_target))
+        own = float(METRICS[metric].criterion(total / len(picks), device_target))
         if own > best:
             best, best_picks = own, list(picks)
         if len(picks) == PICKS:

@@ -31,7 +31,7 @@ def rungs(epochs: int, smallest: int = 1) -> list[int]:
 def survivors(trainings: Sequence[Training], keep: int) -> set[int]:
     """The numbers of the best; a member that failed is never among them, and the lower number wins a tie."""
     sound = [training for training in trainings if not training.failed and training.state is not None]
-    ordered = sorted(sound, key=lambda training: (-training.score, training.member.number))
+    ordered = sorted(sound, key=lambda training: (-training.rank, training.member.number))
     return {training.member.number for training in ordered[:keep]}
 
 
