@@ -63,7 +63,8 @@ def scored(number: int, score: float, chosen: dict) -> Training:
         stopping = type("Stopping", (), {"best": score, "stopped": True})
         failed = False
 
-    return Training(Member(number, structure(), resolve(structure(), chosen)), State(), Curves((1.0,), (1.0,), (score,), (score,)))
+    member = Member(number, structure(), resolve(structure(), chosen))
+    return Training(member, State(), Curves((1.0,), (1.0,), (score,), (score,)))
 
 
 def test_the_setting_that_decides_the_score_is_found_to_matter_most():

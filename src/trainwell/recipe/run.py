@@ -4,7 +4,7 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -254,7 +254,7 @@ class _Recipe:
         first, path = self._next_number, context.folder / "members" / "tune.safetensors"
         begun = checkpoint.load(path) if path.exists() else []
         if "tune" in self.done and begun:
-            self._take(begun)
+            self._take(begun, known={training.member.number for training in begun})
             return self.done["tune"]
         self.done.pop("tune", None)
         size = self._size()
@@ -268,7 +268,7 @@ class _Recipe:
             checkpoint.save(trainings, path)
 
         evidence, trainings = tune(context, first, searched, begun, save)
-        self._take(trainings)
+        self._take(trainings, known={training.member.number for training in begun})
         if not self._trained and not self.context.budget.interrupted:
             context.log.note(
                 "tune", "The time limit was too short to search: one network was trained a little, to have a model."
@@ -287,7 +287,8 @@ class _Recipe:
         """What a stage with trainings comes to: read back where the folder has it, else made and written."""
         path = self.context.folder / "members" / f"{stage}.safetensors"
         if stage in self.done and path.exists():
-            self._take(checkpoint.load(path))
+            kept = checkpoint.load(path)
+            self._take(kept, known={training.member.number for training in kept})
             return self.done[stage]
         self.done.pop(stage, None)
         evidence, trainings = make()
@@ -295,12 +296,17 @@ class _Recipe:
         self._take(trainings)
         return evidence
 
-    def _take(self, trainings: list[Training]) -> None:
+    def _take(self, trainings: list[Training], known: Collection[int] = ()) -> None:
+        """Keep what a stage has trained, and tell of each network that no event told of yet."""
         self.result.trainings += trainings
         for training in trainings:
+            told = {"member": training.member.number, "stage": training.member.stage}
             if training.failed:
                 cause = f"its loss was no longer a finite number in epoch {training.epochs}"
-                self.context.log.add("member_failed", member=training.member.number, stage=training.member.stage, cause=cause)
+                self.context.log.add("member_failed", **told, cause=cause)
+            elif training.curves and training.member.number not in known:
+                told |= {"epochs": training.epochs, "score": self.context.shown(training.score)}
+                self.context.log.add("member_finished", **told, settings=training.member.settings)
         folders.write_history(self.context, self.result.trainings)
 
     def _size(self) -> dict[str, Any]:
