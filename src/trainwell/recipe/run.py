@@ -19,7 +19,7 @@ from trainwell.data.schema import Schema, infer_schema, usable_rows
 from trainwell.data.split import split_table
 from trainwell.data.tables import read_table
 from trainwell.errors import InputError, StageStopped
-from trainwell.model import Model
+from trainwell.model import Model, load
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Training
@@ -105,6 +105,8 @@ def fit(
     """
     started = time.monotonic() if started is None else started
     if resume is not None:
+        if finished := _finished(Path(resume), tuple(listeners)):
+            return finished
         source, chosen = _options_of(Path(resume), source)
     else:
         if target is None:
@@ -115,6 +117,23 @@ def fit(
     prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners))
     with _ctrl_c_ends(budget):
         return _Recipe(*prepared).run()
+
+
+def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
+    """The run of a folder in which nothing is left to do; a stage that Ctrl-C cut short has left no evidence."""
+    evidence = read_evidence(folder / "evidence")
+    if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file():
+        return None
+    run = Run(folder, evidence, load(folder))
+    EventLog(None, listeners).add("run_finished", **_closing(run))
+    return run
+
+
+def _closing(run: Run) -> dict[str, Any]:
+    """What the last event of a run says of it, but for its seconds."""
+    measures = run.evidence["squeeze"].measures if "squeeze" in run.evidence else {}
+    found = {name: measures.get(name) for name in ("test_score", "low", "high", "metric")}
+    return {**found, "model": run.folder / "model" if run.model is not None else None, "report": run.report}
 
 
 def _options_of(folder: Path, source: Any) -> tuple[Any, Options]:
@@ -277,6 +296,7 @@ class _Recipe:
         return evidence
 
     def _squeeze(self, context: Context) -> Evidence:
+        self.done.pop("squeeze", None)
         model = build(context, self.result.trainings)
         evidence, test_score = squeeze(context, model, self.result.trainings, self.simple)
         self.result.model = dataclasses.replace(model, test_score=test_score)
@@ -322,17 +342,13 @@ class _Recipe:
         return any(t.curves and not t.failed for t in self.result.trainings)
 
     def _finish(self, reason: str | None) -> Run:
-        run, log, folder = self.result, self.context.log, self.context.folder
-        measures = run.evidence["squeeze"].measures if "squeeze" in run.evidence else {}
-        model = folder / "model" if run.model is not None else None
-        log.add(
-            "run_finished", test_score=measures.get("test_score"), low=measures.get("low"), high=measures.get("high"),
-            metric=self.context.metric.label, seconds=round(self.context.budget.used, 3), model=model, report=run.report,
-        )  # fmt: skip
+        run, folder = self.result, self.context.folder
+        closing = _closing(run) | {"metric": self.context.metric.label}
+        self.context.log.add("run_finished", **closing, seconds=round(self.context.budget.used, 3))
         write_report(folder)
         if reason is not None:
             raise StageStopped(reason)
-        if run.model is not None:
+        if run.model is not None and not run.interrupted:
             for kept in (folder / "members").iterdir():  # only an unfinished run needs more than the history
                 if kept.suffix in (".safetensors", ".npz"):
                     kept.unlink()
