@@ -58,6 +58,7 @@ def _described(training: Training) -> dict:
         "structure": member.structure.to_json(),
         "settings": member.settings,
         "stage": member.stage,
+        "ended": training.ended,
         "curves": [[repr(value) for value in getattr(curves, name)] for name in CURVES],  # JSON knows no NaN
         "state": None if state is None else _stopped_at(state),
     }
@@ -78,7 +79,7 @@ def _training(one: dict, tensors: dict[str, np.ndarray]) -> Training:
     member = Member(int(one["number"]), Structure.from_json(one["structure"]), one["settings"], one["stage"])
     curves = Curves(*(tuple(float(value) for value in values) for values in one["curves"]))
     if one["state"] is None:
-        return Training(member, None, curves)
+        return Training(member, None, curves, bool(one["ended"]))
     kept: dict[str, Any] = {
         part: {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
         for part, start in ((part, f"{member.number}/{part}/") for part in PARTS)
@@ -88,4 +89,4 @@ def _training(one: dict, tensors: dict[str, np.ndarray]) -> Training:
     state = MemberState(
         {}, {}, {}, at.int32(told["step"]), at.uint32(told["key"]), **kept, stopping=stopping, failed=at.bool_(told["failed"])
     )
-    return Training(member, state, curves)
+    return Training(member, state, curves, bool(one["ended"]))

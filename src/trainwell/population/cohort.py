@@ -42,11 +42,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Training:
-    """How far a member has come. ``state`` is None before the first epoch, and after what is no longer needed was let go."""
+    """How far a member has come. ``state`` is None before the first epoch; ``ended`` is true where a search took it to its end."""
 
     member: Member
     state: MemberState | None = None
     curves: Curves = field(default_factory=Curves)
+    ended: bool = False
 
     @property
     def epochs(self) -> int:

@@ -71,6 +71,11 @@ class Pool:
         """Seconds of the slowest first call of a program so far."""
         return max((seconds for _, seconds in self.compilations), default=0.0)
 
+    @property
+    def compile_wall_seconds(self) -> float:
+        """Seconds that first calls have taken, spread over the devices."""
+        return sum(seconds for _, seconds in self.compilations) / len(self.devices)
+
     def run(
         self,
         function: Callable[[Job, jax.Device], Result],

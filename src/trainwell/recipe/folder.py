@@ -79,21 +79,22 @@ def write_history(context: Context, trainings: Sequence[Training]) -> None:
                 "epochs": training.epochs,
                 "best_epoch": training.curves.best_epoch,
                 "score": shown(training.score) if training.curves and not training.failed else None,
-                "status": _status(training, context.epochs(training.member.structure)),
+                "status": _status(training),
                 **curves,
             }
         )
     write_json(context.folder / "members" / "history.json", {"metric": context.metric.label, "members": members})
 
 
-def _status(training: Training, epochs: int) -> str:
+def _status(training: Training) -> str:
     """How it ended: failed, stopped early, trained to the end, or left behind on the way (by halving or for want of time)."""
     if training.failed:
         return "failed"
     if training.stopped:
         return "stopped"
-    shorter = training.member.stage == "tune" and training.epochs < epochs
-    return "not started" if not training.curves else "halved" if shorter else "finished"
+    if not training.curves:
+        return "not started"
+    return "halved" if training.member.stage == "tune" and not training.ended else "finished"
 
 
 def write_environment(folder: Path, devices: Sequence) -> None:

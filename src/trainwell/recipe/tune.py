@@ -84,7 +84,7 @@ def _report(context: Context, before: list[Training], rung: int, going: list[Tra
 def _evidence(context: Context, searched: Space, finished: list[Training], trained: list[Training], epochs: int) -> Evidence:
     best = max(trained, key=lambda training: training.rank)
     failed = sum(training.failed for training in finished)
-    to_the_end = sum(training.stopped or training.epochs >= epochs for training in trained)
+    to_the_end = sum(training.stopped or training.ended for training in trained)
     importance, edges = importances(searched, trained), at_the_edge(searched, best)
     names = [name for name in searched.searched if any(name in training.member.settings for training in trained)]
     label = context.metric.label
@@ -125,8 +125,8 @@ def _explanation(
     )
     return (
         f"{trials} networks with settings drawn at random were trained in waves of {WAVE}: after a ninth and after a third of "
-        f"{epochs} epochs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; it "
-        f"reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
+        f"(at most) {epochs} epochs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; "
+        f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
         f"{best.curves.best_epoch}. {mattered}"
     )
 

@@ -6,12 +6,18 @@ rung costs about the same, and a bad draw costs a ninth of a good one.
 Source: Jamieson & Talwalkar (2016), "Non-stochastic best arm identification".
 """
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
+from trainwell.network.structure import Structure
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population, Training
 
 FACTOR = 3  # Li et al. (2018), Hyperband: 3 or 4
+MARGIN = 0.85  # chosen: of the time left, what the remaining rungs are planned for; the last members seldom fill all cores
+OVERHEAD = 10_000  # chosen: multiplications per row that a step costs besides those of its layers
 
 
 def rungs(epochs: int, smallest: int = 1) -> list[int]:
@@ -35,6 +41,33 @@ def survivors(trainings: Sequence[Training], keep: int) -> set[int]:
     return {training.member.number for training in ordered[:keep]}
 
 
+def affordable(ends: Sequence[int], reached: int, costs: Sequence[float], seconds: float) -> list[int]:
+    """The rungs that are left, drawn in so far that the time suffices for all of them; never drawn out.
+
+    A schedule that falls only late (flat, then cosine) has not begun to fall at the early rungs, so its end may still be moved;
+    and a training that comes to its end with a small learning rate is worth more than a longer one that is cut.
+
+    Parameters
+    ----------
+    ends : the epochs of the rungs that are left, the last one the end of the schedule.
+    reached : the epochs trained so far.
+    costs : seconds of an epoch of each member that goes on, the best first; a third of them goes on after each rung.
+    seconds : the time left.
+
+    >>> affordable([30, 90], reached=10, costs=[1.0] * 6, seconds=1000)
+    [30, 90]
+    >>> affordable([30, 90], reached=10, costs=[1.0] * 6, seconds=120)
+    [18, 54]
+    """
+    shares = [end / ends[-1] for end in ends]
+    going, slope, before = list(costs), 0.0, 0.0
+    for share in shares:
+        slope += sum(going) * (share - before)
+        going, before = going[: max(1, len(going) // FACTOR)], share
+    end = min(ends[-1], int((seconds + sum(costs) * reached) / slope)) if slope else ends[-1]
+    return [max(reached + 1, round(share * end)) for share in shares]
+
+
 def wave(
     population: Population,
     trainings: Sequence[Training],
@@ -42,19 +75,34 @@ def wave(
     budget: Budget,
     on_rung: Callable[[int, list[Training]], None] = lambda rung, trainings: None,
 ) -> list[Training]:
-    """One wave through all rungs; those left behind keep only their best weights.
+    """One wave through all rungs; those left behind keep only their best weights. Under a time limit the rungs are drawn in
+    after the first one, so that the last comes to its end.
 
     ``on_rung`` is called after each rung with its number and all trainings of the wave.
     """
-    steps = rungs(epochs, max((population.epochs_per_call(t.member.structure) for t in trainings), default=1))
+    ends = rungs(epochs, max((population.epochs_per_call(t.member.structure) for t in trainings), default=1))
     going, left_behind = list(trainings), []
-    for rung, until in enumerate(steps):
+    for rung in range(len(ends)):
         if budget.passed:
             break
-        going = population.train(going, until, epochs, budget)
-        if until < epochs:
+        before, clock = going, budget.used - population.pool.compile_wall_seconds
+        going = population.train(going, ends[rung], ends[-1], budget)
+        if rung + 1 < len(ends):
             chosen = survivors(going, max(1, len(going) // FACTOR))
             left_behind += [training.let_go() for training in going if training.member.number not in chosen]
+            seconds = budget.used - population.pool.compile_wall_seconds - clock
+            done = sum(_work(t.member.structure) * (t.epochs - b.epochs) for t, b in zip(going, before, strict=True))
             going = [training for training in going if training.member.number in chosen]
+            if done and not math.isinf(budget.left):
+                ranked = sorted(going, key=lambda training: -training.rank)
+                costs = [seconds / done * _work(training.member.structure) for training in ranked]
+                ends[rung + 1 :] = affordable(ends[rung + 1 :], ends[rung], costs, MARGIN * budget.left)
         on_rung(rung, left_behind + going)
-    return sorted(left_behind + [training.let_go() for training in going], key=lambda training: training.member.number)
+    ended = [replace(t.let_go(), ended=t.stopped or t.epochs >= ends[-1]) for t in going]
+    return sorted(left_behind + ended, key=lambda training: training.member.number)
+
+
+def _work(structure: Structure) -> float:
+    """What an epoch costs beside one of another structure: multiplications per row, and a part that is always there."""
+    sizes = (structure.entering, *structure.widths, structure.outputs)
+    return OVERHEAD + sum(a * b for a, b in pairwise(sizes))
