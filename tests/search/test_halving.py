@@ -12,7 +12,7 @@ from small_networks import member, population, structure
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Training
 from trainwell.population.step import MemberState
-from trainwell.search.halving import FACTOR, rungs, survivors, wave
+from trainwell.search.halving import FACTOR, affordable, rungs, survivors, wave
 from trainwell.techniques.regularizers import early_stopping
 
 NETWORK = structure()
@@ -42,12 +42,57 @@ def test_survivors_are_the_best_that_did_not_fail(members, keep):
     assert len(chosen) == min(keep, len(sound))
     left = sound - chosen
     if chosen and left:
-        assert min(trainings[number].score for number in chosen) >= max(trainings[number].score for number in left)
+        assert min(trainings[number].rank for number in chosen) >= max(trainings[number].rank for number in left)
     assert chosen == survivors(trainings[::-1], keep)
 
 
 def test_the_lower_number_wins_a_tie_and_the_unbegun_never_survive():
     assert survivors([scored(4, 0.5), scored(2, 0.5), scored(3, 0.5), member(1, NETWORK)], 2) == {2, 3}
+
+
+costs_of_members = st.lists(st.floats(0.01, 10), min_size=1, max_size=20)
+
+
+@given(st.integers(4, 500), costs_of_members, st.floats(0, 10_000))
+def test_rungs_are_drawn_in_to_the_time_that_is_left_and_never_out(epochs, costs, seconds):
+    reached, *ends = rungs(epochs)
+    found = affordable(ends, reached, costs, seconds)
+    assert all(reached < drawn <= max(end, reached + 1) for drawn, end in zip(found, ends, strict=True))
+    assert found == sorted(found)
+    taken, before, going = 0.0, reached, list(costs)
+    for end in found:
+        taken += sum(going) * (end - before)
+        going, before = going[: max(1, len(going) // FACTOR)], end
+    assert taken <= seconds or set(found) == {reached + 1}
+
+
+def test_with_time_for_all_nothing_is_drawn_in():
+    assert affordable([30, 90], 10, [1.0, 2.0, 3.0], 1e6) == [30, 90]
+
+
+class Hurried(Budget):
+    """A limit that leaves, after the first rung, as much time again as that rung took."""
+
+    def __init__(self):
+        super().__init__(1e6)
+        self.now = 0.0
+
+    @property
+    def used(self) -> float:
+        self.now += 1.0
+        return self.now
+
+    @property
+    def left(self) -> float:
+        return 1.0
+
+
+def test_a_wave_in_a_hurry_brings_its_best_to_an_earlier_end():
+    trainings = wave(population(), [member(number, NETWORK) for number in range(6)], 60, Hurried())
+    ended = [training for training in trainings if training.ended]
+    assert len(ended) == 1
+    assert 6 < ended[0].epochs < 60
+    assert all(not training.ended and training.epochs < ended[0].epochs for training in trainings if training not in ended)
 
 
 @pytest.fixture(scope="module")

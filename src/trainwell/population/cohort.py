@@ -42,7 +42,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Training:
-    """How far a member has come. ``state`` is None before the first epoch; ``ended`` is true where a search took it to its end."""
+    """How far a member has come. ``state`` is None before the first epoch; ``ended`` where a search took it to its end."""
 
     member: Member
     state: MemberState | None = None

@@ -59,13 +59,20 @@ def affordable(ends: Sequence[int], reached: int, costs: Sequence[float], second
     >>> affordable([30, 90], reached=10, costs=[1.0] * 6, seconds=120)
     [18, 54]
     """
-    shares = [end / ends[-1] for end in ends]
-    going, slope, before = list(costs), 0.0, 0.0
-    for share in shares:
-        slope += sum(going) * (share - before)
-        going, before = going[: max(1, len(going) // FACTOR)], share
-    end = min(ends[-1], int((seconds + sum(costs) * reached) / slope)) if slope else ends[-1]
-    return [max(reached + 1, round(share * end)) for share in shares]
+    for end in range(ends[-1], reached, -1):
+        drawn_in = [max(reached + 1, round(end * rung / ends[-1])) for rung in ends]
+        if _cost(drawn_in, reached, costs) <= seconds:
+            return drawn_in
+    return [reached + 1] * len(ends)
+
+
+def _cost(ends: Sequence[int], reached: int, costs: Sequence[float]) -> float:
+    """Seconds to take members through rungs, of whom a third goes on after each."""
+    seconds = 0.0
+    for end in ends:
+        seconds += sum(costs) * (end - reached)
+        costs, reached = costs[: max(1, len(costs) // FACTOR)], end
+    return seconds
 
 
 def wave(
