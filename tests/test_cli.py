@@ -46,7 +46,7 @@ def command(capsys):
         (["fit", "a.csv", "--target", "y", "--set", "dropout"],
          "--set is 'dropout'; write name=value, such as --set dropout.rate=0.3."),
         (["fit", "--resume", "runs/a", "--seed", "1"],
-         "--resume continues a run with the table and the options it was started with: give nothing else."),
+         "--resume continues a run with the table and the options it was started with: give nothing else but --keep-going."),
         (["predict", "runs/a", "new.csv"], 'Command "predict" parameter --out requires an argument.'),
         (["predict", "runs/a", "new.csv", "-o", "new.xlsx"],
          "The output is 'new.xlsx'; it must end in .csv or .parquet, or be - for standard output."),

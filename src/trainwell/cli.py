@@ -136,9 +136,13 @@ def predict(
     check_out(out)
 
     from trainwell.data.tables import read_table
-    from trainwell.model import load
+    from trainwell.model import CellWarning, load
 
-    rows = write_predictions(load(run), read_table(file), out, keep or ())
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always", CellWarning)
+        rows = write_predictions(load(run), read_table(file), out, keep or ())
+    for note in noticed:
+        print(f"note: {words.printable(note.message)}", file=sys.stderr)
     if out != "-":
         print(f"{rows:,} predictions in {out}")
 
@@ -158,16 +162,20 @@ def report(run: Path, /) -> None:
 
 
 @app.command
-def where(name: str, /) -> None:
-    """Say where a technique is: equation, source, file, settings.
+def where(name: str | None = None, /) -> None:
+    """Say where a technique is: equation, source, file, settings. Without a name, list all.
 
     Parameters
     ----------
     name
         The technique as courses call it, such as he, dropout or adam.
     """
-    from trainwell.techniques.catalogue import describe, find
+    from trainwell.techniques.catalogue import CATALOGUE, describe, find
 
+    if name is None:
+        for family in dict.fromkeys(entry.family for entry in CATALOGUE):
+            print(f"{family}: " + ", ".join(entry.name for entry in CATALOGUE if entry.family == family))
+        return
     print("\n\n".join(describe(entry) for entry in find(name)))
 
 
@@ -239,8 +247,11 @@ def explain(error: Exception) -> tuple[str, int]:
 
 def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: Mapping[str, object]) -> None:
     if resume is not None:
-        if file is not None or target is not None or options:
-            raise InputError("--resume continues a run with the table and the options it was started with: give nothing else.")
+        if file is not None or target is not None or set(options) - {"keep_going"}:
+            raise InputError(
+                "--resume continues a run with the table and the options it was started with: "
+                "give nothing else but --keep-going."
+            )
     elif file is None:
         raise InputError("There is no table: say trainwell fit FILE --target COLUMN, or --resume FOLDER.")
     elif target is None:

@@ -7,6 +7,7 @@ A model folder holds ``model.json`` (what it predicts, how to read a table, the 
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ from trainwell.errors import InputError
 from trainwell.network.structure import Structure
 
 FORMAT = 1
+
+
+class CellWarning(UserWarning):
+    """Cells of a table to predict are not as in training: unreadable, unseen, or missing for the first time."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Model:
     def labels(self, outputs: np.ndarray) -> np.ndarray:
         """From `outputs` to what is predicted: the likeliest class, or the value in the target's unit."""
         if self.schema.task == "regression":
-            return outputs[:, 0] * self.encoder.target_scale + self.encoder.target_mean
+            return outputs[:, 0].astype(np.float64) * self.encoder.target_scale + self.encoder.target_mean
         return np.array(self.classes, dtype=object)[self.probabilities(outputs).argmax(axis=1)]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
@@ -85,6 +90,8 @@ class Model:
         if rows == 0:
             return np.zeros((0, self.members[0].structure.outputs), np.float32)
         arrays = self.encoder.transform(table, with_target=False)
+        for note in arrays.notes:
+            warnings.warn(note.message, CellWarning, stacklevel=3)
         return self.average(arrays.numeric, arrays.categories)
 
     def average(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:

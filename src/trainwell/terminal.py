@@ -48,6 +48,7 @@ class Terminal:
         self._progress: Event = {}
         self._deadline: float | None = None
         self._last_progress_line = 0.0
+        self._verdict = ""
 
     def __enter__(self) -> "Terminal":
         return self
@@ -100,7 +101,7 @@ class Terminal:
 
     def _on_stage_finished(self, event: "Event") -> None:
         self._stop_live()
-        verdict = str(event["verdict"])
+        verdict = self._verdict = str(event["verdict"])
         title, said = self._title(event["stage"]), printable(event["summary"])
         self._stage_line(title, said, VERDICTS.get(verdict, verdict), STYLES.get(verdict, ""))
         self._print_notes()
@@ -121,7 +122,8 @@ class Terminal:
             if event.get(name):
                 self._pair(name, str(event[name]))
         if not event.get("model") and self.folder:
-            self._pair("no model yet", f"trainwell fit --resume {self.folder} continues this run")
+            again = " --keep-going" if self._verdict == "stop" else ""
+            self._pair("no model yet", f"trainwell fit --resume {self.folder}{again} continues this run")
         elif self.folder:
             self._pair("next", f"trainwell predict {self.folder} new.csv -o predictions.csv", "dim")
 

@@ -14,6 +14,7 @@ import pytest
 
 import trainwell
 from trainwell.errors import InputError, StageStopped
+from trainwell.model import CellWarning
 from trainwell.recipe.evidence import STAGES
 from trainwell.recipe.run import fit
 
@@ -69,7 +70,9 @@ def test_predictions_do_not_depend_on_the_other_rows(run, table):
 def test_unseen_categories_and_missing_cells_are_predicted_and_missing_columns_are_named(run, table):
     odd = {name: values[:2] for name, values in table.items() if name != "left"}
     odd |= {"plan": ["never seen", None], "age": [None, "30"]}
-    assert np.isfinite(run.predict_proba(odd)).all()
+    with pytest.warns(CellWarning) as noticed:
+        assert np.isfinite(run.predict_proba(odd)).all()
+    assert {word for word in ("'age'", "'plan'") for one in noticed if word in str(one.message)} == {"'age'", "'plan'"}
     del odd["income"]
     with pytest.raises(InputError, match="lacks a column of the training table: 'income'"):
         run.predict(odd)
@@ -170,8 +173,10 @@ def test_a_network_that_cannot_learn_one_batch_stops_the_run_and_says_why(table,
     assert not (tmp_path / "run" / "model").exists()
 
 
-def test_keep_going_goes_on_all_the_same(table, tmp_path):
-    run = fit(table, "left", out=tmp_path / "run", trials=1, settings={"adam.learning_rate": 1e-6}, keep_going=True)
+def test_keep_going_goes_on_all_the_same_from_where_the_run_was_stopped(table, tmp_path):
+    with pytest.raises(StageStopped):
+        fit(table, "left", out=tmp_path / "run", trials=1, settings={"adam.learning_rate": 1e-6})
+    run = fit(table, resume=tmp_path / "run", keep_going=True)
     assert run.evidence["baselines"].verdict == "stop"
     assert "squeeze" in run.evidence
 
@@ -197,4 +202,6 @@ def test_ctrl_c_ends_in_order_with_the_best_model_so_far(table, tmp_path):
     assert "tune" in run.evidence
     assert np.isfinite(run.predict_proba(table)).all()
     assert not (run.folder / "evidence" / "tune.json").exists(), "what was cut short is not done"
-    assert (run.folder / "members" / "tune.safetensors").exists(), "what a resumed run needs is kept"
+    assert (run.folder / "members" / "regularize.safetensors").exists(), "what a resumed run needs is kept"
+    with pytest.raises(InputError, match="a resumed run has the options it was started with: leave out 'trials'"):
+        fit(table, resume=run.folder, trials=3)

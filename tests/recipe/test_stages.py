@@ -64,7 +64,7 @@ def scored(number: int, score: float, chosen: dict) -> Training:
         failed = False
 
     member = Member(number, structure(), resolve(structure(), chosen))
-    return Training(member, State(), Curves((1.0,), (1.0,), (score,), (score,)))
+    return Training(member, State(), Curves((1.0,), (1.0,), (score,), (1.0,)))
 
 
 def test_the_setting_that_decides_the_score_is_found_to_matter_most():
@@ -135,3 +135,9 @@ def test_the_time_limit_is_a_minute_unless_something_else_ends_the_run():
     assert Options.checked(target="y").time_limit == DEFAULT_TIME_LIMIT
     assert Options.checked(target="y", trials=5).time_limit is None
     assert Options.checked(target="y", trials=5, time_limit=10).time_limit == 10
+
+
+def test_scores_that_are_all_but_equal_leave_nothing_to_explain():
+    space = Space((structure(),), ("adam.learning_rate",))
+    trained = [scored(i, 0.9 if i == 7 else 1.0, {"adam.learning_rate": 1e-3 * (1 + i)}) for i in range(30)]
+    assert importances(space, trained) == {}

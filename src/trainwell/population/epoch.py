@@ -32,12 +32,13 @@ class Data(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What one epoch of one member came to; the training loss is the mean over its steps, the criterion what is maximized."""
+    """What one epoch of one member came to; the training loss is the mean over its steps, the weights of improved epochs are
+    kept."""
 
     training_loss: Float[Array, "..."]
     validation_loss: Float[Array, "..."]
     validation_score: Float[Array, "..."]
-    criterion: Float[Array, "..."]
+    improved: Array
     stopped: Array
 
 
@@ -93,7 +94,7 @@ def _validate(state: MemberState, losses, data: Data, structure: Structure, sett
         stopping=stopping,
         failed=failed,
     )
-    return state, Record(training_loss, loss, score, criterion, stopping.stopped)
+    return state, Record(training_loss, loss, score, better, stopping.stopped)
 
 
 @cache

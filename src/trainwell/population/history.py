@@ -8,18 +8,18 @@ import numpy as np
 
 from trainwell.population.epoch import Record
 
-CURVES = ("training_loss", "validation_loss", "validation_score", "criterion")
+CURVES = ("training_loss", "validation_loss", "validation_score", "improved")
 
 
 @dataclass(frozen=True)
 class Curves:
-    """One value per epoch of each: mean training loss, validation loss, validation score (larger is better), and what was
-    maximized: the score with ties broken (`Metric.criterion`)."""
+    """One value per epoch of each: mean training loss, validation loss, validation score (larger is better), and
+    whether the epoch was the best so far, so that its weights were kept."""
 
     training_loss: tuple[float, ...] = ()
     validation_loss: tuple[float, ...] = ()
     validation_score: tuple[float, ...] = ()
-    criterion: tuple[float, ...] = ()
+    improved: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.training_loss)
@@ -27,8 +27,8 @@ class Curves:
     @property
     def best_epoch(self) -> int:
         """The epoch, from 1, whose weights are kept; 0 before the first."""
-        criterion = np.array(self.criterion)
-        return int(np.nanargmax(criterion)) + 1 if np.isfinite(criterion).any() else 0
+        kept = np.flatnonzero(self.improved)
+        return int(kept[-1]) + 1 if len(kept) else 0
 
     @property
     def best_score(self) -> float:

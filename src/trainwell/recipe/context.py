@@ -15,7 +15,7 @@ from trainwell.data.encode import Arrays, Encoder
 from trainwell.data.schema import Schema
 from trainwell.data.split import Split
 from trainwell.data.tables import Table
-from trainwell.network.structure import Structure, hyperparameters_of, resolve
+from trainwell.network.structure import Structure, hyperparameters_of, of, resolve
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population, Training
 from trainwell.population.devices import Pool
@@ -26,10 +26,11 @@ from trainwell.recipe import fixed
 from trainwell.recipe.events import EventLog
 from trainwell.recipe.options import Options
 from trainwell.techniques.initializers import output_bias
+from trainwell.techniques.losses import LOSSES
 
 MOST_EMBEDDED = 128  # chosen: columns of numbers up to which each gets an embedding, which makes it four
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256  # chosen
-LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
+USUAL_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
 STEPS = 4000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
 
@@ -77,7 +78,7 @@ class Context:
 
     @cached_property
     def test(self) -> Arrays:
-        """Used by the squeeze stage alone, once."""
+        """No choice looks at these: simple models predict them early, and the squeeze stage alone scores anything on them."""
         return self.arrays.take(self.split.test)
 
     def rows(self, arrays: Arrays) -> Rows:
@@ -94,11 +95,13 @@ class Context:
 
     @cached_property
     def prior_loss(self) -> float:
-        """The loss of a network that knows the base rate and nothing else: the entropy of the target, or its variance."""
-        if self.task == "regression":
-            return float(np.var(self.train.target))
-        share = np.bincount(self.train.target, minlength=len(self.schema.classes)) / len(self.train.target)
-        return float(-(share[share > 0] * np.log(share[share > 0])).sum())
+        """The loss of a network that knows the base rate and nothing else: with the usual losses the target's entropy or
+        variance."""
+        structure = self.structure()
+        target = jnp.asarray(self.train.target)
+        outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
+        per_row = LOSSES[structure.loss].per_row
+        return float(per_row(outputs, target, **of(structure.loss, self.settings(structure, {}))).mean())
 
     def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
         """The population of these rows; of the training and validation rows when left out."""
@@ -109,15 +112,25 @@ class Context:
         """A network for this table; what the user holds fixed comes before ``changes``."""
         rows = len(self.split.train)
         # about 20 to 40 steps an epoch, until the batch is the largest
-        batch_size = min(LARGEST_BATCH, max(SMALLEST_BATCH, 1 << (rows // 20).bit_length() - 1))
+        batch_size = min(LARGEST_BATCH, max(SMALLEST_BATCH, 1 << max(1, rows // 20).bit_length() - 1))
         embedding = "periodic" if self.encoder.continuous <= MOST_EMBEDDED else "none"
-        shape: dict[str, Any] = {"loss": LOSSES[self.task], "batch_size": batch_size, "numeric_embedding": embedding, **changes}
+        held = fixed.structural(self.options.settings, self.task, rows)
+        if (
+            held.get("batch_norm", "none") != "none"
+        ):  # dropout shifts the variance that moving averages record (Li et al., 2018)
+            changes = {"batch_norm_test": "population", **changes}
+        shape: dict[str, Any] = {
+            "loss": USUAL_LOSSES[self.task],
+            "batch_size": batch_size,
+            "numeric_embedding": embedding,
+            **changes,
+        }
         return Structure(
             numeric=len(self.encoder.numeric_names),
             continuous=self.encoder.continuous,
             cardinalities=self.encoder.cardinalities,
             outputs=self.outputs,
-            **(shape | fixed.structural(self.options.settings, self.task, rows)),
+            **(shape | held),
         )
 
     def settings(self, structure: Structure, chosen: Mapping[str, float]) -> dict[str, float]:
@@ -148,7 +161,7 @@ class Context:
         self.log.add(
             "progress",
             stage=stage,
-            done=len(trainings),
+            done=len(trainings) - sum(t.going for t in trainings),
             total=total,
             alive=sum(t.going for t in trainings),
             best=self.shown(best),
@@ -165,6 +178,11 @@ class Context:
             self.report_progress(stage, seen, total)
 
         return on_finished
+
+    def said_gap(self, gap: float) -> str:
+        """A difference of two scores in a sentence, in the target's unit where the metric is."""
+        shown = gap * (self.encoder.target_scale if self.metric.in_target_units else 1.0)
+        return f"{shown + 0.0:.3f}" if abs(shown) < 10 else words.number(shown)
 
     def said(self, score: float) -> str:
         """A score in a sentence."""

@@ -20,7 +20,7 @@ def structural(settings: Mapping[str, Value], task: str, rows: int) -> dict[str,
     found: dict[str, Any] = {name: choice.check(settings[name]) for name, choice in CHOICES.items() if name in settings}
     readers: dict[str, Callable[[str], Any]] = {
         "loss": _loss_reader(task),
-        "widths": _widths,
+        "widths": widths_of,
         "batch_size": lambda text: rows if text == "full" else _whole("batch_size", text, "a number of rows or 'full'"),
         "noises": _noises,
         "mixup": lambda text: _yes_or_no("mixup", text),
@@ -60,7 +60,7 @@ def _whole(name: str, text: str, allowed: str) -> int:
         raise InputError(f"{name} is {text!r}, allowed is {allowed}.") from None
 
 
-def _widths(text: str) -> tuple[int, ...]:
+def widths_of(text: str) -> tuple[int, ...]:
     """``"256-128"`` is two hidden layers, ``"linear"`` is none."""
     if text == "linear":
         return ()

@@ -7,6 +7,7 @@ import platform
 import re
 from collections.abc import Sequence
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,16 @@ def create(out: Path | None, name: str) -> Path:
             )
         return _make(out)
     stem = re.sub(r"[^\w-]+", "_", name)[:60].strip("_") or "table"
-    number = 1
-    while (folder := Path("runs") / f"{stem}-{date.today()}-{number}").exists():
-        number += 1
-    return _make(folder)
+    for number in count(1):
+        folder = Path("runs") / f"{stem}-{date.today()}-{number}"
+        if not folder.exists():
+            break
+    return _make(folder, exist_ok=False)
 
 
-def _make(folder: Path) -> Path:
+def _make(folder: Path, exist_ok: bool = True) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=exist_ok)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink()

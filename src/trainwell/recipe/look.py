@@ -9,6 +9,7 @@ import numpy as np
 from trainwell.data.encode import Arrays
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.simple_models import some_rows
 
 LEAK = 0.995  # chosen: a single column that orders the target this well is probably the target in disguise
 RARE = 0.05  # chosen: a class with a smaller share of the rows is called rare
@@ -16,13 +17,17 @@ ROWS_LOOKED_AT = 20_000  # chosen: more rows change no figure of this stage
 
 
 def look(context: Context) -> Evidence:
-    """What a person should know of the table; stops where one column gives the target away."""
-    rows = context.train.take(np.arange(min(len(context.split.train), ROWS_LOOKED_AT)))
+    """What a person should know of the table; warns where one input gives the target away (not looked for with more than two
+    classes, nor in embedded categories)."""
+    rows = context.train.take(some_rows(len(context.split.train), ROWS_LOOKED_AT, context.options.seed))
     alone = single_feature_scores(rows, context.encoder.numeric_names, context.task)
     leaks = [name for name, score in alone.items() if score >= LEAK]
+    columns = {
+        name: column.name for column in context.encoder.columns for name in (*column.continuous_names, *column.switch_names)
+    }
     duplicates = duplicate_rows(context.arrays)
     actions = [
-        f"Drop {name!r} (--ignore {name!r}) if it is not known when you predict: alone it tells the target ({alone[name]:.3f})."
+        f"Leave {columns[name]!r} out (--ignore {columns[name]!r}) if it is not known when you predict: it tells the target."
         for name in leaks
     ]
     if duplicates:
@@ -149,7 +154,7 @@ def _fed(context: Context) -> list[dict]:
 
 def _target_figure(context: Context) -> Figure:
     if context.task == "regression":
-        values = context.train.target * context.encoder.target_scale + context.encoder.target_mean
+        values = context.train.target.astype(np.float64) * context.encoder.target_scale + context.encoder.target_mean
         counts, edges = np.histogram(values, bins=40)
         bars = Series("training rows", [float(f"{edge:.4g}") for edge in edges[:-1]], counts.tolist())
         caption = "Long tails and piles at the ends are worth a thought."

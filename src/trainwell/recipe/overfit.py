@@ -51,6 +51,7 @@ def final_loss(training: Training) -> float:
 
 
 def _evidence(context: Context, trainings: list[Training], sound: list[Training], rate: str, epochs: int) -> Evidence:
+    begun = [training for training in trainings if training.curves]
     best, lowest = max(sound, key=lambda training: training.rank), min(sound, key=final_loss)
     loss, validation_loss = final_loss(lowest), lowest.curves.validation_loss[-1]
     learned = loss <= CLEARLY * validation_loss or loss < NOTHING_LEFT * context.prior_loss
@@ -62,8 +63,8 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
         "pass" if learned else "warn",
         f"{_widths(lowest)} reaches training loss {loss:.3g} (the prior's is {context.prior_loss:.3g}); {verdict}",
         explanation=(
-            f"{len(trainings)} networks without any regularization, of {len({t.member.structure for t in trainings})} sizes "
-            f"with {len(RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
+            f"{len(begun)} networks without any regularization, of {len({t.member.structure for t in begun})} sizes and with "
+            f"up to {len(RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
             f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
             f"On the validation rows the best was {_widths(best)} at learning rate {chosen_rate:.2g}, {context.metric.label} "
             f"{context.said(best.score)} at epoch {best.curves.best_epoch}."
@@ -96,8 +97,8 @@ def _hopeless(trainings: list[Training]) -> Evidence:
 
 
 def _widths(training: Training) -> str:
-    """``"128-128"``, as `--set widths` takes it; empty for a linear model."""
-    return "-".join(map(str, training.member.structure.widths))
+    """``"128-128"`` or ``"linear"``, as `--set widths` takes it."""
+    return "-".join(map(str, training.member.structure.widths)) or "linear"
 
 
 def _plain(value: float) -> float | None:

@@ -12,8 +12,10 @@ import numpy as np
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.cohort import Member, Population, Training
 from trainwell.population.metrics import METRICS
+from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.simple_models import some_rows
 
 STRENGTHS = {  # chosen: from hardly felt to clearly too much
     "dropout.rate": (0.1, 0.25, 0.5),
@@ -43,7 +45,7 @@ class Effect(NamedTuple):
 
 def regularize(context: Context, first: int, widths: str, learning_rate: float | None) -> tuple[Evidence, list[Training]]:
     """(evidence with the best regularizer, all trainings); members are numbered from ``first``."""
-    structure = context.structure(widths=tuple(int(width) for width in widths.split("-") if width))
+    structure = context.structure(widths=fixed.widths_of(widths))
     base = {"adam.beta2": 0.95, "early_stopping.patience": PATIENCE, "dropout.rate": 0.0, "weight_decay.rate": 0.0}
     if learning_rate is not None:
         base[f"{structure.optimizer}.learning_rate"] = learning_rate
@@ -79,7 +81,7 @@ def _effects(
     ]
     if not trained:
         return []
-    sample = context.train.take(np.arange(min(ROWS_SCORED, len(context.split.train))))
+    sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))
     predictions = population.predict([training for _, training in trained], sample.numeric, sample.categories)
     score = METRICS[context.metric.name].score
     return [
@@ -95,12 +97,13 @@ def _name(changes: dict[str, float]) -> str:
 
 
 def _evidence(context: Context, effects: list[Effect]) -> Evidence:
-    plain, best = effects[0], max(effects, key=lambda effect: effect.validation)
+    best = max(effects, key=lambda effect: effect.validation)
+    plain = next((effect for effect in effects if not effect.changes), best)
     label = context.metric.label
     return Evidence(
         "regularize",
         "warn" if best.gap > max(WIDE, plain.gap) else "pass",
-        f"gap {plain.gap:.3f} -> {best.gap:.3f} with {best.name}, best at epoch {best.epoch}",
+        f"gap {context.said_gap(plain.gap)} -> {context.said_gap(best.gap)} with {best.name}, best at epoch {best.epoch}",
         explanation=_explanation(context, effects, plain, best),
         actions=_actions(plain, best),
         measures={
@@ -117,7 +120,7 @@ def _evidence(context: Context, effects: list[Effect]) -> Evidence:
                     "regularizer": effect.name,
                     f"training {label}": round(context.shown(effect.training), 4),
                     f"validation {label}": round(context.shown(effect.validation), 4),
-                    "gap": round(effect.gap, 4),
+                    "gap": context.said_gap(effect.gap),
                     "best epoch": effect.epoch,
                 }
                 for effect in effects
@@ -142,7 +145,7 @@ def _explanation(context: Context, effects: list[Effect], plain: Effect, best: E
     )
     if best is plain:
         return words + "No regularizer beats stopping early on this table; the search tries mild ones all the same."
-    return words + "The search draws all strengths again, together and at random; this stage shows what each does by itself."
+    return words + "The search draws strengths anew, together and at random; this stage shows what each does by itself."
 
 
 def _actions(plain: Effect, best: Effect) -> list[str]:

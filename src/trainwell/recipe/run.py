@@ -4,7 +4,7 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,10 @@ import numpy as np
 from trainwell.data.encode import fit_encoder
 from trainwell.data.profile import profile
 from trainwell.data.roles import Note
-from trainwell.data.schema import Schema, infer_schema, usable_rows
-from trainwell.data.split import split_table
-from trainwell.data.tables import read_table
-from trainwell.errors import InputError, StageStopped
+from trainwell.data.schema import Schema, infer_schema, target_values, usable_rows
+from trainwell.data.split import Split, split_table
+from trainwell.data.tables import Table, read_table
+from trainwell.errors import InputError, StageStopped, listed
 from trainwell.model import Model, load
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
@@ -29,7 +29,7 @@ from trainwell.recipe import fixed
 from trainwell.recipe import folder as folders
 from trainwell.recipe.baselines import baselines
 from trainwell.recipe.context import Context
-from trainwell.recipe.events import EventLog, Listener
+from trainwell.recipe.events import EventLog, Listener, read_events
 from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evidence
 from trainwell.recipe.look import look
 from trainwell.recipe.options import Options
@@ -107,7 +107,8 @@ def fit(
     if resume is not None:
         if finished := _finished(Path(resume), tuple(listeners)):
             return finished
-        source, chosen = _options_of(Path(resume), source)
+        source, chosen = _options_of(Path(resume), source, options)
+        _forget_the_closing(Path(resume))
     else:
         if target is None:
             raise InputError("There is no target: name the column to predict.")
@@ -125,8 +126,16 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
     if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file():
         return None
     run = Run(folder, evidence, load(folder))
+    if not run.report.exists():
+        write_report(folder)
     EventLog(None, listeners).add("run_finished", **_closing(run))
     return run
+
+
+def _forget_the_closing(folder: Path) -> None:
+    """The last stage of an unfinished run is done anew: what an earlier one left must not pass for the end of this one."""
+    for path in (folder / "evidence" / "squeeze.json", folder / "model" / "model.json"):
+        path.unlink(missing_ok=True)
 
 
 def _closing(run: Run) -> dict[str, Any]:
@@ -136,8 +145,10 @@ def _closing(run: Run) -> dict[str, Any]:
     return {**found, "model": run.folder / "model" if run.model is not None else None, "report": run.report}
 
 
-def _options_of(folder: Path, source: Any) -> tuple[Any, Options]:
-    """The (table, options) that a run was started with."""
+def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any, Options]:
+    """The (table, options) that a run was started with; only ``keep_going`` may be changed."""
+    if set(changed) - {"keep_going"}:
+        raise InputError(f"a resumed run has the options it was started with: leave out {listed(sorted(changed))}.")
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} cannot be resumed: it is not the folder of a run (there is no config.json in it).")
     config = folders.read_json(folder / "config.json")
@@ -145,7 +156,7 @@ def _options_of(folder: Path, source: Any) -> tuple[Any, Options]:
     if source is None and kept is None:
         raise InputError(f"{folder} cannot be resumed without its table: that was no file, so give it again.")
     config = {name: value for name, value in config.items() if value is not None}
-    return (kept if source is None else source), Options.checked(**{**config, "out": folder})
+    return (kept if source is None else source), Options.checked(**{**config, **changed, "out": folder})
 
 
 def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None, listeners: tuple[Listener, ...]):
@@ -154,11 +165,13 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
     metric = metric_for(schema.task, options.metric)
-    notes = (*(Note(None, text) for text in table.notes), *notes)
+    read = table.notes
     table = table.take(usable_rows(table, schema))
     split = split_table(table, schema, seed=options.seed)
+    _check_measurable(table, schema, split)
     encoder = fit_encoder(table, schema, split.train)
     arrays = encoder.transform(table)
+    notes = (*(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, pool(options.cores))
     fixed.check(options.settings, context.structure())
@@ -166,6 +179,17 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     context = dataclasses.replace(context, folder=folder, log=EventLog(folder / "events.jsonl", listeners))
     _write_givens(context, source, resumed)
     return context, notes
+
+
+def _check_measurable(table: Table, schema: Schema, split: Split) -> None:
+    """Rows of one class only measure nothing; a split by group or time can come to that."""
+    target = target_values(table, schema)
+    for part in ("validation", "test"):
+        if schema.classes and len(np.unique(target[getattr(split, part)])) < 2:
+            raise InputError(
+                f"a split by {split.kind} leaves {part} rows of one class only, which measure nothing; "
+                f"leave {split.kind} out or take another column."
+            )
 
 
 def _check_same(folder: Path, schema: Schema) -> Path:
@@ -201,6 +225,8 @@ class _Recipe:
         self.done = read_evidence(context.folder / "evidence")
         self.result = Run(context.folder)
         self.simple: dict[str, np.ndarray] = {}
+        events = read_events(context.folder / "events.jsonl")
+        self.told = {event.get("member") for event in events if event["event"] in ("member_finished", "member_failed")}
 
     def run(self) -> Run:
         stages: dict[str, Callable[[Context], Evidence]] = {name: getattr(self, f"_{name}") for name in STAGES}
@@ -226,7 +252,8 @@ class _Recipe:
         compiled = len(self.context.pool.compilations)
         evidence = stage(self.context.until(self._end(name)))
         for program, seconds in self.context.pool.compilations[compiled:]:
-            log.add("compiled", program=program.describe(), seconds=round(seconds, 3))
+            spread = seconds / len(self.context.pool.devices)  # what it cost of the run's time: devices compile side by side
+            log.add("compiled", program=program.describe(), seconds=round(spread, 3))
         if name not in self.done:
             evidence = dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3))
             if not self.context.budget.interrupted or name == "squeeze":
@@ -273,7 +300,7 @@ class _Recipe:
         first, path = self._next_number, context.folder / "members" / "tune.safetensors"
         begun = checkpoint.load(path) if path.exists() else []
         if "tune" in self.done and begun:
-            self._take(begun, known={training.member.number for training in begun})
+            self._take(begun)
             return self.done["tune"]
         self.done.pop("tune", None)
         size = self._size()
@@ -287,7 +314,7 @@ class _Recipe:
             checkpoint.save(trainings, path)
 
         evidence, trainings = tune(context, first, searched, begun, save)
-        self._take(trainings, known={training.member.number for training in begun})
+        self._take(trainings)
         if not self._trained and not self.context.budget.interrupted:
             context.log.note(
                 "tune", "The time limit was too short to search: one network was trained a little, to have a model."
@@ -307,8 +334,7 @@ class _Recipe:
         """What a stage with trainings comes to: read back where the folder has it, else made and written."""
         path = self.context.folder / "members" / f"{stage}.safetensors"
         if stage in self.done and path.exists():
-            kept = checkpoint.load(path)
-            self._take(kept, known={training.member.number for training in kept})
+            self._take(checkpoint.load(path))
             return self.done[stage]
         self.done.pop(stage, None)
         evidence, trainings = make()
@@ -316,15 +342,17 @@ class _Recipe:
         self._take(trainings)
         return evidence
 
-    def _take(self, trainings: list[Training], known: Collection[int] = ()) -> None:
+    def _take(self, trainings: list[Training]) -> None:
         """Keep what a stage has trained, and tell of each network that no event told of yet."""
         self.result.trainings += trainings
         for training in trainings:
-            told = {"member": training.member.number, "stage": training.member.stage}
+            if training.member.number in self.told:
+                continue
+            told: dict[str, Any] = {"member": training.member.number, "stage": training.member.stage}
             if training.failed:
                 cause = f"its loss was no longer a finite number in epoch {training.epochs}"
                 self.context.log.add("member_failed", **told, cause=cause)
-            elif training.curves and training.member.number not in known:
+            elif training.curves:
                 told |= {"epochs": training.epochs, "score": self.context.shown(training.score)}
                 self.context.log.add("member_finished", **told, settings=training.member.settings)
         folders.write_history(self.context, self.result.trainings)

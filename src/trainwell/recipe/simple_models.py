@@ -19,6 +19,7 @@ from trainwell.recipe.context import Context
 MOST_ROWS = {"nearest neighbours": 10_000, "linear": 50_000}  # chosen: training rows that they take a few seconds for
 NEIGHBOURS = 15  # chosen
 ROUNDS, MOST_ROUNDS = 10, 100  # of boosting: looked at the clock after each ten; 100 is the library's own default
+FEWEST_TO_HOLD_OUT = 50  # chosen: training rows from which on boosting stops early
 QUICK = 200_000  # chosen: numbers (times outputs) up to which no simple model takes a second, so that none is left out
 MOST_LEVELS = 255  # of a category, the library's limit for boosting; more are taken as a number
 
@@ -57,20 +58,34 @@ def _models(context: Context) -> dict[str, Any]:
     first = context.arrays.numeric.shape[1]  # the embedded categories come after the numbers
     embedded = list(range(first, first + context.arrays.categories.shape[1]))
     few = [place for place, size in zip(embedded, context.encoder.cardinalities, strict=True) if size <= MOST_LEVELS]
-    boosting = {"categorical_features": few or None, "early_stopping": True, "random_state": context.options.seed}
+    boosting = {
+        "categorical_features": few or None,
+        "early_stopping": _can_hold_out(context),
+        "random_state": context.options.seed,
+    }
+    neighbours = min(NEIGHBOURS, len(context.split.train))
     if context.task == "regression":
         return {
             "mean": DummyRegressor(),
             "linear": _with_categories(Ridge(), embedded),
-            "nearest neighbours": KNeighborsRegressor(NEIGHBOURS),
+            "nearest neighbours": KNeighborsRegressor(neighbours),
             "boosted trees": HistGradientBoostingRegressor(**boosting),
         }
     return {
         "majority": DummyClassifier(strategy="prior"),
         "linear": _with_categories(LogisticRegression(max_iter=300), embedded),
-        "nearest neighbours": KNeighborsClassifier(min(NEIGHBOURS, len(context.split.train))),
+        "nearest neighbours": KNeighborsClassifier(neighbours),
         "boosted trees": HistGradientBoostingClassifier(**boosting),
     }
+
+
+def _can_hold_out(context: Context) -> bool:
+    """Whether boosting can hold out a tenth of the training rows to stop early, with a row of every class in each part."""
+    rows = len(context.split.train)
+    if context.task == "regression":
+        return rows >= FEWEST_TO_HOLD_OUT
+    counts = np.bincount(context.train.target)
+    return rows >= max(FEWEST_TO_HOLD_OUT, 10 * len(context.schema.classes)) and counts.min() >= 2
 
 
 def _with_categories(linear: Any, embedded: list[int]) -> Any:

@@ -124,11 +124,14 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     size = min(rows, MOST_RESAMPLED)
     generator = np.random.default_rng([context.options.seed, 6])
     picks = generator.integers(0, rows, (RESAMPLES, size)).astype(np.int32)
-    scores = _resampled(predictions, context.test.target, picks, metric=context.metric.name)
-    low, high = np.nanquantile(np.asarray(scores), (0.025, 0.975))
+    scores = np.asarray(_resampled(predictions, context.test.target, picks, metric=context.metric.name))
+    drawn = context.test.target[picks]
+    varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
+    scores = scores[varied] if varied.any() else scores
+    low, high = np.quantile(scores, (0.025, 0.975))
     if size == rows:
         return float(low), float(high)
-    centre = float(np.nanmedian(np.asarray(scores)))  # smaller resamples scatter more than the rows would
+    centre = float(np.median(scores))  # smaller resamples scatter more than the rows would
     shrink = (size / rows) ** 0.5
     return centre + (float(low) - centre) * shrink, centre + (float(high) - centre) * shrink
 
@@ -142,10 +145,10 @@ def _explanation(context: Context, members: int, scores: Scores) -> str:
     said, label = context.said, context.metric.label
     low, high = sorted((scores.low, scores.high), key=context.shown)
     words = (
-        f"The final model averages {members} networks, chosen one after another because each raised the validation score: "
-        f"{said(scores.validation)}, where the best single network has {said(scores.best_single)}. On "
-        f"{len(context.split.test):,} test rows that no choice has seen it scores {label} {said(scores.test)}; on other "
-        f"rows of the same kind it would lie between {said(low)} and {said(high)} in 95 of 100 cases. "
+        f"The final model is {'one network' if members == 1 else f'the average of {members} networks'}, chosen by the "
+        f"validation rows: {said(scores.validation)} there, where the best single network has {said(scores.best_single)}. On "
+        f"{len(context.split.test):,} test rows that no choice has seen it scores {label} {said(scores.test)}; the 95% "
+        f"interval, from drawing the test rows again and again, is {said(low)} to {said(high)}. "
     )
     if scores.best_simple is None:
         return words + "No simple model was measured."
@@ -190,7 +193,7 @@ def _errors_figure(context: Context, predictions: np.ndarray) -> dict[str, Figur
 def _residuals(context: Context, predictions: np.ndarray) -> Figure:
     some = np.random.default_rng(context.options.seed).permutation(len(predictions))[:MOST_POINTS]
     true, guess = (
-        (values[some] * context.encoder.target_scale + context.encoder.target_mean).tolist()
+        (values[some].astype(np.float64) * context.encoder.target_scale + context.encoder.target_mean).tolist()
         for values in (context.test.target, predictions[:, 0])
     )
     points = Series("test rows", [float(f"{x:.5g}") for x in true], [float(f"{y:.5g}") for y in guess])

@@ -14,6 +14,7 @@ import numpy as np
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Training
+from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.overfit import sizes
@@ -28,15 +29,15 @@ Save = Callable[[list[Training]], None]
 
 def space(context: Context, widths: str, learning_rate: float | None, regularized: dict[str, float]) -> Space:
     """What is searched: the size that overfitting chose and the largest (or second largest) one, around the settings found."""
-    chosen = tuple(int(width) for width in widths.split("-") if width)
+    chosen = fixed.widths_of(widths)
     others = [structure.widths for structure in sizes(context) if structure.widths != chosen]
     structures = tuple(dict.fromkeys(context.structure(widths=widths) for widths in (chosen, *others[-1:])))
     rate = f"{structures[0].optimizer}.learning_rate"
     known = {name: declared for structure in structures for name, declared in hyperparameters_of(structure).items()}
     centre = CENTRE | ({} if learning_rate is None else {rate: learning_rate}) | regularized
     searched = [rate, *(name for name in SEARCHED if name != "adam.learning_rate")]
-    if context.metric.name == "auc":  # smoothing blurs the order that AUC measures
-        searched.remove("cross_entropy.label_smoothing")
+    if context.metric.name != "auc":  # smoothing blurs the order that AUC measures
+        searched.append(f"{structures[0].loss}.label_smoothing")
     ranges = {}
     if learning_rate is not None and rate in known:
         ranges[rate] = (max(known[rate].low, learning_rate / 4), min(known[rate].high, learning_rate * 4))
@@ -62,11 +63,12 @@ def tune(context: Context, first: int, searched: Space, done: list[Training], sa
         if not any(training.curves for training in ended):
             break  # no time was left to begin
         finished += ended
-        save(finished)
+        if not context.budget.passed or context.options.trials is None:  # a resumed run begins a wave that was cut again
+            save(finished)
         longest = max(longest, time.monotonic() - began)
     trained = [t for t in finished if t.curves and not t.failed]
     if not trained:
-        return _nothing(context), finished
+        return _nothing(finished), finished
     return _evidence(context, searched, finished, trained, epochs), finished
 
 
@@ -84,6 +86,7 @@ def _report(context: Context, before: list[Training], rung: int, going: list[Tra
 def _evidence(context: Context, searched: Space, finished: list[Training], trained: list[Training], epochs: int) -> Evidence:
     best = max(trained, key=lambda training: training.rank)
     failed = sum(training.failed for training in finished)
+    begun = sum(bool(training.curves) for training in finished)
     to_the_end = sum(training.stopped or training.ended for training in trained)
     importance, edges = importances(searched, trained), at_the_edge(searched, best)
     names = [name for name in searched.searched if any(name in training.member.settings for training in trained)]
@@ -95,11 +98,11 @@ def _evidence(context: Context, searched: Space, finished: list[Training], train
     return Evidence(
         "tune",
         "pass",
-        f"{len(finished)} networks, {to_the_end} trained to their end, best validation {label} {context.said(best.score)}",
-        explanation=_explanation(context, best, names, len(finished), epochs, importance),
+        f"{begun} networks, {to_the_end} trained to their end, best validation {label} {context.said(best.score)}",
+        explanation=_explanation(context, best, names, begun, epochs, importance),
         actions=actions,
         measures={
-            "trials": len(finished),
+            "trials": begun,
             "trained_to_the_end": to_the_end,
             "best_score": best.score,
             "best_member": best.member.number,
@@ -143,8 +146,8 @@ def _row(context: Context, training: Training, names: list[str]) -> dict:
     }
 
 
-def _nothing(context: Context) -> Evidence:
-    if context.budget.passed:
+def _nothing(finished: list[Training]) -> Evidence:
+    if not any(training.curves for training in finished):
         said, advice = "The time was used up by the stages before.", "Give the run more time (--time-limit)."
         return Evidence("tune", "warn", "no time was left to search", said, (advice,))
     said, advice = "No network of the search trained without diverging.", "Fix a lower rate (--set adam.learning_rate=1e-4)."
@@ -154,9 +157,11 @@ def _nothing(context: Context) -> Evidence:
 def importances(searched: Space, trained: list[Training]) -> dict[str, float]:
     """Share of the spread of scores that each setting explains by itself: the squared correlation of a parabola in it."""
     scores = np.array([t.score for t in trained])
-    if len(scores) < 12 or not scores.std():
+    if len(scores) < 12:
         return {}
     scores = np.clip(scores, np.quantile(scores, 0.1), None)  # how bad the worst are says little
+    if scores.std() < 1e-9:  # nothing to explain
+        return {}
     found = {}
     for name in searched.searched:
         own = np.array([t.member.settings.get(name, math.nan) for t in trained])

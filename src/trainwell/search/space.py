@@ -14,7 +14,6 @@ SEARCHED = (  # chosen: what published ablations found to matter most for tables
     "weight_decay.rate",
     "dropout.rate",
     "periodic.frequency",
-    "cross_entropy.label_smoothing",
 )
 
 

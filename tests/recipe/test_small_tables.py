@@ -1,0 +1,38 @@
+"""The smallest and oddest tables that are taken: everything ends in a model or in one sentence."""
+
+import numpy as np
+import pytest
+
+from trainwell.errors import InputError
+from trainwell.recipe.run import fit
+
+RANDOM = np.random.default_rng(3)
+
+
+def test_ten_rows_are_enough_for_classes_and_for_numbers(tmp_path):
+    x = np.arange(10.0) + RANDOM.normal(size=10)
+    for name, target in (("classes", ["a", "b"] * 5), ("numbers", (2 * x).tolist())):
+        run = fit({"x": x.tolist(), "y": target}, "y", out=tmp_path / name, time_limit=4, settings={"batch_size": "full"})
+        assert run.model is not None
+        table = run.evidence["baselines"].tables["Simple models on the validation rows"]
+        assert {row["model"] for row in table} >= {"linear", "nearest neighbours", "boosted trees"}
+
+
+def test_a_class_of_three_rows_is_learned_too(tmp_path):
+    target = ["common"] * 60 + ["other"] * 40 + ["rare"] * 3
+    table = {"x": RANDOM.normal(size=103).tolist(), "y": target}
+    run = fit(table, "y", out=tmp_path / "run", time_limit=4)
+    assert run.predict_proba(table).shape == (103, 3)
+
+
+def test_a_split_that_leaves_one_class_to_measure_on_is_refused(tmp_path):
+    table = {"when": list(range(100)), "x": RANDOM.normal(size=100).tolist(), "y": ["no", "yes"] * 30 + ["no"] * 40}
+    with pytest.raises(InputError, match="a split by time leaves validation rows of one class only, which measure nothing"):
+        fit(table, "y", out=tmp_path / "run", time="when")
+
+
+def test_large_targets_keep_their_figures(tmp_path):
+    x = RANDOM.normal(size=200)
+    table = {"x": x.tolist(), "y": (1.7e9 + 10 * x).tolist()}
+    run = fit(table, "y", out=tmp_path / "run", time_limit=6)
+    assert len(set(run.predict(table))) > 100
