@@ -3,7 +3,6 @@
 Checks, the search space, ``--set`` on the command line, the report and the docs all read these declarations.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -55,11 +54,11 @@ class Hyperparameter:
             raise InputError(f"{label} is {number:g}, allowed is {self.low:g} to {self.high:g}.")
         return number
 
-    def at(self, position: float) -> float:
-        """The value at a position from 0 to 1 of the search range, on this hyperparameter's scale."""
-        low, high = self.search_range
+    def at(self, position: float, ends: tuple[float, float] | None = None) -> float:
+        """The value at a position from 0 to 1 of the search range (or between other ends), on this hyperparameter's scale."""
+        low, high = ends or self.search_range
         if self.scale == "log":
-            return math.exp(math.log(low) + position * (math.log(high) - math.log(low)))
+            return low * (high / low) ** position
         return low + position * (high - low)
 
 

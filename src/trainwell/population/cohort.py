@@ -72,6 +72,11 @@ class Training:
         return self.state is not None and bool(self.state.failed)
 
     @property
+    def sound(self) -> bool:
+        """Whether it has trained and did not fail."""
+        return bool(self.curves) and not self.failed
+
+    @property
     def going(self) -> bool:
         """Whether it can train on."""
         return self.state is not None and bool(self.state.weights) and not self.stopped

@@ -40,8 +40,8 @@ class Metric(NamedTuple):
     in_target_units: bool = False
 
     def criterion(self, predictions: Any, target: Any) -> Array:
-        """What is maximized: the score, and where scores tie the smaller log loss. Few validation rows tie often; accuracy and
-        AUC then say that the first epoch to get them all right is as good as the best."""
+        """What is maximized: the score, and where scores tie or nearly do, the smaller log loss. Few validation rows tie often:
+        accuracy and AUC then say that the first epoch to get them all right is as good as the best."""
         score = self.score(predictions, target)
         return score + TIE * _negative_log_loss(predictions, target) if self.tasks[0] in CLASSES else score
 

@@ -126,7 +126,7 @@ def _batch_check(losses: list[float]) -> Check:
     if not losses:
         return Check(name, None, "no time was left", advice)
     left = min(losses) / max(losses[0], 1e-6)
-    measured = f"loss {losses[0]:.3f} -> {min(losses):.4f} on {ONE_BATCH} rows"
+    measured = f"loss {losses[0]:.3f} -> {min(losses):.4f}"
     return Check(name, left <= LEARNED, measured, advice, serious=left > STUCK)
 
 
@@ -195,5 +195,5 @@ def _models_figure(shown: dict[str, float], label: str) -> Figure:
 
 def _batch_figure(losses: list[float]) -> Figure:
     curve = Series("one batch", list(range(1, len(losses) + 1)), [loss if math.isfinite(loss) else None for loss in losses])
-    caption = f"A network that cannot learn {ONE_BATCH} rows by heart has a fault."
+    caption = "A network that cannot learn a few rows by heart has a fault."
     return Figure("lines", "One batch learned by heart", "epoch", "loss on the batch", (curve,), caption, log_y=True)

@@ -156,7 +156,7 @@ class Context:
 
     def report_progress(self, stage: str, trainings: Sequence[Training], total: int | None) -> None:
         """One event that says how far a stage is: networks done and still going, the best score, the time left."""
-        best = max((t.score for t in trainings if t.curves and not t.failed), default=math.nan)
+        best = max((t.score for t in trainings if t.sound), default=math.nan)
         left = self.budget.left
         self.log.add(
             "progress",

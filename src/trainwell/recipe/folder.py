@@ -80,7 +80,7 @@ def write_history(context: Context, trainings: Sequence[Training]) -> None:
                 "settings": training.member.settings,
                 "epochs": training.epochs,
                 "best_epoch": training.curves.best_epoch,
-                "score": shown(training.score) if training.curves and not training.failed else None,
+                "score": shown(training.score) if training.sound else None,
                 "status": _status(training),
                 **curves,
             }

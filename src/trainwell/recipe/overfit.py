@@ -33,7 +33,7 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     trainings = context.population().train(
         trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings))
     )
-    sound = [training for training in trainings if training.curves and not training.failed]
+    sound = [training for training in trainings if training.sound]
     evidence = _evidence(context, trainings, sound, rate, epochs) if sound else _hopeless(trainings)
     return evidence, [training.let_go() for training in trainings]
 

@@ -76,9 +76,7 @@ def _effects(
     context: Context, population: Population, plans: Sequence[dict[str, float]], trainings: Sequence[Training]
 ) -> list[Effect]:
     """The effect of each plan whose member trained."""
-    trained = [
-        (plan, t) for plan, t in zip(plans, trainings, strict=True) if t.curves and not t.failed and np.isfinite(t.score)
-    ]
+    trained = [(plan, t) for plan, t in zip(plans, trainings, strict=True) if t.sound and np.isfinite(t.score)]
     if not trained:
         return []
     sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))

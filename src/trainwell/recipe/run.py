@@ -367,7 +367,7 @@ class _Recipe:
 
     @property
     def _trained(self) -> bool:
-        return any(t.curves and not t.failed for t in self.result.trainings)
+        return any(t.sound for t in self.result.trainings)
 
     def _finish(self, reason: str | None) -> Run:
         run, folder = self.result, self.context.folder

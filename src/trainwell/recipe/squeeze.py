@@ -16,19 +16,18 @@ from trainwell.population.cohort import Training
 from trainwell.population.metrics import METRICS
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.search.ensemble import greedy
+from trainwell.search.ensemble import MOST_CANDIDATES, greedy
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
 MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower
 LONG = 300.0  # seconds, chosen: a time limit from which on no more time is advised
 MOST_CLASSES_DRAWN, MOST_POINTS = 40, 1000  # chosen: what a figure can show
-CANDIDATES = 48  # chosen: the best members, whose predictions are compared
 
 
 def build(context: Context, trainings: Sequence[Training]) -> Model:
     """The ensemble that does best on the validation rows, as a model; not yet scored on the test rows."""
-    sound = [t for t in trainings if t.curves and not t.failed and np.isfinite(t.score)]
-    candidates = sorted(sound, key=lambda t: (-t.rank, t.member.number))[:CANDIDATES]
+    sound = [t for t in trainings if t.sound and np.isfinite(t.score)]
+    candidates = sorted(sound, key=lambda t: (-t.rank, t.member.number))[:MOST_CANDIDATES]
     rows = context.validation
     predictions = context.population().predict(candidates, rows.numeric, rows.categories)
     ranks = np.array([t.rank for t in candidates])
@@ -66,7 +65,7 @@ def squeeze(
         float(score(predictions, rows.target)),
         *interval(context, predictions),
         float(score(model.average(held_out.numeric, held_out.categories), held_out.target)),
-        max(training.score for training in trainings if training.curves and not training.failed),
+        max(training.score for training in trainings if training.sound),
         {name: float(score(guess, rows.target)) for name, guess in simple.items()},
     )
     return _evidence(context, model, trainings, scores, predictions), context.shown(scores.test)

@@ -66,7 +66,7 @@ def tune(context: Context, first: int, searched: Space, done: list[Training], sa
         if not context.budget.passed or context.options.trials is None:  # a resumed run begins a wave that was cut again
             save(finished)
         longest = max(longest, time.monotonic() - began)
-    trained = [t for t in finished if t.curves and not t.failed]
+    trained = [t for t in finished if t.sound]
     if not trained:
         return _nothing(finished), finished
     return _evidence(context, searched, finished, trained, epochs), finished
@@ -127,8 +127,8 @@ def _explanation(
         f"What mattered most was {next(iter(importance))}." if importance else "Too few networks to say which setting matters."
     )
     return (
-        f"{trials} networks with settings drawn at random were trained in waves of {WAVE}: after a ninth and after a third of "
-        f"(at most) {epochs} epochs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; "
+        f"{trials} networks with settings drawn at random were trained in waves of {WAVE} for up to {epochs} epochs: "
+        f"at each of a few rungs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; "
         f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
         f"{best.curves.best_epoch}. {mattered}"
     )

@@ -54,11 +54,5 @@ class Space:
             for name in self.searched:
                 position = float(generator.random())  # drawn for absent names too: a member's draws don't hang on its structure
                 if name in declared:
-                    chosen[name] = self._at(name, declared[name], position)
+                    chosen[name] = declared[name].at(position, self.ranges.get(name))
         return Member(number, structure, resolve(structure, chosen), stage)
-
-    def _at(self, name: str, hyperparameter, position: float) -> float:
-        low, high = self.ranges.get(name, hyperparameter.search_range)
-        if hyperparameter.scale == "log":
-            return float(low * (high / low) ** position)
-        return float(low + position * (high - low))
