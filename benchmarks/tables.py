@@ -64,7 +64,7 @@ def measure_run(name: str, folder: Path) -> dict:
         "asked_score": goal.score,
         "best_simple": best,
         "best_simple_score": simple[best],
-        "networks": tuned["trials"],
+        "networks": tuned.get("trials", 0),
         "seconds": seconds,
         "asked_seconds": min(goal.seconds, TIME_LIMIT * 1.05),
         "peak_bytes": used.ru_maxrss * 1024,

@@ -108,6 +108,15 @@ def test_population_statistics_are_exactly_those_of_all_training_rows_without_dr
     np.testing.assert_allclose(training.state.statistics["layer1.variance"], z.var(axis=0), rtol=1e-4)
 
 
+def test_dropout_on_shifts_the_variance_that_population_statistics_record():
+    found = {}
+    for at_test in ("population", "population_with_dropout"):
+        own = structure(batch_norm="before", batch_norm_test=at_test, widths=(6, 6))
+        (training,) = train([member(0, own, dropout__rate=0.5)], 1)
+        found[at_test] = training.state.statistics["layer2.variance"]
+    assert (found["population_with_dropout"] > 1.2 * found["population"]).mean() > 0.5
+
+
 class Clock:
     """Time that passes by one second whenever somebody looks."""
 

@@ -25,7 +25,7 @@ class Mode(NamedTuple):
     Parameters
     ----------
     training : with dropout and noise, whose randomness comes from ``key``.
-    measuring : without them, but batch normalization takes the statistics of these very rows, and keeps them.
+    measuring : batch normalization takes the statistics of these very rows and keeps them; with or without ``training``.
     """
 
     training: bool = False

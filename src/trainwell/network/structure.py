@@ -23,6 +23,7 @@ from trainwell.techniques.regularizers import dropout, early_stopping, max_norm,
 from trainwell.techniques.schedules import REDUCE_ON_PLATEAU, SCHEDULES
 
 PLATEAU = "reduce_on_plateau"
+AT_TEST = ("moving_average", "population", "population_with_dropout")
 CHOICES = {
     choice.name: choice
     for choice in (
@@ -32,7 +33,12 @@ CHOICES = {
         Choice("class_weights", "none", ("none", "balanced"), "whether each class counts the same, however rare it is"),
         Choice("numeric_embedding", "periodic", ("none", "periodic"), "how a number enters the network"),
         Choice("batch_norm", "none", ("none", "before", "after"), "batch normalization before or after the activation"),
-        Choice("batch_norm_test", "moving_average", ("moving_average", "population"), "its statistics at test time"),
+        Choice(
+            "batch_norm_test",
+            "moving_average",
+            AT_TEST,
+            "its statistics at test time: moving, or exact without or with dropout",
+        ),
         Choice("weight_norm", "none", ("none", "plain", "centered"), "re-parametrization of the weights"),
         Choice("dropout", "inverted", ("none", "inverted", "course"), "the form of dropout"),
         Choice("optimizer", "adam", (*OPTIMIZERS, "adamw"), "the update rule"),

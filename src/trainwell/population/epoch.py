@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from trainwell.network.dense import MEASURE
+from trainwell import random_bits
+from trainwell.network.dense import MEASURE, Mode
 from trainwell.network.forward import forward
 from trainwell.network.structure import PLATEAU, Structure, of
 from trainwell.population.metrics import METRICS, predictions_of
@@ -58,14 +59,17 @@ def outputs_of(weights, statistics, numeric, categories, structure: Structure, s
 
 
 def _measured(state: MemberState, rows: Rows, structure: Structure, settings) -> MemberState:
-    """With exact population statistics where the structure asks for them: one pass over the training rows without dropout.
+    """With exact population statistics where the structure asks for them: one pass over the training rows, without dropout
+    (which is what test time meets: Hendrycks & Gimpel, 2016) or with it.
 
     It is made before every validation, not only at the end, so that the score which stops a member and picks its best weights
     is that of the network which is kept. All rows at once: the statistics of every layer then are those which test time meets.
     """
     if structure.batch_norm == "none" or structure.batch_norm_test == "moving_average":
         return state
-    _, statistics, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings, MEASURE)
+    dropping = structure.batch_norm_test == "population_with_dropout"
+    mode = Mode(training=True, key=random_bits.fold(state.key, 0), measuring=True) if dropping else MEASURE
+    _, statistics, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings, mode)
     return state._replace(statistics=statistics)
 
 

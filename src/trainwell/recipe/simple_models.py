@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from threadpoolctl import threadpool_limits
 
 from trainwell.data.encode import Arrays
 from trainwell.population.budget import Budget
@@ -19,8 +20,9 @@ from trainwell.recipe.context import Context
 MOST_ROWS = {"nearest neighbours": 10_000, "linear": 50_000}  # chosen: training rows that they take a few seconds for
 NEIGHBOURS = 15  # chosen
 ROUNDS, MOST_ROUNDS = 10, 100  # of boosting: looked at the clock after each ten; 100 is the library's own default
+ONE_THREAD = 1_000_000  # measured: with fewer numbers the threads of boosting mostly wait for each other
 FEWEST_TO_HOLD_OUT = 50  # chosen: training rows from which on boosting stops early
-QUICK = 200_000  # chosen: numbers (times outputs) up to which no simple model takes a second, so that none is left out
+QUICK = 20_000  # chosen: numbers (times outputs) up to which no simple model takes a second, so that none is left out
 MOST_LEVELS = 255  # of a category, the library's limit for boosting; more are taken as a number
 
 
@@ -107,13 +109,14 @@ def _fit(model: Any, inputs: np.ndarray, target: np.ndarray, budget: Budget) -> 
     if not isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
         model.fit(inputs, target)
         return True
-    for rounds in range(ROUNDS, MOST_ROUNDS + 1, ROUNDS):
-        model.set_params(max_iter=rounds, warm_start=True)
-        model.fit(inputs, target)
-        if model.n_iter_ < rounds:
-            return True
-        if budget.passed and rounds < MOST_ROUNDS:
-            return False
+    with threadpool_limits(1 if inputs.size < ONE_THREAD else None):
+        for rounds in range(ROUNDS, MOST_ROUNDS + 1, ROUNDS):
+            model.set_params(max_iter=rounds, warm_start=True)
+            model.fit(inputs, target)
+            if model.n_iter_ < rounds:
+                return True
+            if budget.passed and rounds < MOST_ROUNDS:
+                return False
     return True
 
 
