@@ -26,7 +26,9 @@ weight normalization; default initializer by activation; output bias from the pr
 identity; sigmoid; tanh; ReLU; leaky ReLU; ELU; SELU; GELU; SiLU; swish; Mish; cross-entropy; binary cross-entropy; focal loss;
 squared error; absolute error; Huber loss; quantile loss; pinball loss; class weights; dropout; dropout, the course's form;
 L2 penalty; decoupled weight decay; L1 penalty; early stopping; noise; label smoothing; mixup; max-norm; batch normalization;
-batch normalization at test time; moving average of batch statistics; exact population statistics; batch size
+batch normalization at test time; moving average of batch statistics; exact population statistics; batch size;
+Hessian-vector product; Lanczos; extreme eigenvalues; spectral density; condition number; landscape verdict; saddle point;
+plateau; long furrow; local minimum
 """
 NAMES = [" ".join(name.split()) for name in COURSE.split(";")]
 MODULES = [importlib.import_module(found.name) for found in pkgutil.walk_packages(techniques.__path__, "trainwell.techniques.")]

@@ -10,7 +10,7 @@ from typing import Any
 
 from trainwell.errors import InputError, nearest
 from trainwell.hyperparameter import Hyperparameter
-from trainwell.techniques import activations, gradients, initializers, landscapes, losses, optimizers, schedules
+from trainwell.techniques import activations, curvature, gradients, initializers, landscapes, losses, optimizers, schedules
 from trainwell.techniques.entry import Entry, describe, table
 from trainwell.techniques.initializers import data_dependent, dropout_adjusted, output_bias
 from trainwell.techniques.normalizers import batch_norm, weight_norm
@@ -165,6 +165,18 @@ def _landscapes() -> Iterator[Entry]:
         yield Entry(name, "landscapes", landscape.height, landscape.hyperparameters, (key, "test surface", "landscape"))
 
 
+def _curvature() -> Iterator[Entry]:
+    def row(name: str, function: Callable[..., Any], *also: str) -> Entry:
+        return Entry(name, "curvature", function, (), also)
+
+    yield row("Hessian-vector product", curvature.hessian_vector_product, "hvp", "hessian", "pearlmutter")
+    yield row("Lanczos", curvature.lanczos, "hessian eigenvalues")
+    yield row("extreme eigenvalues", curvature.extreme_eigenvalues, "hessian eigenvalues", "sharpness", "curvature")
+    yield row("spectral density", curvature.spectral_density, "stochastic lanczos quadrature", "slq", "hessian spectrum")
+    yield row("condition number", curvature.condition_number, "ill-conditioning")
+    yield row("landscape verdict", curvature.landscape, "local minimum", "saddle point", "plateau", "long furrow")
+
+
 __all__ = ["CATALOGUE", "Entry", "describe", "find", "markdown"]
 
 CATALOGUE: tuple[Entry, ...] = (
@@ -177,6 +189,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *_regularizers(),
     *_normalizers(),
     *_landscapes(),
+    *_curvature(),
 )
 
 
@@ -225,8 +238,8 @@ def markdown(entries: tuple[Entry, ...] = CATALOGUE) -> str:
 
 INTRODUCTION = """Each technique is one function that can be used on its own in any JAX code. This page is generated from the
 docstrings and declarations beside the functions; `trainwell where NAME` shows the same in the terminal, with the line.
-A value in brackets is the allowed range. Search over hyperparameters, curvature and the recipe are not techniques of one
-network and are described elsewhere."""
+A value in brackets is the allowed range. The search over hyperparameters (`search/`) and the recipe (`recipe/`) are not
+techniques of one network and have folders of their own."""
 
 
 if __name__ == "__main__":
