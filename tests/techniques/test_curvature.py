@@ -56,6 +56,7 @@ PLACES = {
     "the saddle": lambda: (surface("saddle"), jnp.zeros(2)),
     "Rosenbrock's start": lambda: (surface("rosenbrock"), jnp.array([-1.2, 1.0])),
     "Rosenbrock's minimum": lambda: (surface("rosenbrock"), jnp.array([1.0, 1.0])),
+    "no curvature": lambda: (jnp.sum, jnp.ones(5)),
     "one weight": lambda: (lambda weight: -(weight**2), jnp.asarray(0.5)),
 }
 
@@ -71,7 +72,7 @@ def test_the_ends_of_the_spectrum_are_those_of_the_whole_hessian(place):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("place", ["repeated eigenvalues", "a tanh network", "one weight"])
+@pytest.mark.parametrize("place", ["repeated eigenvalues", "a tanh network", "no curvature", "one weight"])
 def test_with_as_many_steps_as_weights_lanczos_has_every_eigenvalue_and_an_orthonormal_basis(place):
     f, weights = PLACES[place]()
     whole = np.asarray(hessian(f, weights))
@@ -212,6 +213,17 @@ def test_jitted_and_beside_neighbours_the_numbers_are_the_same(compute):
     for by_itself, beside in zip(alone, together, strict=True):
         np.testing.assert_allclose(beside[1], by_itself, rtol=1e-8, atol=1e-8)
     assert not np.allclose(together[0][0], alone[0])
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_error_is_what_the_hessian_makes_of_the_ritz_vector_beside_itself():
+    f, weights = quadratic(np.linspace(-1, 2, 50) ** 3), jnp.ones(50)
+    ends, small = curvature.extreme_eigenvalues(f, weights, KEY, steps=6), curvature.lanczos(f, weights, KEY, steps=6)
+    tridiagonal = np.diag(small.diagonal) + np.diag(small.off_diagonal, 1) + np.diag(small.off_diagonal, -1)
+    values, vectors = np.linalg.eigh(tridiagonal)
+    ritz_vectors = np.asarray(small.basis).T @ vectors
+    beside = np.linalg.norm(np.asarray(hessian(f, weights)) @ ritz_vectors - ritz_vectors * values, axis=0)
+    np.testing.assert_allclose([ends.lowest_error, ends.highest_error], beside[[0, -1]], rtol=1e-6)
 
 
 def test_in_single_precision_the_basis_stays_orthonormal_and_the_ends_are_right():
