@@ -1,0 +1,234 @@
+"""The order of the stages: what each gets from those before it, how long it may take, what it leaves in the run folder."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainwell.data.roles import Note
+from trainwell.errors import InputError, StageStopped
+from trainwell.model import Model
+from trainwell.population import checkpoint
+from trainwell.population.cohort import Training
+from trainwell.recipe import folder as folders
+from trainwell.recipe.baselines import baselines
+from trainwell.recipe.context import Context
+from trainwell.recipe.events import read_events
+from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evidence
+from trainwell.recipe.look import look
+from trainwell.recipe.overfit import overfit
+from trainwell.recipe.regularize import regularize
+from trainwell.recipe.squeeze import build, squeeze
+from trainwell.recipe.tune import last_resort, space, tune
+from trainwell.report.page import write_report
+
+ENDS = {"look": 0.06, "baselines": 0.2, "overfit": 0.35, "regularize": 0.5, "squeeze": 1.0}  # chosen: shares of the time
+CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
+CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
+DEFAULT_SIZE = {"widths": "128-128", "learning_rate": None}  # where a stage that would have chosen them was stopped
+
+
+@dataclass
+class Run:
+    """A run as far as it came: its folder, what each stage found, and the model once there is one."""
+
+    folder: Path
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    model: Model | None = None
+    interrupted: bool = False
+    trainings: list[Training] = field(default_factory=list, repr=False)
+
+    @property
+    def report(self) -> Path:
+        """The page that explains every step."""
+        return self.folder / "report.html"
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """Labels or numbers for a table of any kind that `trainwell.fit` takes."""
+        return self._model().predict(rows)
+
+    def predict_proba(self, rows: Any) -> np.ndarray:
+        """Probabilities (rows, classes)."""
+        return self._model().predict_proba(rows)
+
+    def _model(self) -> Model:
+        if self.model is None:
+            raise InputError(f"The run in {self.folder} was stopped before it had a model.")
+        return self.model
+
+
+def closing(run: Run) -> dict[str, Any]:
+    """What the last event of a run says of it, but for its seconds."""
+    measures = run.evidence["squeeze"].measures if "squeeze" in run.evidence else {}
+    found = {name: measures.get(name) for name in ("test_score", "low", "high", "metric")}
+    return {**found, "model": run.folder / "model" if run.model is not None else None, "report": run.report}
+
+
+class Recipe:
+    """One pass through the stages. A stage that left its evidence in a folder that is resumed is not done again."""
+
+    def __init__(self, context: Context, notes: tuple[Note, ...]):
+        self.context, self.notes = context, notes
+        self.done = read_evidence(context.folder / "evidence")
+        self.result = Run(context.folder)
+        self.simple: dict[str, np.ndarray] = {}
+        events = read_events(context.folder / "events.jsonl")
+        self.told = {event.get("member") for event in events if event["event"] in ("member_finished", "member_failed")}
+
+    def run(self) -> Run:
+        stages: dict[str, Callable[[Context], Evidence]] = {name: getattr(self, f"_{name}") for name in STAGES}
+        reason = None
+        for number, (name, stage) in enumerate(stages.items(), start=1):
+            if self.context.budget.interrupted and name != "squeeze":
+                continue
+            if name == "squeeze" and not self._trained:
+                break
+            evidence = self._one(number, name, stage)
+            if evidence.verdict == "stop" and not self.context.options.keep_going:
+                reason = f"Stage {name} stopped the run: {evidence.summary}."
+                reason += "".join(f" {action}" for action in list(evidence.actions)[:1]) + " --keep-going goes on all the same."
+                break
+        return self._finish(reason)
+
+    def _one(self, number: int, name: str, stage: Callable[[Context], Evidence]) -> Evidence:
+        log, began = self.context.log, time.monotonic()
+        log.add("stage_started", stage=name, number=number)
+        if name == "look":
+            for note in self.notes:
+                log.note("look", note.message, note.column)
+        compiled = len(self.context.pool.compilations)
+        evidence = stage(self.context.until(self._end(name)))
+        for program, seconds in self.context.pool.compilations[compiled:]:
+            spread = seconds / len(self.context.pool.devices)  # what it cost of the run's time: devices compile side by side
+            log.add("compiled", program=program.describe(), seconds=round(spread, 3))
+        if name not in self.done:
+            evidence = dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3))
+            if not self.context.budget.interrupted or name == "squeeze":
+                write_evidence(evidence, self.context.folder / "evidence")
+        self.result.evidence[name] = evidence
+        log.add("stage_finished", stage=name, verdict=evidence.verdict, summary=evidence.summary, seconds=evidence.seconds)
+        if self.context.budget.interrupted and not self.result.interrupted:
+            self.result.interrupted = True
+            log.add("interrupted", stage=name)
+        return evidence
+
+    def _end(self, stage: str) -> float:
+        """The share of the time at which a stage has to end; tuning takes all that the closing does not need."""
+        if stage == "tune":
+            reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.slowest_compile)
+            return 1 - min(0.5, max(0.04, reserved / (self.context.budget.seconds or 1.0)))
+        return ENDS[stage]
+
+    def _look(self, context: Context) -> Evidence:
+        return self.done.get("look") or look(context)
+
+    def _baselines(self, context: Context) -> Evidence:
+        kept = context.folder / "members" / "simple_models.npz"
+        if "baselines" in self.done and kept.exists():
+            with np.load(kept, allow_pickle=False) as arrays:
+                self.simple = dict(arrays)
+            return self.done["baselines"]
+        self.done.pop("baselines", None)
+        evidence, self.simple = baselines(context)
+        kept.parent.mkdir(exist_ok=True)
+        np.savez_compressed(kept, **self.simple)  # type: ignore[arg-type]
+        return evidence
+
+    def _overfit(self, context: Context) -> Evidence:
+        return self._kept("overfit", lambda: overfit(context, self._next_number))
+
+    def _regularize(self, context: Context) -> Evidence:
+        measures = self._size()
+        return self._kept(
+            "regularize", lambda: regularize(context, self._next_number, measures["widths"], measures["learning_rate"])
+        )
+
+    def _tune(self, context: Context) -> Evidence:
+        first, path = self._next_number, context.folder / "members" / "tune.safetensors"
+        begun = checkpoint.load(path) if path.exists() else []
+        if "tune" in self.done and begun:
+            self._take(begun)
+            return self.done["tune"]
+        self.done.pop("tune", None)
+        size = self._size()
+        found = self.result.evidence["regularize"].measures if "regularize" in self.result.evidence else {}
+        regularized = {
+            name.removeprefix("best."): float(value or 0) for name, value in found.items() if name.startswith("best.")
+        }
+        searched = space(context, size["widths"], size["learning_rate"], regularized)
+
+        def save(trainings: list[Training]) -> None:
+            checkpoint.save(trainings, path)
+
+        evidence, trainings = tune(context, first, searched, begun, save)
+        self._take(trainings)
+        if not self._trained and not self.context.budget.interrupted:
+            context.log.note(
+                "tune", "The time limit was too short to search: one network was trained a little, to have a model."
+            )
+            self._take([last_resort(context, self._next_number, searched)])
+        return evidence
+
+    def _squeeze(self, context: Context) -> Evidence:
+        self.done.pop("squeeze", None)
+        model = build(context, self.result.trainings)
+        evidence, test_score = squeeze(context, model, self.result.trainings, self.simple)
+        self.result.model = dataclasses.replace(model, test_score=test_score)
+        self.result.model.save(context.folder / "model")
+        return evidence
+
+    def _kept(self, stage: str, make: Callable[[], tuple[Evidence, list[Training]]]) -> Evidence:
+        """What a stage with trainings comes to: read back where the folder has it, else made and written."""
+        path = self.context.folder / "members" / f"{stage}.safetensors"
+        if stage in self.done and path.exists():
+            self._take(checkpoint.load(path))
+            return self.done[stage]
+        self.done.pop(stage, None)
+        evidence, trainings = make()
+        checkpoint.save(trainings, path)
+        self._take(trainings)
+        return evidence
+
+    def _take(self, trainings: list[Training]) -> None:
+        """Keep what a stage has trained, and tell of each network that no event told of yet."""
+        self.result.trainings += trainings
+        for training in trainings:
+            if training.member.number in self.told:
+                continue
+            told: dict[str, Any] = {"member": training.member.number, "stage": training.member.stage}
+            if training.failed:
+                cause = f"its loss was no longer a finite number in epoch {training.epochs}"
+                self.context.log.add("member_failed", **told, cause=cause)
+            elif training.curves:
+                told |= {"epochs": training.epochs, "score": self.context.shown(training.score)}
+                self.context.log.add("member_finished", **told, settings=training.member.settings)
+        folders.write_history(self.context, self.result.trainings)
+
+    def _size(self) -> dict[str, Any]:
+        found = self.result.evidence["overfit"].measures if "overfit" in self.result.evidence else {}
+        return DEFAULT_SIZE | {name: found[name] for name in DEFAULT_SIZE if name in found}
+
+    @property
+    def _next_number(self) -> int:
+        return 1 + max((t.member.number for t in self.result.trainings), default=0)
+
+    @property
+    def _trained(self) -> bool:
+        return any(t.sound for t in self.result.trainings)
+
+    def _finish(self, reason: str | None) -> Run:
+        run, folder = self.result, self.context.folder
+        last = closing(run) | {"metric": self.context.metric.label}
+        self.context.log.add("run_finished", **last, seconds=round(self.context.budget.used, 3))
+        write_report(folder)
+        if reason is not None:
+            raise StageStopped(reason)
+        if run.model is not None and not run.interrupted:
+            for kept in (folder / "members").iterdir():  # only an unfinished run needs more than the history
+                if kept.suffix in (".safetensors", ".npz"):
+                    kept.unlink()
+        return run
