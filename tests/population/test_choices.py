@@ -61,7 +61,7 @@ def network(place: int) -> tuple[str, Structure]:
     chosen |= {"loss": losses[place // 3 % len(losses)], "noises": tuple(islice(cycle(NOISES), place, place + place % 2 + 1))}
     chosen |= {"mixup": place == 5, "max_norm": place % 4 == 2}
     chosen["batch_norm"] = ("none", "before", "after")[(place + 1) % 3]  # not together with a first pass row by row
-    chosen["batch_norm_test"] = ("population", "moving_average")[place // 3 % 2]
+    chosen["batch_norm_test"] = ("population", "moving_average", "population_with_dropout")[place // 3 % 3]
     chosen["class_weights"] = "balanced" if task == "binary" else "none"
     chosen["decay"] = "none" if place == 9 else ("decoupled", "l2", "l1")[place % 3]
     chosen["dropout"] = {10: "none", 12: "course"}.get(place, "inverted")
