@@ -42,7 +42,7 @@ def test_names_and_shapes_are_known_without_computing():
     own = structure(widths=(8, 5), batch_norm="after", weight_norm="plain", numeric_embedding="periodic")
     weights, statistics = init(jnp.uint32(0), own, resolve(own), PRIOR)
     assert shapes(own) == ({n: w.shape for n, w in weights.items()}, {n: s.shape for n, s in statistics.items()})
-    assert weights["layer1.weight"].shape == (4 + 3 * 3 + 2, 8)
+    assert weights["layer1.weight"].shape == (8, 4 + 3 * 3 + 2)
     assert layer_names(own) == ["layer1", "layer2"]
     assert own.entering == 4 + 3 * 3 + 2
 
@@ -83,8 +83,8 @@ def test_input_noise_leaves_switches_alone():
     own = structure(noises=("input",))
     settings, weights, _ = made(own, input_noise__standard_deviation=0.5)
     seen = embed(weights, DATA.numeric, DATA.categories, own, settings, Mode(training=True, key=jnp.uint32(1)))
-    np.testing.assert_array_equal(seen[:, 3], DATA.numeric[:, 3])
-    assert abs(float((seen[:, :3] - DATA.numeric[:, :3]).std()) - 0.5) < 5 * 0.5 / (2 * 768) ** 0.5
+    np.testing.assert_array_equal(seen[3], DATA.numeric[:, 3])
+    assert abs(float((seen[:3] - DATA.numeric[:, :3].T).std()) - 0.5) < 5 * 0.5 / (2 * 768) ** 0.5
 
 
 def test_both_forms_of_dropout_keep_the_expectation_and_drop_the_share():
@@ -125,8 +125,8 @@ def test_categories_are_looked_up_and_their_vectors_are_about_of_unit_length():
     weights = embeddings.init_categories(jax.random.key(0), (1000, 3))
     assert (embeddings.category_width(1000), embeddings.category_width(3)) == (16, 2)
     first, second = embeddings.categories(weights, jnp.array([[7, 2], [0, 0]]))
-    np.testing.assert_array_equal(first, weights["category0.embedding"][jnp.array([7, 0])])
-    np.testing.assert_array_equal(second, weights["category1.embedding"][jnp.array([2, 0])])
+    np.testing.assert_array_equal(first.T, weights["category0.embedding"][jnp.array([7, 0])])
+    np.testing.assert_array_equal(second.T, weights["category1.embedding"][jnp.array([2, 0])])
     lengths = jnp.linalg.norm(weights["category0.embedding"], axis=1)
     assert abs(float(lengths.mean()) - 1) < 0.05
 
@@ -136,7 +136,7 @@ def test_dropout_adjusted_weights_take_the_members_rate_and_the_networks_activat
     square, slope = dropout_adjusted.mean_squares(jnp.tanh)
     for rate in (0.0, 0.5):
         _, weights, _ = made(own, dropout__rate=rate)
-        lengths = jnp.linalg.norm(weights["layer1.weight"], axis=0)
+        lengths = jnp.linalg.norm(weights["layer1.weight"], axis=1)
         np.testing.assert_allclose(lengths, (square / (1 - rate) + (1 - rate) * slope) ** -0.5, rtol=1e-4)
 
 
@@ -174,8 +174,8 @@ def test_the_data_dependent_pass_gives_every_unit_mean_0_and_each_layer_a_common
     own = structure(widths=(16,), activation="identity", first_pass="data_dependent")
     settings, _, after, statistics = after_first_pass(own)
     (units,) = preactivations(own, settings, after, statistics)
-    np.testing.assert_allclose(units.mean(axis=0), 0, atol=1e-4)
-    np.testing.assert_allclose(units.std(axis=0), 1, rtol=1e-3)
+    np.testing.assert_allclose(units.mean(axis=1), 0, atol=1e-4)
+    np.testing.assert_allclose(units.std(axis=1), 1, rtol=1e-3)
 
 
 def test_weights_that_no_first_pass_was_chosen_for_stay_as_they_were_drawn():

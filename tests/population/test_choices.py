@@ -114,8 +114,8 @@ def test_a_mixed_network_learns(place):
     _, states, record = trained(place)
     losses = record.validation_loss[:, 0]
     assert not states.failed[:2].any()
-    if NETWORKS[place][1].initializer == "zeros":  # every unit stays as dead as the others
-        assert losses.min() > 0.95 * losses[0]
+    if NETWORKS[place][1].initializer == "zeros":  # all units stay alike but for the noise: little more than the bias learns
+        assert losses.min() > 0.9 * losses[0]
     else:
         assert losses.min() < 0.95 * losses[0]
 
@@ -148,7 +148,7 @@ def test_any_optax_transformation_trains_a_network():
     assert own.decay == "none"  # it brings its own
     first, second = train([member(0, own), member(1, own, max_norm__limit=0.3)], 12)
     assert first.curves.training_loss[-1] < 0.8 * first.curves.training_loss[0]
-    assert max(np.linalg.norm(second.state.weights["layer1.weight"], axis=0)) < 0.3001
+    assert max(np.linalg.norm(second.state.weights["layer1.weight"], axis=1)) < 0.3001
 
 
 def test_a_network_trains_on_all_rows_at_once_and_on_one_row_at_a_time():
@@ -169,4 +169,4 @@ def test_a_population_rescales_first_weights_on_its_own_training_rows():
     for training in train([member(number, own, **rates) for number in range(3)], 1):
         weights = training.state.weights
         x = np.hstack([data.numeric, weights["category0.embedding"][data.categories[:, 0]]])
-        assert (x @ weights["layer1.weight"] + weights["layer1.bias"]).var() == pytest.approx(1, abs=0.02)
+        assert (x @ weights["layer1.weight"].T + weights["layer1.bias"]).var() == pytest.approx(1, abs=0.02)

@@ -39,12 +39,12 @@ class Network(torch.nn.Module):
     def __init__(self, weights: dict[str, np.ndarray], batch_norm: bool):
         super().__init__()
         self.embedding = torch.nn.Embedding.from_pretrained(torch.tensor(weights["category0.embedding"]), freeze=False)
-        self.layer1 = torch.nn.Linear(*weights["layer1.weight"].shape)
-        self.output = torch.nn.Linear(*weights["output.weight"].shape)
+        self.layer1 = torch.nn.Linear(*weights["layer1.weight"].shape[::-1])
+        self.output = torch.nn.Linear(*weights["output.weight"].shape[::-1])
         self.norm = torch.nn.BatchNorm1d(len(weights["layer1.bias"])) if batch_norm else torch.nn.Identity()
         with torch.no_grad():
             for name in ("layer1", "output"):
-                getattr(self, name).weight.copy_(torch.tensor(weights[f"{name}.weight"].T))
+                getattr(self, name).weight.copy_(torch.tensor(weights[f"{name}.weight"]))
                 getattr(self, name).bias.copy_(torch.tensor(weights[f"{name}.bias"]))
 
     def forward(self, batch: Rows) -> torch.Tensor:
@@ -54,7 +54,7 @@ class Network(torch.nn.Module):
     def by_name(self) -> dict[str, np.ndarray]:
         found = {"category0.embedding": self.embedding.weight}
         for name in ("layer1", "output"):
-            found |= {f"{name}.weight": getattr(self, name).weight.T, f"{name}.bias": getattr(self, name).bias}
+            found |= {f"{name}.weight": getattr(self, name).weight, f"{name}.bias": getattr(self, name).bias}
         if isinstance(self.norm, torch.nn.BatchNorm1d):
             found |= {"layer1.scale": self.norm.weight, "layer1.shift": self.norm.bias}
         return {name: weight.detach().numpy() for name, weight in found.items()}
@@ -168,6 +168,7 @@ def test_a_step_is_the_equation_written_by_hand():
     own = structure("regression", widths=(), optimizer="gradient_descent", decay="l1", schedule="cosine", dropout="none")
     before, after, _, losses = engine("regression", own, {"gradient_descent.learning_rate": 0.1, "weight_decay.rate": 0.05})
     table, weight, bias = (before[name].astype(float) for name in ("category0.embedding", "output.weight", "output.bias"))
+    weight = weight.T
     for number, batch in enumerate(batches(rows("regression"))):
         x = np.hstack([batch.numeric, table[batch.categories[:, 0]]])
         residual = (x @ weight + bias)[:, 0] - batch.target
@@ -178,7 +179,7 @@ def test_a_step_is_the_equation_written_by_hand():
         np.add.at(table_slope, batch.categories[:, 0], slope @ weight[4:].T)
         weight = weight - rate * (x.T @ slope + 0.05 * np.sign(weight))
         bias, table = bias - rate * slope.sum(axis=0), table - rate * table_slope
-    np.testing.assert_allclose(after["output.weight"], weight, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(after["output.weight"], weight.T, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(after["output.bias"], bias, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(after["category0.embedding"], table, rtol=1e-4, atol=1e-6)
 
@@ -198,7 +199,7 @@ def test_every_step_has_a_mask_of_its_own(rate):
     own, batch = structure(), batches(rows())[0]
     settings = resolve(own, {"dropout.rate": rate})
     state = start(np.uint32(3), own, settings, np.zeros(1, np.float32))
-    state = state._replace(weights=state.weights | {"output.weight": np.ones((8, 1), np.float32)})
+    state = state._replace(weights=state.weights | {"output.weight": np.ones((1, 8), np.float32)})
     one = jax.jit(lambda state: step(state, batch, own, settings, np.float32(9))[1])
     losses = {float(one(state._replace(step=np.int32(number)))) for number in range(4)}
     assert len(losses) == (1 if rate == 0 else 4)

@@ -103,7 +103,7 @@ def test_population_statistics_are_exactly_those_of_all_training_rows_without_dr
     (training,) = train([member(0, own, dropout__rate=0.5)], 3)
     weights, data = training.state.weights, population().data.train
     x = np.hstack([data.numeric, weights["category0.embedding"][data.categories[:, 0]]])
-    z = x @ weights["layer1.weight"] + weights["layer1.bias"]
+    z = x @ weights["layer1.weight"].T + weights["layer1.bias"]
     np.testing.assert_allclose(training.state.statistics["layer1.mean"], z.mean(axis=0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(training.state.statistics["layer1.variance"], z.var(axis=0), rtol=1e-4)
 

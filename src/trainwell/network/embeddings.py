@@ -60,11 +60,12 @@ def init_periodic(key: jax.Array, columns: int, frequency: Float[Array, ""]) -> 
     }
 
 
-def periodic(weights: dict[str, Array], numbers: Float[Array, "rows columns"]) -> Float[Array, "rows wider"]:
+def periodic(weights: dict[str, Array], numbers: Float[Array, "columns rows"]) -> Float[Array, "wider rows"]:
     """The numbers themselves, then ``EXTRA`` more for each of them."""
-    turns = numbers[:, :, None] * weights["numeric.frequency"] + weights["numeric.phase"]
-    extra = jnp.einsum("rcf,cfe->rce", cosine_of_turns(turns), weights["numeric.projection"]) + weights["numeric.shift"]
-    return jnp.concatenate([numbers, extra.reshape(numbers.shape[0], -1)], axis=1)
+    turns = numbers[:, None] * weights["numeric.frequency"][:, :, None] + weights["numeric.phase"][:, :, None]
+    extra = jnp.einsum("cfe,cfr->cer", weights["numeric.projection"], cosine_of_turns(turns))
+    extra += weights["numeric.shift"][:, :, None]
+    return jnp.concatenate([numbers, extra.reshape(-1, numbers.shape[1])])
 
 
 def init_categories(key: jax.Array, cardinalities: tuple[int, ...]) -> dict[str, Array]:
@@ -76,8 +77,8 @@ def init_categories(key: jax.Array, cardinalities: tuple[int, ...]) -> dict[str,
     }
 
 
-def categories(weights: dict[str, Array], levels: Int[Array, "rows columns"]) -> list[Float[Array, "rows width"]]:
-    return [weights[f"category{i}.embedding"][levels[:, i]] for i in range(levels.shape[1])]
+def categories(weights: dict[str, Array], levels: Int[Array, "rows columns"]) -> list[Float[Array, "width rows"]]:
+    return [weights[f"category{i}.embedding"][levels[:, i]].T for i in range(levels.shape[1])]
 
 
 def embedded_width(numeric: int, continuous: int, cardinalities: tuple[int, ...], numeric_embedding: str) -> int:

@@ -34,15 +34,16 @@ def rescaled(
     plain = replace(structure, weight_norm="none")
 
     def preactivations(layers, x):
-        found = []
+        found, x = [], x.T
         for name, (weight, bias) in zip(names, layers, strict=True):
-            own = {**weights, f"{name}.weight": weight, f"{name}.bias": bias}
-            found.append(dense.preactivation(own, name, x, plain, settings, MEASURE))
-            x, _ = dense.units(own, statistics, name, found[-1], plain, settings, MEASURE)
+            own = {**weights, f"{name}.weight": weight.T, f"{name}.bias": bias}
+            before = dense.preactivation(own, name, x, plain, settings, MEASURE)
+            x, _ = dense.units(own, statistics, name, before, plain, settings, MEASURE)
+            found.append(before.T)
         return found
 
-    inputs = embed(weights, numeric, categories, structure, settings, MEASURE)
-    layers = [(dense.matrix(weights, name, structure), weights[f"{name}.bias"]) for name in names]
+    inputs = embed(weights, numeric, categories, structure, settings, MEASURE).T
+    layers = [(dense.matrix(weights, name, structure).T, weights[f"{name}.bias"]) for name in names]
     chosen = of(structure.first_pass, settings)
     if structure.first_pass == "lsuv":
         layers = data_dependent.lsuv(layers, inputs, preactivations, **chosen)
@@ -50,7 +51,7 @@ def rescaled(
         layers = data_dependent.data_dependent(layers, inputs, preactivations, key, **chosen)
     weights = dict(weights)
     for name, (weight, bias) in zip(names, layers, strict=True):
-        weights |= {f"{name}.weight": weight, f"{name}.bias": bias}
+        weights |= {f"{name}.weight": weight.T, f"{name}.bias": bias}
         if structure.weight_norm != "none":
             weights[f"{name}.gain"] = jnp.linalg.norm(weight, axis=0)
     return weights

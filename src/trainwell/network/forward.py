@@ -60,17 +60,15 @@ def shapes(structure: Structure) -> tuple[dict[str, tuple[int, ...]], dict[str, 
 
 
 def embed(weights: Weights, numeric, categories, structure: Structure, settings: Settings, mode: Mode = TEST):
-    """What the first dense layer sees: numbers (with their embedding), then the vectors of the categories."""
+    """What the first dense layer sees, (entering, rows): numbers (with their embedding), then the vectors of the categories."""
+    numeric = jax.lax.optimization_barrier(numeric.T)  # turned once, for all members of a cohort
+    measured, others = numeric[: structure.continuous], numeric[structure.continuous :]
     if mode.training and "input" in structure.noises:
-        measured = noise.gaussian(
-            numeric[:, : structure.continuous], random_bits.fold(mode.key, 4), **of("input_noise", settings)
-        )
-        numeric = jnp.concatenate([measured, numeric[:, structure.continuous :]], axis=1)
-    parts = [numeric]
+        measured = noise.gaussian(measured, random_bits.fold(mode.key, 4), **of("input_noise", settings))
     if structure.numeric_embedding == "periodic" and structure.continuous:
-        measured = embeddings.periodic(weights, numeric[:, : structure.continuous])
-        parts = [measured, numeric[:, structure.continuous :]]
-    return jnp.concatenate(parts + embeddings.categories(weights, categories), axis=1)
+        measured = embeddings.periodic(weights, measured)
+    parts = [part for part in (measured, others, *embeddings.categories(weights, categories)) if len(part)]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 
 
 def forward(
@@ -81,13 +79,14 @@ def forward(
     structure: Structure,
     settings: Settings,
     mode: Mode = TEST,
-) -> tuple[Float[Array, "rows outputs"], Weights, list[Float[Array, "rows width"]]]:
+) -> tuple[Float[Array, "rows outputs"], Weights, list[Float[Array, "width rows"]]]:
     """(outputs, new statistics, units of every hidden layer). Outputs are logits, or scaled target values."""
     x = embed(weights, numeric, categories, structure, settings, mode)
     if mode.training and structure.mixup:
-        x = mixup.mix(x, mixup.partner(x), mixed_share(mode.key, settings))
+        x = mixup.mix(x, mixup.partner(x.T).T, mixed_share(mode.key, settings))
     hidden = []
     for name in layer_names(structure):
         x, statistics = dense.hidden(weights, statistics, name, x, structure, settings, mode)
         hidden.append(x)
-    return dense.preactivation(weights, "output", x, structure, settings, mode), statistics, hidden
+    outputs = jax.lax.optimization_barrier(dense.preactivation(weights, "output", x, structure, settings, mode))
+    return outputs.T, statistics, hidden

@@ -93,7 +93,7 @@ def together(structure: Structure) -> int:
 
     A member's bytes per step are 4 (4 P + 2 B W): P weights, their gradient and two moments, B rows of W units both ways.
     """
-    sizes = (structure.numeric + 4 * structure.continuous, *structure.widths, structure.outputs)
+    sizes = (structure.entering, *structure.widths, structure.outputs)
     weights = sum(a * b for a, b in pairwise(sizes))
     bytes_of_one = 4 * (4 * weights + 2 * structure.batch_size * sum(sizes))
     fitting = max(1, CACHE_BYTES // bytes_of_one)

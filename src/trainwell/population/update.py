@@ -98,4 +98,4 @@ def _capped(weights: Weights, structure: Structure, settings: Settings) -> Weigh
     limit = settings["max_norm.limit"]
     if structure.weight_norm != "none":
         return {name: jnp.clip(w, -limit, limit) if name.endswith(".gain") else w for name, w in weights.items()}
-    return {name: max_norm.cap(w, limit) if name.endswith(".weight") else w for name, w in weights.items()}
+    return {name: max_norm.cap(w.T, limit).T if name.endswith(".weight") else w for name, w in weights.items()}
