@@ -97,6 +97,14 @@ def side_by_side(label: str, function: str, work: Work, number: int = 2) -> Way:
     return Way(label, function, work, tuple(Process((core,), 1) for core in cores()[:number]))
 
 
+def products(number: int) -> list[Way]:
+    """The matrix product of every library on so many cores, of which the fastest is the machine's limit."""
+    pair = Work((1,), networks=2)
+    names = ("jax", "numpy", "pytorch")
+    ways = [alone(f"{name}, {number} threads", f"benchmarks.matrix_product:{name}", pair, number) for name in names]
+    return ways if number == 1 else [*ways, side_by_side("pytorch, processes", "benchmarks.matrix_product:pytorch", pair)]
+
+
 def by_turns(ways: Sequence[Way], rounds: int) -> list[Measured]:
     """Every way once, for its first run, and then ``rounds`` times all of them one after another.
 
@@ -132,6 +140,11 @@ def ratio(above: Measured, below: Measured) -> Ratio:
     scale = below.way.work.network_steps / above.way.work.network_steps
     rounds = [scale * a / b for a, b in zip(above.seconds, below.seconds, strict=True)]
     return Ratio(statistics.median(rounds), min(rounds), max(rounds))
+
+
+def rate_of(product: Measured) -> float:
+    """FLOP/s of a matrix product: the best of all rounds, in all processes together."""
+    return max(figures["flops_per_second"] for figures in product.figures) * len(product.way.processes)
 
 
 @contextmanager

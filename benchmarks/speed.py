@@ -23,6 +23,8 @@ from benchmarks.measuring import (
     by_turns,
     cores,
     print_table,
+    products,
+    rate_of,
     ratio,
     side_by_side,
     write_json,
@@ -32,7 +34,6 @@ from benchmarks.work import Work
 OURS, FIT = "benchmarks.ours:train", "benchmarks.ours:fit"
 LOOP, STACKED = "benchmarks.peers:loop", "benchmarks.peers:stacked"
 SCIKIT_LEARN, LIGHTNING = "benchmarks.peers:scikit_learn", "benchmarks.peers:lightning"
-PRODUCT = "benchmarks.matrix_product"
 ROUNDS = 5  # chosen: at least; the median of five is little moved by one disturbed round
 
 FIRST = Work((128, 128), epochs=10)
@@ -40,9 +41,8 @@ WITH_SETTINGS = Work((128, 128), networks=32)
 SMALL = Work((32, 32), batch=32, networks=64, epochs=5)
 WIDE = Work((256, 256, 256), inputs=20, outputs=1, networks=32, steps=25)
 ONE_FIT = Work((128, 128), steps=78, epochs=20, validation=4000)  # 78 batches of 256 are 19,968 rows
-MANY_SMALL = Work((32, 32), batch=32, networks=256, epochs=2, steps=50)
-ONE_SMALL = Work((32, 32), batch=32, networks=1, epochs=100)
-PAIR = Work((1,), networks=2)  # for the matrix product, which only asks how many processes share it
+MANY_SMALL = Work((32, 32), batch=32, networks=256, steps=200)
+ONE_SMALL = Work((32, 32), batch=32, steps=200, epochs=25)
 
 
 class Row(NamedTuple):
@@ -95,13 +95,7 @@ def small(rounds: int, work: Work = SMALL) -> list[Row]:
 
 def wide(rounds: int, work: Work = WIDE) -> list[Row]:
     """Many large networks, two cores, against PyTorch and against the machine's best matrix product."""
-    products = [
-        alone("JAX, two threads", f"{PRODUCT}:jax", PAIR, 2),
-        alone("NumPy, two threads", f"{PRODUCT}:numpy", PAIR, 2),
-        alone("PyTorch, two threads", f"{PRODUCT}:pytorch", PAIR, 2),
-        side_by_side("PyTorch, two processes", f"{PRODUCT}:pytorch", PAIR),
-    ]
-    rows, ours, measured = _many(work, 1.9, rounds, products)
+    rows, ours, measured = _many(work, 1.9, rounds, products(2))
     return [*rows, share_of_product(_named(work), 0.55, ours, measured)]
 
 
@@ -143,11 +137,10 @@ def members(rounds: int, work: Work = MANY_SMALL, one: Work = ONE_SMALL) -> list
     return [Row(what, "ourselves: 1 member", 0.35, True, ratio(many, single), many, single)]
 
 
-def share_of_product(what: str, asked: float | None, ours: Measured, products: Sequence[Measured]) -> Row:
+def share_of_product(what: str, asked: float | None, ours: Measured, measured: Sequence[Measured]) -> Row:
     """The share that training reaches of the FLOP/s of the best matrix product, over all rounds, of all libraries."""
-    rates = [max(figures["flops_per_second"] for figures in one.figures) * len(one.way.processes) for one in products]
-    limit = max(rates)
-    fastest = products[rates.index(limit)]
+    fastest = max(measured, key=rate_of)
+    limit = rate_of(fastest)
     flops = ours.way.work.flops_per_step() * ours.way.work.network_steps
     low, middle, high = (
         flops / seconds / limit for seconds in (max(ours.seconds), statistics.median(ours.seconds), min(ours.seconds))
@@ -206,9 +199,10 @@ def lines(name: str, rows: Sequence[Row]) -> list[list[str]]:
     """One line of the table for each row."""
     found = []
     for row in rows:
-        sides = (row.above, row.below)
-        losses = [f"{side.loss:.4f}" for side in sides if "loss" in side.figures[-1]]
-        times = [f"{side.per_step:.1f}" for side in sides if "loss" in side.figures[-1]]
+        sides = [side for side in (row.above, row.below) if "loss" in side.figures[-1]]
+        times = [f"{side.per_step:.1f}" for side in sides]
+        equal = len({side.way.work.epochs * side.way.work.steps for side in sides}) == 1  # else the losses tell nothing
+        losses = [f"{side.loss:.4f}" for side in sides] if equal else ["-"]
         first = next(side for side in (row.below, row.above) if side.way.function in (OURS, FIT))
         figures = [str(row.reached), row.held, " / ".join(times), " / ".join(losses), f"{first.first:.1f} s"]
         found.append([f"`{name}`", row.work, row.against, row.wanted, *figures])

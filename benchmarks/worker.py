@@ -8,6 +8,7 @@ in, one line out.
 import importlib
 import json
 import os
+import resource
 import sys
 import time
 import warnings
@@ -32,7 +33,8 @@ def main() -> None:
         start = time.perf_counter()
         found: dict[str, Any] = run()
         seconds = time.perf_counter() - start
-        print(json.dumps({"seconds": seconds, **found}), file=answers, flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps({"seconds": seconds, "peak_bytes": peak, **found}), file=answers, flush=True)
 
 
 if __name__ == "__main__":
