@@ -113,7 +113,7 @@ def by_turns(ways: Sequence[Way], rounds: int) -> list[Measured]:
     """
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory())
-        started = [stack.enter_context(_started(way, home)) for way in ways]
+        started = [stack.enter_context(_started(way, f"{home}/{i}")) for i, way in enumerate(ways)]  # each with its own cache
         measured = []
         for way, workers in zip(ways, started, strict=True):
             seconds, figures = _run(workers)

@@ -219,20 +219,20 @@ def measure(names: Sequence[str], rounds: int) -> dict[str, list[Row]]:
     return found
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=[], metavar="name", help=", ".join(MEASUREMENTS))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(MEASUREMENTS):
+    chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.names) - set(MEASUREMENTS):
         parser.error(f"{sorted(unknown)[0]!r} is no measurement of speed: there are {', '.join(MEASUREMENTS)}.")
     if len(cores()) < 2:
         parser.error("two cores are needed: ours and theirs are compared on one and on two.")
-    found = measure(arguments.names or list(MEASUREMENTS), arguments.rounds)
+    found = measure(chosen.names or list(MEASUREMENTS), chosen.rounds)
     print()
     print_table(HEADER, [line for name, rows in found.items() for line in lines(name, rows)])
-    write_json(arguments.out, {name: [row.to_json() for row in rows] for name, rows in found.items()})
+    write_json(chosen.out, {name: [row.to_json() for row in rows] for name, rows in found.items()})
 
 
 if __name__ == "__main__":
