@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import gpu, growth, speed, tables
+from benchmarks import gpu, growth, parts, speed, tables
 
-PARTS = {"speed": speed.main, "growth": growth.main, "gpu": gpu.main, "tables": tables.main}
+PARTS = {"speed": speed.main, "growth": growth.main, "parts": parts.main, "gpu": gpu.main, "tables": tables.main}
 
 
 def main() -> None:

@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.work import Work, table
-from trainwell.network.structure import Structure, resolve
+from trainwell.network.structure import Structure, hyperparameters_of, resolve
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Member, Population, Training
 from trainwell.population.devices import available_cores, pool
 from trainwell.population.epoch import Data
 from trainwell.population.step import Rows
 
-DROPOUT, NOISE = 0.2, 0.1  # chosen
 NEVER = 10_000  # epochs of patience: nobody stops early, so that all do the same number of steps
-REGULARIZED = {"dropout": "inverted", "batch_norm": "before", "noises": ("input", "activation")}
-STRENGTHS = {"dropout.rate": DROPOUT, "input_noise.standard_deviation": NOISE, "activation_noise.standard_deviation": NOISE}
+STRENGTHS = {"dropout.rate": 0.2, "input_noise.standard_deviation": 0.1, "activation_noise.standard_deviation": 0.1}  # chosen
 
 
 def has_signals() -> bool:
@@ -27,7 +25,11 @@ def has_signals() -> bool:
 
 def structure_of(work: Work) -> Structure:
     """The network of the work, with nothing on that the others have not."""
-    chosen: dict[str, Any] = {"dropout": "none", **(REGULARIZED if work.regularized else {})}
+    chosen: dict[str, Any] = {
+        "dropout": "inverted" if "dropout" in work.extras else "none",
+        "batch_norm": "before" if "batch norm" in work.extras else "none",
+        "noises": tuple(place for place in ("input", "activation") if f"{place} noise" in work.extras),
+    }
     if work.signals is not None:
         chosen["signals"] = work.signals
     return Structure(
@@ -56,25 +58,16 @@ def population_of(work: Work) -> Population:
 
 
 def trainings_of(work: Work) -> list[Training]:
+    """The members before their first epoch, each with its own settings."""
     structure = structure_of(work)
-    return [
-        Training(
-            Member(
-                work.first + number,
-                structure,
-                resolve(
-                    structure,
-                    {
-                        "adam.learning_rate": rate,
-                        "adam.beta1": moment,
-                        "early_stopping.patience": NEVER,
-                        **(STRENGTHS if work.regularized else {}),
-                    },
-                ),
-            )
-        )
-        for number, (rate, moment) in enumerate(work.settings())
-    ]
+    usual = {"early_stopping.patience": NEVER, **STRENGTHS}
+    known = hyperparameters_of(structure)
+    made = []
+    for number, (rate, moment) in enumerate(work.settings(), start=work.first):
+        chosen = {**usual, "adam.learning_rate": rate, "adam.beta1": moment}
+        settings = resolve(structure, {name: value for name, value in chosen.items() if name in known})
+        made.append(Training(Member(number, structure, settings)))
+    return made
 
 
 def train(argument: dict) -> Callable[[], dict]:

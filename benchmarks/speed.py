@@ -29,7 +29,7 @@ from benchmarks.measuring import (
     side_by_side,
     write_json,
 )
-from benchmarks.work import Work
+from benchmarks.work import EXTRAS, Work
 
 OURS, FIT = "benchmarks.ours:train", "benchmarks.ours:fit"
 LOOP, STACKED = "benchmarks.peers:loop", "benchmarks.peers:stacked"
@@ -114,7 +114,7 @@ def one_fit(rounds: int, work: Work = ONE_FIT) -> list[Row]:
 
 def regularized(rounds: int, work: Work = FIRST) -> list[Row]:
     """Dropout, batch normalization and noise on, against off."""
-    on, off = by_turns([alone("on", OURS, replace(work, regularized=True)), alone("off", OURS, work)], rounds)
+    on, off = by_turns([alone("on", OURS, replace(work, extras=EXTRAS)), alone("off", OURS, work)], rounds)
     what = f"dropout, batch norm and noise on, {work.shape}, one core"
     return [Row(what, "ourselves: off", 1.35, True, ratio(on, off), on, off)]
 

@@ -10,6 +10,7 @@ NOISE = 0.5  # chosen: spread of what no network can learn, so that the losses o
 LEARNING_RATES = (5e-4, 2e-3)  # chosen: from the first to the last of several networks, geometrically
 FIRST_MOMENTS = (0.85, 0.95)  # chosen: beta1 of Adam, from the first to the last
 ONE = (1e-3, 0.9)  # Adam's own default: the settings of one network alone
+EXTRAS = ("dropout", "batch norm", "input noise", "activation noise")  # regularizers and what goes with them, in ours alone
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Work:
     first : the number of the first of them, where several processes share the networks out.
     of : how many networks there are in all processes together; 0 is those of this one.
     validation : rows that are passed through after every epoch.
-    regularized : with inverted dropout, batch normalization before the activation, and noise on inputs and activations.
+    extras : names of `EXTRAS` that are on.
     signals : with the signals of the layers taken inside the program; None is the engine's own default.
     """
 
@@ -41,7 +42,7 @@ class Work:
     first: int = 0
     of: int = 0
     validation: int = 64
-    regularized: bool = False
+    extras: tuple[str, ...] = ()
     signals: bool | None = None
 
     @property
@@ -78,7 +79,7 @@ class Work:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Work":
-        return cls(**{**data, "widths": tuple(data["widths"])})
+        return cls(**{**data, "widths": tuple(data["widths"]), "extras": tuple(data["extras"])})
 
 
 def table(work: Work) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

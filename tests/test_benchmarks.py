@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks import gpu, growth, measuring, ours, peers, speed
+from benchmarks import gpu, growth, measuring, ours, parts, peers, speed
 from benchmarks.measuring import Measured, Process, Ratio, Way
-from benchmarks.work import FIRST_MOMENTS, LEARNING_RATES, Work, table
+from benchmarks.work import EXTRAS, FIRST_MOMENTS, LEARNING_RATES, Work, table
 
 TINY = Work((16,), inputs=8, batch=32, steps=40, epochs=6)
-REGRESSION = replace(TINY, widths=(64,), outputs=1, epochs=10)
+REGRESSION = Work((32, 32), inputs=8, outputs=1, batch=32, steps=200, epochs=10)
 PRODUCT = "benchmarks.matrix_product:numpy"
 SAME = 0.1  # chosen: losses of networks with other first weights and another order of rows scatter by a few percent
 
@@ -62,7 +62,7 @@ def test_the_stacked_adam_moves_each_network_as_pytorch_moves_it_alone():
 
 
 def test_what_is_regularized_is_another_program_and_still_learns():
-    on = replace(TINY, regularized=True)
+    on = replace(TINY, extras=EXTRAS)
     structure = ours.structure_of(on)
     assert (structure.dropout, structure.batch_norm, structure.noises) == ("inverted", "before", ("input", "activation"))
     assert ours.structure_of(TINY).dropout == "none"
@@ -152,6 +152,7 @@ def test_every_line_of_a_table_has_a_cell_for_every_heading():
     assert [len(cells) for cells in speed.lines("small", [row])] == [len(speed.HEADER)]
     assert [len(cells) for cells in growth.lines("rows", [point])] == [len(growth.HEADER)]
     assert [len(cells) for cells in gpu.lines([line])] == [len(gpu.HEADER)]
+    assert {len(cells) for cells in parts.lines([measured([1.0]), measured([1.2])])} == {len(parts.HEADER)}
     assert json.loads(json.dumps([point.to_json(), line.to_json()]))
 
 
