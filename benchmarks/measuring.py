@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from benchmarks.work import Work
 
 ROOT = Path(__file__).resolve().parents[1]
-HOPELESS = 1.25  # chosen: a way this many times slower in the first run than the best of its like is not run again
+HOPELESS = 1.15  # chosen: a way this many times slower in the first run than the best of its like is not run again
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -200,7 +200,7 @@ def _tell(worker: subprocess.Popen, what: Any) -> None:
 
 
 def _answer(worker: subprocess.Popen) -> dict[str, Any]:
-    line = worker.stdout.readline()  # type: ignore[union-attr]
+    line = worker.stdout.readline()
     if not line:
         raise SystemExit("A measuring process ended before it answered; what it said stands above.")
     return json.loads(line)

@@ -140,6 +140,7 @@ def test_the_share_is_of_the_fastest_matrix_product_of_all_rounds_and_processes(
     slow, fast = (
         measured([1.0], function="benchmarks.matrix_product:jax", flops_per_second=rate) for rate in (1.0, 4.0 * flops)
     )
+    fast.figures.insert(0, {"flops_per_second": 2.0 * flops})  # a disturbed round
     row = speed.share_of_product("work", 0.55, measured([0.5, 1.0, 0.25]), [slow, fast])
     assert row.reached == pytest.approx((0.5, 0.25, 1.0))
     assert row.held == "no"
