@@ -1,5 +1,6 @@
 """Measuring by turns, so that whatever else the machine does falls on everybody alike; medians, tables, JSON."""
 
+import itertools
 import json
 import os
 import statistics
@@ -114,6 +115,8 @@ def by_turns(ways: Sequence[Way], rounds: int) -> list[Measured]:
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory())
         started = [stack.enter_context(_started(way, f"{home}/{i}")) for i, way in enumerate(ways)]  # each with its own cache
+        for worker in itertools.chain(*started):
+            _answer(worker)  # ready; they start at the same time, so that both cores are used for it
         measured = []
         for way, workers in zip(ways, started, strict=True):
             seconds, figures = _run(workers)
@@ -153,8 +156,6 @@ def _started(way: Way, home: str) -> Iterator[list[subprocess.Popen]]:
     try:
         for i, process in enumerate(way.processes):
             workers.append(_start(way, i, process, home))
-        for worker in workers:
-            _answer(worker)
         yield workers
     finally:
         for worker in workers:

@@ -39,7 +39,7 @@ ROUNDS = 5  # chosen: at least; the median of five is little moved by one distur
 FIRST = Work((128, 128), epochs=10)
 WITH_SETTINGS = Work((128, 128), networks=32, steps=75)
 SMALL = Work((32, 32), batch=32, networks=64, epochs=5)
-WIDE = Work((256, 256, 256), inputs=20, outputs=1, networks=32, steps=25)
+WIDE = Work((256, 256, 256), inputs=20, outputs=1, networks=32, steps=20)
 ONE_FIT = Work((128, 128), steps=78, epochs=20, validation=4000)  # 78 batches of 256 are 19,968 rows
 MANY_SMALL = Work((32, 32), batch=32, networks=256, steps=200)
 ONE_SMALL = Work((32, 32), batch=32, steps=200, epochs=25)
