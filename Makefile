@@ -25,8 +25,8 @@ check: .venv/installed-test  ## Format, lint, types, import contracts, doctests,
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest src tests/test_setup.py
 
-bench: .venv/installed-test  ## Measure scores and times on the benchmark tables
-	$(BIN)/python -m benchmarks.tables
+bench: .venv/installed-bench  ## Measure speed beside other libraries, growth, and scores on the benchmark tables
+	$(BIN)/python -m benchmarks
 
 format: .venv/installed-test  ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
@@ -47,3 +47,7 @@ clean:  ## Remove the environment, the caches and what the demo made
 .venv/installed-test: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch .venv/installed $@
+
+.venv/installed-bench: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	@touch .venv/installed .venv/installed-test $@

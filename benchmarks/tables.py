@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,12 +83,12 @@ def measure_start(*arguments: str) -> dict:
     return {"seconds": statistics.median(times), "asked_seconds": START_LIMIT}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", default=[], metavar="table", help=", ".join(GOALS))
     parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    if unknown := set(arguments.tables) - set(GOALS):
+    chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.tables) - set(GOALS):
         parser.error(f"{sorted(unknown)[0]!r} is no table of this benchmark: it has {', '.join(GOALS)}.")
     if not DATA.is_dir():
         raise SystemExit(f"The real tables are not in {DATA}: set TRAINWELL_DATA to their folder.")
@@ -97,7 +98,7 @@ def main() -> None:
         print(f"{what:20s} {found['seconds']:6.2f} s (asked: under {found['asked_seconds']:g} s)", flush=True)
     results["tables"] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in arguments.tables or GOALS:
+        for name in chosen.tables or GOALS:
             results["tables"][name] = found = measure_run(name, Path(folder) / name)
             print(
                 f"{name:20s} {found['metric']:8s} {found['score']:.4f} (asked {found['asked_score']:g}; "
@@ -105,8 +106,8 @@ def main() -> None:
                 f"{found['seconds']:6.1f} s (at most {found['asked_seconds']:g})  {found['peak_bytes'] / 1e9:.2f} GB",
                 flush=True,
             )
-    if arguments.out:
-        arguments.out.write_text(json.dumps(results, indent=1))
+    if chosen.out:
+        chosen.out.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
