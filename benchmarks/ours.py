@@ -9,7 +9,8 @@ import numpy as np
 from benchmarks.work import Work, table
 from trainwell.network.structure import Structure, hyperparameters_of, resolve
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Member, Population, Training
+from trainwell.population.cohort import Population
+from trainwell.population.member import Member, Training
 from trainwell.population.devices import available_cores, pool
 from trainwell.population.epoch import Data
 from trainwell.population.step import Rows

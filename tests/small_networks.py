@@ -6,7 +6,8 @@ import numpy as np
 
 from trainwell.network.structure import Structure, resolve
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Member, Population, Training
+from trainwell.population.cohort import Population
+from trainwell.population.member import Member, Training
 from trainwell.population.devices import pool
 from trainwell.population.epoch import Data
 from trainwell.population.step import Rows

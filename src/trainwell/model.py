@@ -105,9 +105,11 @@ class Model:
             network = jax.tree.map(
                 lambda x: np.asarray(x, np.float32)[None], (member.weights, member.statistics, member.settings)
             )
-            return member.share * predict(member.structure, self.schema.task, network, numeric, categories, device)[0]
+            one = predict(cores.programs, member.structure, self.schema.task, network, numeric, categories, device)
+            return member.share * one[0]
 
-        shares = {m.number: out for m, out in pool().run(of_one, self.members, lambda member: member.structure)}
+        cores = pool()
+        shares = {m.number: out for m, out in cores.run(of_one, self.members, lambda member: member.structure)}
         return np.sum([shares[member.number] for member in self.members], axis=0)  # in this order, whoever was done first
 
     def save(self, folder: Path) -> Path:

@@ -92,8 +92,9 @@ def trained(place: int):
     batch = Rows(*(x[:64] for x in data.train)) if own.first_pass != "none" else None
     states = programs.starter(own)(np.full(number, 7, np.uint32), settings, prior, batch)
     orders = np.stack([np.random.default_rng(e).permutation(96).reshape(STEPS, 16) for e in range(EPOCHS)]).astype(np.int32)
-    states, record = programs.trainer(own, MEASURE[task], task)(states, settings, data, orders, np.float32(EPOCHS * STEPS))
-    return list(values), jax.tree.map(np.asarray, states), jax.tree.map(np.asarray, record)
+    trainer, numbers = programs.trainer(own, MEASURE[task], task), (np.int32(EPOCHS), np.float32(EPOCHS * STEPS))
+    states, call = trainer(states, settings, data, orders, *numbers)
+    return list(values), jax.tree.map(np.asarray, states), jax.tree.map(np.asarray, call.record)
 
 
 def of_member(tree, place: int):

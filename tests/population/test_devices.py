@@ -27,7 +27,7 @@ def test_two_cores_work_at_the_same_time_on_devices_of_their_own():
 def test_a_device_takes_first_what_it_has_compiled_then_what_nobody_has():
     own = Pool(2)
     here, there = own.devices
-    own._has_run[here], own._has_run[there] = {"a"}, {"b"}
+    own._begun[here], own._begun[there] = {"a"}, {"b"}
     assert own._choose(here, ["b", "c", "a"]) == 2
     assert own._choose(here, ["b", "c", "d"]) == 1
     assert own._choose(here, ["b", "b"]) == 0

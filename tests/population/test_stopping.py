@@ -131,12 +131,12 @@ class Clock:
 def test_training_ends_at_the_first_look_after_the_time_and_keeps_what_it_has(network):
     members = [member(number, network, early_stopping__patience=99) for number in range(3)]
     own = population()
-    full = own.train(members, 40, 40, Budget())
-    cut = own.train(members, 40, 40, Budget(3, Clock()))
-    assert 0 < cut[0].epochs < 40
+    full = own.train(members, 400, 400, Budget())
+    cut = own.train(members, 400, 400, Budget(5, Clock()))
+    assert 0 < cut[0].epochs < 400
     for one, whole in zip(cut, full, strict=True):
         assert one.curves.training_loss == whole.curves.training_loss[: one.epochs]
-    assert own.train(cut, 40, 40, Budget())[1].curves == full[1].curves  # and goes on from there
+    assert own.train(cut, 400, 400, Budget())[1].curves == full[1].curves  # and goes on from there
 
 
 def test_nothing_is_begun_after_the_time_or_an_interrupt(network):

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from trainwell.data.encode import Arrays
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure, resolve
-from trainwell.population.cohort import Member, Training
+from trainwell.population.member import Member, Training
 from trainwell.population.history import Curves
 from trainwell.recipe.events import EventLog, read_events
 from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from small_networks import member, population, structure
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Training
+from trainwell.population.member import Training
 from trainwell.population.step import MemberState
 from trainwell.search.halving import FACTOR, affordable, rungs, survivors, wave
 from trainwell.techniques.regularizers import early_stopping

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure
-from trainwell.population.cohort import Member, Training
+from trainwell.population.member import Member, Training
 from trainwell.population.history import CURVES, Curves
 from trainwell.population.step import MemberState
 from trainwell.techniques.regularizers import early_stopping
@@ -60,6 +60,7 @@ def _described(training: Training) -> dict:
         "stage": member.stage,
         "ended": training.ended,
         "curves": [[repr(value) for value in getattr(curves, name)] for name in CURVES],  # JSON knows no NaN
+        "signals": [[epoch, {name: [repr(x) for x in values] for name, values in found.items()}] for epoch, found in curves.signals],
         "state": None if state is None else _stopped_at(state),
     }
 
@@ -77,7 +78,10 @@ def _stopped_at(state: MemberState) -> dict:
 
 def _training(one: dict, tensors: dict[str, np.ndarray]) -> Training:
     member = Member(int(one["number"]), Structure.from_json(one["structure"]), one["settings"], one["stage"])
-    curves = Curves(*(tuple(float(value) for value in values) for values in one["curves"]))
+    signals = tuple(
+        (int(epoch), {name: tuple(float(x) for x in values) for name, values in found.items()}) for epoch, found in one["signals"]
+    )
+    curves = Curves(*(tuple(float(value) for value in values) for values in one["curves"]), signals)
     if one["state"] is None:
         return Training(member, None, curves, bool(one["ended"]))
     kept: dict[str, Any] = {

@@ -3,10 +3,13 @@
 A job is a pure function: (trainings, epochs) -> trainings that are further on. It runs on whichever device is free, in any
 order, and its result depends on neither. All members of a job are at the same epoch, so that they share the order of rows,
 which comes from the run's seed and the epoch.
+
+The places of members that have stopped are freed: after a while the cohorts of a structure are put together anew from the members
+that go on. Every cohort of a structure runs the same program with the same number of places, empty ones filled with copies of the
+last member, so that a member's numbers are the same to the last bit whoever its neighbours are.
 """
 
-import dataclasses
-import time
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,88 +19,43 @@ import numpy as np
 
 from trainwell.errors import InputError, listed
 from trainwell.network import first_pass
-from trainwell.network.structure import Structure
+from trainwell.network.structure import Structure, resolve
 from trainwell.population import epoch as programs
 from trainwell.population.budget import Budget
 from trainwell.population.devices import Pool
-from trainwell.population.epoch import Data, Record
-from trainwell.population.history import Curves
+from trainwell.population.epoch import Data, Progress
+from trainwell.population.member import Member, Training
 from trainwell.population.step import MemberState, Rows
 from trainwell.techniques.losses import LOSSES
 
 CACHE_BYTES = 1 << 20  # chosen: what of a core's second-level cache a cohort's weights and activations may fill
 MOST_TOGETHER = 16  # measured: beyond 16 small networks a CPU gains nothing more
-STEPS_PER_CALL = 32  # chosen: a call of the compiled program costs as much as a step or two of a small network
+GPU_ROWS = 1 << 16  # rows of all members in a step that keep a GPU busy; Mueller et al. (2024), tiny-dpcpp-nn, section IV
+GPU_BYTES = 1 << 33  # chosen: what of a GPU's memory one cohort may fill
+SPEED = 5e10  # chosen: multiplications and additions per second of one core, about half of what was measured
+SECONDS_PER_CALL = 0.25  # chosen: a call of a program costs about a millisecond of Python beside
+EPOCHS_PER_CALL = 64  # chosen: at most so many, beyond what `STEPS_PER_CALL` asks for
+STEPS_PER_CALL = 64  # chosen: at least so many, so that the signals at the end of a call cost a fiftieth of it
+REGROUP = 4  # chosen: calls after which cohorts are put together anew
 
 
-@dataclass(frozen=True)
-class Member:
-    """One network of the population: its number (and so its randomness), its structure and all its settings."""
+def together(structure: Structure, members: int | None = None, platform: str = "cpu") -> int:
+    """How many members of a structure one device trains at once: a power of two.
 
-    number: int
-    structure: Structure
-    settings: dict[str, float]
-    stage: str = ""
-
-
-@dataclass(frozen=True)
-class Training:
-    """How far a member has come. ``state`` is None before the first epoch; ``ended`` where a search took it to its end."""
-
-    member: Member
-    state: MemberState | None = None
-    curves: Curves = field(default_factory=Curves)
-    ended: bool = False
-
-    @property
-    def epochs(self) -> int:
-        return len(self.curves)
-
-    @property
-    def score(self) -> float:
-        """The validation score of the best weights, larger is better; -inf where there is none."""
-        return self.curves.best_score
-
-    @property
-    def rank(self) -> float:
-        """What members are compared by: the score with ties broken; -inf where there is none."""
-        return -np.inf if self.state is None else float(self.state.stopping.best)
-
-    @property
-    def stopped(self) -> bool:
-        return self.state is not None and bool(self.state.stopping.stopped)
-
-    @property
-    def failed(self) -> bool:
-        return self.state is not None and bool(self.state.failed)
-
-    @property
-    def sound(self) -> bool:
-        """Whether it has trained and did not fail."""
-        return bool(self.curves) and not self.failed
-
-    @property
-    def going(self) -> bool:
-        """Whether it can train on."""
-        return self.state is not None and bool(self.state.weights) and not self.stopped
-
-    def let_go(self) -> "Training":
-        """The same with only its best weights: no longer able to train on, a quarter of the memory."""
-        if self.state is None:
-            return self
-        return dataclasses.replace(self, state=self.state._replace(weights={}, statistics={}, moments={}))
-
-
-def together(structure: Structure) -> int:
-    """How many members of a structure one core trains at once: a power of two whose numbers stay in its cache.
-
-    A member's bytes per step are 4 (4 P + 2 B W): P weights, their gradient and two moments, B rows of W units both ways.
+    On a CPU their numbers stay in a core's cache; on a GPU their rows keep it busy and their numbers stay in its memory. A member's
+    bytes per step are 4 (4 P + 2 B W): P weights, their gradient and two moments, B rows of W units both ways. With few
+    ``members`` there are no more places than each device's share of them.
     """
     sizes = (structure.entering, *structure.widths, structure.outputs)
     weights = sum(a * b for a, b in pairwise(sizes))
     bytes_of_one = 4 * (4 * weights + 2 * structure.batch_size * sum(sizes))
-    fitting = max(1, CACHE_BYTES // bytes_of_one)
-    return min(MOST_TOGETHER, 1 << (fitting.bit_length() - 1))
+    if platform == "cpu":
+        most = min(MOST_TOGETHER, CACHE_BYTES // bytes_of_one)
+    else:
+        most = min(max(1, GPU_ROWS // structure.batch_size), GPU_BYTES // bytes_of_one)
+    if members is not None:
+        most = min(most, members)
+    return 1 << (max(1, most).bit_length() - 1)
 
 
 @dataclass(frozen=True)
@@ -111,6 +69,8 @@ class Population:
     prior : first output bias (outputs,).
     seed : of the order of rows and, with a member's number, of the member.
     pool : the devices.
+    members : how many are expected at a time; a few are spread over the devices rather than put into one cohort.
+    signals : whether what goes on in each layer is measured.
     """
 
     data: Data
@@ -119,15 +79,24 @@ class Population:
     prior: np.ndarray
     seed: int
     pool: Pool
+    members: int | None = None
+    signals: bool = True
     _kept: dict[jax.Device, Data] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def steps_per_epoch(self, structure: Structure) -> int:
         return max(1, len(self.data.train.target) // self._batch(structure))
 
+    def places(self, structure: Structure) -> int:
+        """How many members of the structure one device trains at once."""
+        share = None if self.members is None else -(-self.members // len(self.pool.devices))
+        return together(structure, share, self.pool.devices[0].platform)
+
     def epochs_per_call(self, structure: Structure) -> int:
-        """Epochs of small tables are done several at a call; a power of two."""
-        wanted = max(1, STEPS_PER_CALL // self.steps_per_epoch(structure))
-        return 1 << (wanted.bit_length() - 1)
+        """Epochs of one call of the compiled program: about a quarter of a second, and `STEPS_PER_CALL` steps at least."""
+        sizes = (structure.entering, *structure.widths, structure.outputs)
+        operations = 6 * structure.batch_size * sum(a * b for a, b in pairwise(sizes)) * self.places(structure)
+        wanted, least = (steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL * SPEED / operations, STEPS_PER_CALL))
+        return max(1, math.ceil(least), min(EPOCHS_PER_CALL, round(wanted)))
 
     def train(
         self,
@@ -144,14 +113,46 @@ class Population:
         self._check({training.member.structure for training in trainings})
         waiting = [training for training in trainings if not training.stopped and training.epochs < epochs]
         done = {training.member.number: training for training in trainings}
+        groups: dict[Structure, list[Training]] = {}
+        running: dict[Structure, int] = {}
 
         def advance(job: list[Training], device: jax.Device) -> list[Training]:
             return self._advance(job, device, epochs, total_epochs, budget)
 
-        for _, finished in self.pool.run(advance, self._jobs(waiting), _program):
+        def then(job: list[Training], result: list[Training]) -> list[list[Training]]:
+            """Further jobs, once all cohorts of a structure are as far: which depends on no clock."""
+            structure = job[0].member.structure
+            groups.setdefault(structure, []).extend(result)
+            running[structure] -= 1
+            if running[structure] or budget.passed:
+                return []
+            further = self._jobs(t for t in groups.pop(structure) if not t.stopped and t.epochs < epochs)
+            running[structure] = len(further)
+            return further
+
+        jobs = self._jobs(waiting)
+        for job in jobs:
+            running[job[0].member.structure] = running.get(job[0].member.structure, 0) + 1
+        for _, finished in self.pool.run(advance, jobs, _program, then):
             done.update((training.member.number, training) for training in finished)
-            on_finished(finished)
+            ended = [t for t in finished if t.stopped or t.epochs >= epochs or budget.passed]
+            if ended:
+                on_finished(ended)
         return [done[number] for number in sorted(done)]
+
+    def prepare(self, structures: Iterable[Structure]) -> None:
+        """Have the programs of these structures compiled in the background, for a training that will come."""
+        device = self.pool.devices[0]
+        for structure in structures:
+            member = Member(0, structure, resolve(structure))
+            filled = [Training(member)] * self.places(structure)
+            settings, keys = _settings(filled), np.zeros(len(filled), np.uint32)
+            first = (keys, settings, self.prior.astype(np.float32), self._first_pass(structure))
+            self.pool.programs.prepare(structure, programs.starter(structure), device, *first)
+            states = jax.eval_shape(programs.starter(structure), *first)
+            orders = jax.ShapeDtypeStruct(self._orders_shape(structure), np.int32)
+            numbers = (np.int32(1), np.float32(1))
+            self.pool.programs.prepare(structure, self._trainer(structure), device, states, settings, self.data, orders, *numbers)
 
     def predict(self, trainings: Sequence[Training], numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Predictions of the members' best weights, (members, rows, outputs), in the order given."""
@@ -160,13 +161,14 @@ class Population:
 
         def job_predictions(job: list[Training], device: jax.Device) -> np.ndarray:
             structure = job[0].member.structure
-            filled = job + job[-1:] * (together(structure) - len(job))
+            filled = job + job[-1:] * (self.places(structure) - len(job))
             weights, statistics = (
                 jax.tree.map(lambda *leaves: np.stack(leaves), *(getattr(training.state, part) for training in filled))
                 for part in ("best_weights", "best_statistics")
             )
             networks = (weights, statistics, _settings(filled))
-            return programs.predict(structure, self.task, networks, numeric, categories, device)[: len(job)]
+            all_ = programs.predict(self.pool.programs, structure, self.task, networks, numeric, categories, device)
+            return all_[: len(job)]
 
         for job, predictions in self.pool.run(job_predictions, jobs, _program):
             found.update((training.member.number, one) for training, one in zip(job, predictions, strict=True))
@@ -185,48 +187,55 @@ class Population:
         for training in sorted(trainings, key=lambda training: training.member.number):
             groups.setdefault((training.member.structure, training.epochs), []).append(training)
         ordered = sorted(groups.values(), key=lambda group: -sum(group[0].member.structure.widths))
-        return [
-            group[i : i + together(group[0].member.structure)]
-            for group in ordered
-            for i in range(0, len(group), together(group[0].member.structure))
-        ]
+        jobs = []
+        for group in ordered:
+            places = self.places(group[0].member.structure)
+            jobs += [group[i : i + places] for i in range(0, len(group), places)]
+        return jobs
+
+    def _trainer(self, structure: Structure) -> Callable:
+        return programs.trainer(structure, self.metric, self.task, self.signals)
 
     def _advance(
         self, job: list[Training], device: jax.Device, epochs: int, total_epochs: int, budget: Budget
     ) -> list[Training]:
-        structure = job[0].member.structure
-        if budget.passed or budget.left < self.pool.compile_seconds(device, structure):
+        """The job's trainings after a few calls of their program, one alone after all that it has left."""
+        structure, run = job[0].member.structure, self.pool.programs.run
+        if budget.passed or budget.left < self._compile_seconds(structure):
             return job
-        filled = job + job[-1:] * (
-            together(structure) - len(job)
-        )  # places left over repeat the last member and are thrown away
+        filled = job + job[-1:] * (self.places(structure) - len(job))
         settings = jax.device_put(_settings(filled), device)
         states = self._start(filled, settings, device) if job[0].state is None else _stack([t.state for t in filled], device)
-        train = programs.trainer(structure, self.metric, self.task)
         data = self._data_on(device)
         total_steps = np.float32(self.steps_per_epoch(structure) * total_epochs)
-        records: list[Record] = []
+        calls: list[Progress] = []
         epoch = job[0].epochs
-        while epoch < epochs and not (records and budget.passed):
-            orders = self._orders(structure, epoch, min(self.epochs_per_call(structure), epochs - epoch))
-            began = time.monotonic()
-            states, record = train(states, settings, data, jax.device_put(orders, device), total_steps)
-            records.append(jax.tree.map(np.asarray, record))
-            self.pool.compiled(device, structure, time.monotonic() - began)
-            epoch += len(orders)
-            if records[-1].stopped[-1].all():
+        while epoch < epochs and not (calls and budget.passed) and (len(filled) == 1 or len(calls) < REGROUP):
+            wanted = min(self.epochs_per_call(structure), epochs - epoch)
+            orders = jax.device_put(self._orders(structure, epoch, wanted), device)
+            states, call = run(
+                structure, self._trainer(structure), device, states, settings, data, orders, np.int32(wanted), total_steps
+            )
+            calls.append(jax.tree.map(np.asarray, call))
+            epoch += int(call.epochs)
+            if calls[-1].record.stopped[call.epochs - 1].all():
                 break
         states = jax.tree.map(np.asarray, states)
         return [
-            Training(training.member, jax.tree.map(lambda x, i=i: x[i].copy(), states), training.curves.extended(records, i))
+            Training(training.member, jax.tree.map(lambda x, i=i: x[i].copy(), states), training.curves.extended(calls, i))
             for i, training in enumerate(job)
         ]
+
+    def _compile_seconds(self, structure: Structure) -> float:
+        """What compiling this structure's programs may take: 0 where it is done, else as long as the slowest so far."""
+        return 0.0 if self.pool.programs.ready(structure) else self.pool.programs.slowest
 
     def _start(self, filled: Sequence[Training], settings, device: jax.Device) -> MemberState:
         keys = np.array([member_key(self.seed, training.member.number) for training in filled], np.uint32)
         structure = filled[0].member.structure
         prior, batch = jax.device_put((self.prior.astype(np.float32), self._first_pass(structure)), device)
-        return programs.starter(structure)(jax.device_put(keys, device), settings, prior, batch)
+        keys = jax.device_put(keys, device)
+        return self.pool.programs.run(structure, programs.starter(structure), device, keys, settings, prior, batch)
 
     def _first_pass(self, structure: Structure) -> Rows | None:
         """The training rows on which first weights are rescaled: the first of the run's order, the same for every member."""
@@ -236,13 +245,16 @@ class Population:
         return Rows(*(x[rows] for x in self.data.train))
 
     def _orders(self, structure: Structure, epoch: int, epochs: int) -> np.ndarray:
-        """Row numbers (epochs, steps, batch); a remainder smaller than a batch waits for another epoch's order."""
-        rows, batch = len(self.data.train.target), self._batch(structure)
-        steps = self.steps_per_epoch(structure)
-        orders = [
-            np.random.default_rng([self.seed, e]).permutation(rows)[: steps * batch] for e in range(epoch, epoch + epochs)
-        ]
-        return np.stack(orders).reshape(epochs, steps, batch).astype(np.int32)
+        """Row numbers (most epochs of a call, steps, batch), those of ``epochs`` epochs first; a remainder smaller than a batch
+        waits for another epoch's order."""
+        rows, (most, steps, batch) = len(self.data.train.target), self._orders_shape(structure)
+        orders = np.zeros((max(most, epochs), steps * batch), np.int32)
+        for place in range(epochs):
+            orders[place] = np.random.default_rng([self.seed, epoch + place]).permutation(rows)[: steps * batch]
+        return orders.reshape(-1, steps, batch)
+
+    def _orders_shape(self, structure: Structure) -> tuple[int, int, int]:
+        return self.epochs_per_call(structure), self.steps_per_epoch(structure), self._batch(structure)
 
     def _batch(self, structure: Structure) -> int:
         return min(structure.batch_size, len(self.data.train.target))

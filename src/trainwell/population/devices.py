@@ -16,6 +16,8 @@ from typing import Any, TypeVar, cast
 
 import jax
 
+from trainwell.population.programs import Programs
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -56,47 +58,67 @@ def _keep_compiled_programs() -> None:
 class Pool:
     """Runs jobs on whichever device is free; a job runs on one device, in that device's thread.
 
-    A program must be compiled for each device that runs it. So a free device takes a job of a program that it has run before,
-    else one of a program that no device has, and only then one that another device has compiled already.
+    A free device takes a job of a program that is compiled, else one of a program that no device has begun to compile, and only
+    then one that another device is compiling. ``programs`` has them all.
     """
 
     def __init__(self, cores: int | None = None):
         self.devices = start(cores)
-        self._has_run: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
-        self._compiled: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
-        self.compilations: list[tuple[Any, float]] = []
+        self.programs = Programs()
+        self._begun: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
 
     @property
-    def slowest_compile(self) -> float:
-        """Seconds of the slowest first call of a program so far."""
-        return max((seconds for _, seconds in self.compilations), default=0.0)
-
-    @property
-    def compile_wall_seconds(self) -> float:
-        """Seconds that first calls have taken, spread over the devices."""
-        return sum(seconds for _, seconds in self.compilations) / len(self.devices)
+    def waited_seconds(self) -> float:
+        """Seconds of wall time that the devices have stood still for compiling, on average."""
+        return self.programs.waited / len(self.devices)
 
     def run(
         self,
         function: Callable[[Job, jax.Device], Result],
         jobs: Iterable[Job],
         program: Callable[[Job], Hashable] = lambda job: None,
+        then: Callable[[Job, Result], Iterable[Job]] = lambda job, result: (),
     ) -> Iterator[tuple[Job, Result]]:
-        """Yield (job, result) as they finish. When the caller stops early, or a job fails, no further job starts."""
-        waiting, lock = list(jobs), threading.Lock()
+        """Yield (job, result) as they finish. When the caller stops early, or a job fails, no further job starts.
+
+        ``then`` says what there is to do because a job is done; it is called by one thread at a time.
+        """
+        waiting, changed, running, closed = list(jobs), threading.Condition(), 0, False
         results: SimpleQueue[tuple[Job, Result] | BaseException | None] = SimpleQueue()
+
+        def next_job(device: jax.Device) -> list[Job]:
+            nonlocal running
+            with changed:
+                changed.wait_for(lambda: waiting or closed or not running)
+                if closed or not waiting:
+                    return []
+                job = waiting.pop(self._choose(device, [program(job) for job in waiting]))
+                self._begun[device].add(program(job))
+                running += 1
+                return [job]
+
+        def done(job: Job, result: Result) -> None:
+            nonlocal running
+            with changed:
+                running -= 1
+                waiting.extend([] if closed else then(job, result))
+                changed.notify_all()
+
+        def close() -> None:
+            nonlocal closed
+            with changed:
+                closed = True
+                changed.notify_all()
 
         def work(device: jax.Device) -> None:
             try:
-                while True:
-                    with lock:
-                        if not waiting:
-                            break
-                        job = waiting.pop(self._choose(device, [program(job) for job in waiting]))
-                        self._has_run[device].add(program(job))
-                    results.put((job, function(job, device)))
+                while taken := next_job(device):
+                    result = function(taken[0], device)
+                    results.put((taken[0], result))
+                    done(taken[0], result)
             except BaseException as error:
                 results.put(error)
+                close()
             results.put(None)
 
         threads = [threading.Thread(target=work, args=(device,)) for device in self.devices]
@@ -113,26 +135,18 @@ class Pool:
                 else:
                     yield result
         finally:
-            with lock:
-                waiting.clear()
+            close()
             for thread in threads:
                 thread.join()
 
-    def compile_seconds(self, device: jax.Device, program: Hashable) -> float:
-        """What compiling this program for this device may take: 0 where it is compiled, else as long as the slowest so far."""
-        return 0.0 if program in self._compiled[device] else self.slowest_compile
-
-    def compiled(self, device: jax.Device, program: Any, seconds: float) -> None:
-        """To be told by whoever called a program for the first time on a device, with the seconds of that call."""
-        if program not in self._compiled[device]:
-            self._compiled[device].add(program)
-            self.compilations.append((program, seconds))
-
     def _choose(self, device: jax.Device, programs: list[Hashable]) -> int:
         """The place of the job to take next."""
-        elsewhere = set().union(*(programs for other, programs in self._has_run.items() if other != device))
-        own = self._has_run[device]
-        return min(range(len(programs)), key=lambda i: (programs[i] not in own, programs[i] in elsewhere, i))
+        elsewhere = set().union(*(programs for other, programs in self._begun.items() if other != device))
+        own = self._begun[device]
+        return min(
+            range(len(programs)),
+            key=lambda i: (programs[i] not in own, not self.programs.ready(programs[i]), programs[i] in elsewhere, i),
+        )
 
 
 @cache

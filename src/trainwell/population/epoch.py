@@ -17,7 +17,9 @@ from trainwell.network.dense import MEASURE, Mode
 from trainwell.network.forward import forward
 from trainwell.network.structure import PLATEAU, Structure, of
 from trainwell.population.metrics import METRICS, predictions_of
-from trainwell.population.step import MemberState, Rows, balance, row_losses, start, step
+from trainwell.population.programs import Programs
+from trainwell.population.signals import Signals
+from trainwell.population.step import MemberState, Rows, balance, row_losses, signals_of, start, step
 from trainwell.techniques import schedules
 from trainwell.techniques.regularizers import early_stopping
 
@@ -111,13 +113,34 @@ def starter(structure: Structure):
     return jax.jit(many)
 
 
+class Progress(NamedTuple):
+    """What one call of the program came to: its first ``epochs`` rows count.
+
+    Parameters
+    ----------
+    epochs : how many epochs were made; fewer than asked where every member had stopped.
+    record : of (epochs asked at most, K).
+    signals : of each member at the end, of (K, layers), or None where they are off.
+    """
+
+    epochs: Int[Array, ""]
+    record: Record
+    signals: Signals | None
+
+
 @cache
-def trainer(structure: Structure, metric: str, task: str):
-    """Compiled: (states, settings, data, orders (epochs, steps, batch), total_steps) -> (states, Record of (epochs, K))."""
+def trainer(structure: Structure, metric: str, task: str, with_signals: bool = False):
+    """Compiled: (states, settings, data, orders (most, steps, batch), epochs, total_steps) -> (states, `Progress`).
+
+    ``epochs`` of the orders are used, so that one program serves any number of them.
+    """
+
+    def batch_of(data: Data, rows) -> Rows:
+        return Rows(*(x[rows] for x in data.train))
 
     def one_epoch(states, settings, data: Data, order: Int[Array, "steps batch"], total_steps, class_weights):
         def one_step(states, rows):
-            batch = Rows(*(x[rows] for x in data.train))
+            batch = batch_of(data, rows)
             return jax.vmap(lambda state, own: step(state, batch, structure, own, total_steps, class_weights))(states, settings)
 
         def validate(state, losses, own):
@@ -126,11 +149,30 @@ def trainer(structure: Structure, metric: str, task: str):
         states, losses = jax.lax.scan(one_step, states, order)
         return jax.vmap(validate)(states, losses.T, settings)
 
-    def epochs(states, settings, data, orders, total_steps):
-        class_weights = balance(data.train.target, structure)
-        return jax.lax.scan(
-            lambda now, order: one_epoch(now, settings, data, order, total_steps, class_weights), states, orders
+    def measured(states, settings, data, rows, total_steps, class_weights):
+        batch = batch_of(data, rows)
+        return jax.vmap(lambda state, own: signals_of(state, batch, structure, own, total_steps, class_weights))(
+            states, settings
         )
+
+    def epochs(states, settings, data, orders, wanted, total_steps):
+        class_weights = balance(data.train.target, structure)
+
+        def going(now):
+            done, states, _ = now
+            return (done < wanted) & ~states.stopping.stopped.all()
+
+        def advance(now):
+            done, states, records = now
+            states, record = one_epoch(states, settings, data, orders[done], total_steps, class_weights)
+            return done + 1, states, jax.tree.map(lambda all_, own: all_.at[done].set(own), records, record)
+
+        members = states.step.shape[0]
+        empty = Record(*(jnp.zeros((len(orders), members), kind) for kind in (jnp.float32,) * 3 + (bool,) * 2))
+        done, states, records = jax.lax.while_loop(going, advance, (jnp.int32(0), states, empty))
+        last = orders[jnp.maximum(done - 1, 0), -1]
+        found = measured(states, settings, data, last, total_steps, class_weights) if with_signals else None
+        return states, Progress(done, records, found)
 
     return jax.jit(epochs, donate_argnums=0)
 
@@ -149,7 +191,13 @@ def predictor(structure: Structure, task: str):
 
 
 def predict(
-    structure: Structure, task: str, networks: tuple, numeric: np.ndarray, categories: np.ndarray, device: jax.Device
+    programs: Programs,
+    structure: Structure,
+    task: str,
+    networks: tuple,
+    numeric: np.ndarray,
+    categories: np.ndarray,
+    device: jax.Device,
 ) -> np.ndarray:
     """Predictions (K, rows, outputs) of K networks for any number of rows, block by block: few sizes of block, few programs.
 
@@ -161,6 +209,6 @@ def predict(
     for first in range(0, len(numeric), size):
         block = [x[first : first + size] for x in (numeric, categories)]
         padded = jax.device_put([np.pad(x, ((0, size - len(x)), (0, 0))) for x in block], device)
-        predictions = predictor(structure, task)(*networks, *padded)
+        predictions = programs.run(structure, predictor(structure, task), device, *networks, *padded)
         parts.append(np.asarray(predictions)[:, : len(block[0])])
     return np.concatenate(parts, axis=1)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.population.epoch import Record
+from trainwell.population.epoch import Progress
+from trainwell.population.signals import taken
 
 CURVES = ("training_loss", "validation_loss", "validation_score", "improved")
 
@@ -14,12 +15,14 @@ CURVES = ("training_loss", "validation_loss", "validation_score", "improved")
 @dataclass(frozen=True)
 class Curves:
     """One value per epoch of each: mean training loss, validation loss, validation score (larger is better), and
-    whether the epoch was the best so far, so that its weights were kept."""
+    whether the epoch was the best so far, so that its weights were kept. ``signals`` holds (epoch, what was measured in each
+    layer at its end) for some of the epochs, see `trainwell.population.signals.Signals`."""
 
     training_loss: tuple[float, ...] = ()
     validation_loss: tuple[float, ...] = ()
     validation_score: tuple[float, ...] = ()
     improved: tuple[float, ...] = ()
+    signals: tuple[tuple[int, dict[str, tuple[float, ...]]], ...] = ()
 
     def __len__(self) -> int:
         return len(self.training_loss)
@@ -35,17 +38,21 @@ class Curves:
         """The validation score of the best epoch; -inf before the first."""
         return self.validation_score[self.best_epoch - 1] if self.best_epoch else -np.inf
 
-    def extended(self, records: Sequence[Record], place: int) -> "Curves":
+    def extended(self, calls: Sequence[Progress], place: int) -> "Curves":
         """These curves and what the member in one place of a cohort did since, up to the epoch in which it stopped."""
-        if not records:
-            return self
-        stopped = np.concatenate([record.stopped[:, place] for record in records])
-        until = int(stopped.argmax()) + 1 if stopped.any() else len(stopped)
-        added = [
-            np.concatenate([getattr(record, name)[:, place] for record in records])[:until].astype(float).tolist()
-            for name in CURVES
-        ]
-        return Curves(*(getattr(self, name) + tuple(new) for name, new in zip(CURVES, added, strict=True)))
+        curves = self
+        for call in calls:
+            stopped = call.record.stopped[: call.epochs, place]
+            until = int(stopped.argmax()) + 1 if stopped.any() else int(call.epochs)
+            added = [getattr(call.record, name)[:until, place].astype(float).tolist() for name in CURVES]
+            lists = [getattr(curves, name) + tuple(new) for name, new in zip(CURVES, added, strict=True)]
+            signals = curves.signals
+            if call.signals is not None:
+                signals += ((len(lists[0]), taken(call.signals, place)),)
+            curves = Curves(*lists, signals)
+            if stopped.any():
+                break
+        return curves
 
     def to_json(self) -> dict[str, Any]:
         """Lists with None where a value is not finite: JSON knows neither NaN nor infinity."""

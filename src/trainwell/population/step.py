@@ -11,7 +11,7 @@ from trainwell.network import first_pass
 from trainwell.network.dense import Mode, Settings, Weights
 from trainwell.network.forward import forward, init, mixed_share
 from trainwell.network.structure import PLATEAU, Structure, of
-from trainwell.population import update
+from trainwell.population import signals, update
 from trainwell.techniques import schedules
 from trainwell.techniques.losses import LOSSES
 from trainwell.techniques.regularizers import early_stopping, mixup
@@ -123,12 +123,27 @@ def step(
     state: MemberState, batch: Rows, structure: Structure, settings: Settings, total_steps, class_weights=None
 ) -> tuple[MemberState, Array]:
     """(state after one update, loss of the batch before it)."""
+    after, loss, _ = _stepped(state, batch, structure, settings, total_steps, class_weights)
+    return after, loss
+
+
+def signals_of(
+    state: MemberState, batch: Rows, structure: Structure, settings: Settings, total_steps, class_weights=None
+) -> signals.Signals:
+    """What goes on in each layer in a step on this batch, with the rates of the last one; the step itself is not taken."""
+    state = state._replace(step=state.step - 1)
+    after, _, gradient = _stepped(state, batch, structure, settings, total_steps, class_weights)
+    return signals.measured(state, after, gradient, batch, structure, settings)
+
+
+def _stepped(state: MemberState, batch: Rows, structure: Structure, settings: Settings, total_steps, class_weights):
+    """(state after one update, loss of the batch before it, gradient)."""
     number = state.step + 1
     key = random_bits.fold(state.key, number)
     settings, factor = scheduled(state, structure, settings, total_steps)
     (loss, statistics), gradient = jax.value_and_grad(loss_of, has_aux=True)(
         state.weights, state.statistics, batch, structure, settings, key, class_weights
     )
-    gradient = update.shaped(gradient, state.weights, number, key, structure, settings)
-    weights, moments = update.updated(state.weights, gradient, state.moments, number, factor, structure, settings)
-    return state._replace(weights=weights, statistics=statistics, moments=moments, step=number), loss
+    change = update.shaped(gradient, state.weights, number, key, structure, settings)
+    weights, moments = update.updated(state.weights, change, state.moments, number, factor, structure, settings)
+    return state._replace(weights=weights, statistics=statistics, moments=moments, step=number), loss, gradient

@@ -17,7 +17,7 @@ import numpy as np
 from trainwell.data.encode import Arrays
 from trainwell.network.forward import forward
 from trainwell.network.structure import Structure, of, resolve
-from trainwell.population.cohort import Member, Training
+from trainwell.population.member import Member, Training
 from trainwell.population.step import Rows, start
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -108,8 +108,7 @@ def blind_inputs(context: Context, structure: Structure) -> tuple[float, float]:
         population = context.population(*parts)
         settings = context.settings(structure, context.learning_rate(structure, times=3))
         training = Training(Member(number, structure, settings, "baselines"))
-        calls = math.ceil(BLIND_STEPS / population.steps_per_epoch(structure) / population.epochs_per_call(structure))
-        epochs = calls * population.epochs_per_call(structure)
+        epochs = math.ceil(BLIND_STEPS / population.steps_per_epoch(structure))
         scores.append(population.train([training], epochs, epochs, context.budget)[0].score)
     return scores[0], scores[1]
 

@@ -17,7 +17,8 @@ from trainwell.data.split import Split
 from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, of, resolve
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Population, Training
+from trainwell.population.cohort import Population
+from trainwell.population.member import Training
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
 from trainwell.population.metrics import Metric

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trainwell.errors import InputError
-from trainwell.population.cohort import Training
+from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 
 LIBRARIES = ("trainwell", "jax", "jaxlib", "numpy", "scikit-learn", "pyarrow", "narwhals")

@@ -13,7 +13,7 @@ from trainwell.data.roles import Note
 from trainwell.errors import InputError, StageStopped
 from trainwell.model import Model
 from trainwell.population import checkpoint
-from trainwell.population.cohort import Training
+from trainwell.population.member import Training
 from trainwell.recipe import folder as folders
 from trainwell.recipe.baselines import baselines
 from trainwell.recipe.context import Context
@@ -100,11 +100,12 @@ class Recipe:
         if name == "look":
             for note in self.notes:
                 log.note("look", note.message, note.column)
-        compiled = len(self.context.pool.compilations)
+        pool = self.context.pool
+        compiled, waited = len(pool.programs.compilations), pool.waited_seconds
         evidence = stage(self.context.until(self._end(name)))
-        for program, seconds in self.context.pool.compilations[compiled:]:
-            spread = seconds / len(self.context.pool.devices)  # what it cost of the run's time: devices compile side by side
-            log.add("compiled", program=program.describe(), seconds=round(spread, 3))
+        for one in pool.programs.compilations[compiled:]:
+            log.add("compiled", program=one.program.describe(), seconds=round(one.seconds, 3), background=one.background)
+        log.add("waited_for_programs", stage=name, seconds=round(pool.waited_seconds - waited, 3))
         if name not in self.done:
             evidence = dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3))
             if not self.context.budget.interrupted or name == "squeeze":
@@ -119,7 +120,7 @@ class Recipe:
     def _end(self, stage: str) -> float:
         """The share of the time at which a stage has to end; tuning takes all that the closing does not need."""
         if stage == "tune":
-            reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.slowest_compile)
+            reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest)
             return 1 - min(0.5, max(0.04, reserved / (self.context.budget.seconds or 1.0)))
         return ENDS[stage]
 

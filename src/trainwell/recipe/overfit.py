@@ -7,7 +7,7 @@ then goes wrong is overfitting, which the next stage is for.
 import math
 
 from trainwell.network.structure import Structure
-from trainwell.population.cohort import Member, Training
+from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines import SMALLEST
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from trainwell.network.structure import Structure, hyperparameters_of
-from trainwell.population.cohort import Member, Population, Training
+from trainwell.population.cohort import Population
+from trainwell.population.member import Member, Training
 from trainwell.population.metrics import METRICS
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context

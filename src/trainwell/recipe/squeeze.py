@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from trainwell.model import Model, ensemble_members
-from trainwell.population.cohort import Training
+from trainwell.population.member import Training
 from trainwell.population.metrics import METRICS
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series

@@ -13,7 +13,7 @@ import numpy as np
 
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Training
+from trainwell.population.member import Training
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series

@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from trainwell.network.structure import Structure
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Population, Training
+from trainwell.population.cohort import Population
+from trainwell.population.member import Training
 
 FACTOR = 3  # Li et al. (2018), Hyperband: 3 or 4
 MARGIN = 0.85  # chosen: of the time left, what the remaining rungs are planned for; the last members seldom fill all cores
@@ -87,17 +88,17 @@ def wave(
 
     ``on_rung`` is called after each rung with its number and all trainings of the wave.
     """
-    ends = rungs(epochs, max((population.epochs_per_call(t.member.structure) for t in trainings), default=1))
+    ends = rungs(epochs)
     going, left_behind = list(trainings), []
     for rung in range(len(ends)):
         if budget.passed:
             break
-        before, clock = going, budget.used - population.pool.compile_wall_seconds
+        before, clock = going, budget.used - population.pool.waited_seconds
         going = population.train(going, ends[rung], ends[-1], budget)
         if rung + 1 < len(ends):
             chosen = survivors(going, max(1, len(going) // FACTOR))
             left_behind += [training.let_go() for training in going if training.member.number not in chosen]
-            seconds = budget.used - population.pool.compile_wall_seconds - clock
+            seconds = budget.used - population.pool.waited_seconds - clock
             done = sum(_work(t.member.structure) * (t.epochs - b.epochs) for t, b in zip(going, before, strict=True))
             going = [training for training in going if training.member.number in chosen]
             if done and not math.isinf(budget.left):

@@ -7,7 +7,7 @@ import numpy as np
 
 from trainwell.errors import InputError, listed, nearest
 from trainwell.network.structure import Structure, hyperparameters_of, resolve
-from trainwell.population.cohort import Member
+from trainwell.population.member import Member
 
 SEARCHED = (  # chosen: what published ablations found to matter most for tables; the rest stays at its default
     "adam.learning_rate",

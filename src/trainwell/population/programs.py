@@ -1,0 +1,141 @@
+"""Compiled programs: each is compiled once, in the background where somebody asked in time, and loaded onto every device.
+
+XLA compiles for one device; on a machine whose cores are devices that would be the same work again for each core. So a program is
+compiled for the device that needs it first and its machine code is loaded onto the others, which takes a hundredth of the time.
+A program that JAX read back from its cache of an earlier run cannot be written down a second time: the others read it, too.
+"""
+
+import io
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import SingleDeviceSharding
+
+
+@dataclass
+class Compilation:
+    """One program compiled, or read from the cache of programs: which, in how many seconds, and whether in the background."""
+
+    program: Any
+    seconds: float
+    background: bool
+
+
+@dataclass
+class _Entry:
+    lock: Any = field(default_factory=threading.Lock)
+    compiled: dict[jax.Device, Any] = field(default_factory=dict)
+    source: Any = None  # what can be loaded onto other devices
+
+
+class Programs:
+    """All programs of a pool. Safe to use from several threads.
+
+    ``compilations`` lists what was compiled; ``waited`` is how many seconds the devices stood still for it, all together.
+    """
+
+    def __init__(self) -> None:
+        self.compilations: list[Compilation] = []
+        self.waited = 0.0
+        self._entries: dict[Any, _Entry] = {}
+        self._lock = threading.Lock()
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="compile")
+
+    @property
+    def slowest(self) -> float:
+        """Seconds of the slowest compilation so far."""
+        return max((one.seconds for one in self.compilations), default=0.0)
+
+    def run(self, program: Any, function: Callable, device: jax.Device, *arguments: Any) -> Any:
+        """What the jitted function returns on the device; compiles it first where nobody has."""
+        began = time.monotonic()
+        compiled = self._get(program, function, _shapes(arguments), device, background=False)
+        with self._lock:
+            self.waited += time.monotonic() - began
+        return compiled(*arguments)
+
+    def prepare(self, program: Any, function: Callable, device: jax.Device, *arguments: Any) -> None:
+        """Compile in the background what will be run with arguments of these shapes."""
+        shapes = _shapes(arguments)
+        self._background.submit(self._get, program, function, shapes, device, True)
+
+    def ready(self, program: Any) -> bool:
+        """Whether some device has compiled a program of this name."""
+        return any(one.program == program for one in list(self.compilations))
+
+    def _get(self, program: Any, function: Callable, shapes: Any, device: jax.Device, background: bool) -> Any:
+        leaves, tree = jax.tree.flatten(shapes)
+        with self._lock:
+            entry = self._entries.setdefault((function, tree, tuple((x.shape, x.dtype) for x in leaves)), _Entry())
+        with entry.lock:
+            if device not in entry.compiled:
+                entry.compiled[device] = self._made(program, function, shapes, device, entry, background)
+            return entry.compiled[device]
+
+    def _made(self, program: Any, function: Callable, shapes: Any, device: jax.Device, entry: _Entry, background: bool) -> Any:
+        began = time.monotonic()
+        if entry.source is not None and (loaded := _loaded_onto(device, entry.source)) is not None:
+            return loaded
+        own = SingleDeviceSharding(device)
+        placed = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=own), shapes)
+        read_before = _read_back()
+        compiled = function.lower(*placed).compile()
+        if _read_back() == read_before:
+            entry.source = compiled
+        with self._lock:
+            self.compilations.append(Compilation(program, time.monotonic() - began, background))
+        return compiled
+
+
+_thread = threading.local()
+
+
+def _read_back() -> int:
+    """How many programs this thread has read back from JAX's cache."""
+    return getattr(_thread, "read_back", 0)
+
+
+def _listen(event: str, **more: Any) -> None:
+    if event == "/jax/compilation_cache/cache_hits":
+        _thread.read_back = _read_back() + 1
+
+
+jax.monitoring.register_event_listener(_listen)
+
+
+def _shapes(arguments: Any) -> Any:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arguments)  # NumPy's, JAX's or shapes themselves
+
+
+def _loaded_onto(device: jax.Device, compiled: Any) -> Any | None:
+    """The compiled program on another CPU device; None where this version of JAX cannot do it.
+
+    JAX has the parts (`jax.experimental.serialize_executable`) but loads a program onto the device it was compiled for; the
+    options given here name the other one.
+    """
+    if device.platform != "cpu":
+        return None
+    try:
+        from jax.experimental import serialize_executable
+        from jaxlib import xla_client
+
+        options = xla_client.CompileOptions()
+        options.device_assignment = xla_client.DeviceAssignment.create(np.array([[device.id]]))
+
+        class Loader(serialize_executable._JaxPjrtUnpickler):
+            def persistent_load(self, what):
+                if what[0] == "exec":
+                    return device.client.deserialize_executable(what[1], [device], compile_options=options)
+                return device if what[0] == "device" else super().persistent_load(what)
+
+        written, in_tree, out_tree = serialize_executable.serialize(compiled)
+        unloaded, shapes, no_keywords = Loader(io.BytesIO(written), device.client, [device]).load()
+        return jax.stages.Compiled(unloaded.load(), [], in_tree.unflatten(shapes), out_tree, no_kwargs=no_keywords)
+    except (AttributeError, ImportError, NotImplementedError, TypeError, ValueError, RuntimeError):
+        return None
