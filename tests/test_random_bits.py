@@ -101,6 +101,20 @@ def test_normal_numbers_have_the_moments_and_tails_of_a_normal_and_are_finite():
     assert abs((np.abs(values) > 3).mean() - 0.0027) < 5 * (0.0027 / MANY) ** 0.5
 
 
+def test_nearly_normal_numbers_have_the_moments_that_are_told_of_them_and_a_smooth_density():
+    values = np.asarray(random_bits.nearly_normal(np.uint32(3), (MANY,)), float)
+    error = 1 / MANY**0.5
+    assert abs(values.mean()) < 5 * error
+    assert abs(values.var() - 1) < 5 * 2**0.5 * error
+    assert abs((values**3).mean()) < 5 * 15**0.5 * error
+    assert abs((values**4).mean() - (3 - 0.116)) < 5 * 96**0.5 * error
+    assert 3.5 < np.abs(values).max() < 4.41
+    shares, edges = np.histogram(values, bins=24, range=(-3, 3))
+    middles = (edges[1:] + edges[:-1]) / 2
+    normal = MANY * 0.25 * np.exp(-(middles**2) / 2) / (2 * np.pi) ** 0.5
+    assert np.abs(shares - normal).max() < 0.03 * normal.max()
+
+
 def test_a_key_for_jax_draws_what_jax_promises():
     key = random_bits.jax_key(11)
     first, second = jax.random.split(key)

@@ -38,6 +38,29 @@ def test_outputs_and_all_gradients_of_three_unlike_members_equal_pytorch():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_the_gradient_in_closed_form_is_that_of_the_equation_through_output_mean_variance_and_epsilon(axis):
+    def plain(x, scale, shift, epsilon):
+        mean, variance = x.mean(axis=0), x.var(axis=0)
+        return (x - mean) / jnp.sqrt(variance + epsilon) * scale + shift, mean, variance
+
+    def ours(x, scale, shift, epsilon):
+        y, mean, variance = batch_norm.train(x.T if axis == 0 else x, scale, shift, epsilon=epsilon, axis=axis)
+        return (y.T if axis == 0 else y), mean, variance
+
+    def loss(normalize, *arguments):
+        y, mean, variance = normalize(*arguments)
+        return jnp.sum(jnp.sin(y) * WEIGHTS) + jnp.sum(jnp.cos(mean) * SCALE) + jnp.sum(jnp.sqrt(variance) * SHIFT)
+
+    arguments = [*(jnp.asarray(array) for array in (X, SCALE, SHIFT)), jnp.asarray(0.1)]
+    expected, found = (jax.grad(lambda *a, f=f: loss(f, *a), argnums=(0, 1, 2, 3))(*arguments) for f in (plain, ours))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10)
+    at_test = [batch_norm.test(x, *arguments[1:3], *arguments[1:3], epsilon=0.1, axis=k) for x, k in ((X, -1), (X.T, 0))]
+    np.testing.assert_allclose(at_test[0] if axis else at_test[1].T, at_test[0], rtol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
 def test_moving_averages_and_outputs_at_test_equal_pytorch():
     layer = torch.nn.BatchNorm1d(5, eps=1e-5, momentum=0.1, dtype=torch.float64)
     mean, variance = jnp.zeros(5), jnp.ones(5)

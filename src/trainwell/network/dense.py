@@ -135,15 +135,15 @@ def _normalize(weights: Weights, statistics: Weights, name: str, x, settings: Se
     scale, shift = weights[f"{name}.scale"], weights[f"{name}.shift"]
     names = f"{name}.mean", f"{name}.variance"
     if not (mode.training or mode.measuring):
-        y = batch_norm.test(x.T, statistics[names[0]], statistics[names[1]], scale, shift, epsilon=chosen["epsilon"])
-        return y.T, statistics
-    y, *seen = batch_norm.train(x.T, scale, shift, epsilon=chosen["epsilon"])
+        kept = (statistics[key] for key in names)
+        return batch_norm.test(x, *kept, scale, shift, epsilon=chosen["epsilon"], axis=0), statistics
+    y, *seen = batch_norm.train(x, scale, shift, epsilon=chosen["epsilon"], axis=0)
     new = dict(zip(names, seen, strict=True))
     if not mode.measuring and "momentum" in chosen:  # without it the population's statistics are measured at every epoch's end
         new = {
             key: batch_norm.moving_average(statistics[key], value, momentum=chosen["momentum"]) for key, value in new.items()
         }
-    return y.T, {**statistics, **new}
+    return y, {**statistics, **new}
 
 
 def _stream(name: str, use: int) -> int:

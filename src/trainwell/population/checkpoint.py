@@ -60,7 +60,9 @@ def _described(training: Training) -> dict:
         "stage": member.stage,
         "ended": training.ended,
         "curves": [[repr(value) for value in getattr(curves, name)] for name in CURVES],  # JSON knows no NaN
-        "signals": [[epoch, {name: [repr(x) for x in values] for name, values in found.items()}] for epoch, found in curves.signals],
+        "signals": [
+            [epoch, {name: [repr(x) for x in values] for name, values in found.items()}] for epoch, found in curves.signals
+        ],
         "state": None if state is None else _stopped_at(state),
     }
 
@@ -79,7 +81,8 @@ def _stopped_at(state: MemberState) -> dict:
 def _training(one: dict, tensors: dict[str, np.ndarray]) -> Training:
     member = Member(int(one["number"]), Structure.from_json(one["structure"]), one["settings"], one["stage"])
     signals = tuple(
-        (int(epoch), {name: tuple(float(x) for x in values) for name, values in found.items()}) for epoch, found in one["signals"]
+        (int(epoch), {name: tuple(float(x) for x in values) for name, values in found.items()})
+        for epoch, found in one["signals"]
     )
     curves = Curves(*(tuple(float(value) for value in values) for values in one["curves"]), signals)
     if one["state"] is None:

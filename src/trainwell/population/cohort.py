@@ -95,7 +95,9 @@ class Population:
         """Epochs of one call of the compiled program: about a quarter of a second, and `STEPS_PER_CALL` steps at least."""
         sizes = (structure.entering, *structure.widths, structure.outputs)
         operations = 6 * structure.batch_size * sum(a * b for a, b in pairwise(sizes)) * self.places(structure)
-        wanted, least = (steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL * SPEED / operations, STEPS_PER_CALL))
+        wanted, least = (
+            steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL * SPEED / operations, STEPS_PER_CALL)
+        )
         return max(1, math.ceil(least), min(EPOCHS_PER_CALL, round(wanted)))
 
     def train(
@@ -152,7 +154,9 @@ class Population:
             states = jax.eval_shape(programs.starter(structure), *first)
             orders = jax.ShapeDtypeStruct(self._orders_shape(structure), np.int32)
             numbers = (np.int32(1), np.float32(1))
-            self.pool.programs.prepare(structure, self._trainer(structure), device, states, settings, self.data, orders, *numbers)
+            self.pool.programs.prepare(
+                structure, self._trainer(structure), device, states, settings, self.data, orders, *numbers
+            )
 
     def predict(self, trainings: Sequence[Training], numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Predictions of the members' best weights, (members, rows, outputs), in the order given."""

@@ -16,7 +16,9 @@ from trainwell.network.forward import forward, layer_names
 from trainwell.network.structure import Structure
 
 ENDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # between which the activation's units lie
-AT_AN_END = 0.01  # chosen: a unit nearer to an end than this share of its range is saturated; its slope is below 4% of the largest
+AT_AN_END = (
+    0.01  # chosen: a unit nearer to an end than this share of its range is saturated; its slope is below 4% of the largest
+)
 
 
 class Signals(NamedTuple):

@@ -17,6 +17,7 @@ Source: Ioffe & Szegedy (2015), algorithms 1 and 2.
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -50,14 +51,15 @@ HYPERPARAMETERS = (
 Units = Float[Array, " units"]
 
 
-def train(x: Float[Array, "rows units"], scale: Units, shift: Units, *, epsilon) -> tuple[Array, Units, Units]:
+def train(x: Float[Array, "rows units"], scale: Units, shift: Units, *, epsilon, axis: int = -1) -> tuple[Array, Units, Units]:
     """Normalized by the batch's own statistics.
 
     Parameters
     ----------
-    x : values of the units for each row; further axes between rows and units are pooled with the rows.
+    x : values of the units for each row; all other axes are pooled with the rows.
     scale, shift : gamma and beta.
     epsilon : added to the variance.
+    axis : which axis of ``x`` counts the units; 0 where they come first.
 
     Returns
     -------
@@ -75,11 +77,63 @@ def train(x: Float[Array, "rows units"], scale: Units, shift: Units, *, epsilon)
     >>> mean.tolist(), variance.tolist(), [f"{value:.3f}" for value in y[:, 0]]
     ([3.0], [4.0], ['-1.000', '1.000'])
     """
-    mean, variance = statistics(x)
-    return test(x, mean, variance, scale, shift, epsilon=epsilon), mean, variance
+    return _normalized(axis, x, scale, shift, jnp.asarray(epsilon, x.dtype))
 
 
-def test(x: Float[Array, "rows units"], mean: Units, variance: Units, scale: Units, shift: Units, *, epsilon) -> Array:
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _normalized(axis, x, scale, shift, epsilon):
+    """`train`, with its gradient in closed form: with x^ the normalized units, g the gradient of y and k = gamma / sqrt(var + eps),
+
+        dL/dx = k (g - mean(g) - x^ mean(g x^)),   dL/dgamma = sum(g x^),   dL/dbeta = sum(g)
+
+    and what comes back through the mean and variance that are handed out. Left to itself, JAX goes back through each step of the
+    variance, which took three times as long.
+    """
+    return _normalized_forward(axis, x, scale, shift, epsilon)[0]
+
+
+def _normalized_forward(axis, x, scale, shift, epsilon):
+    mean, variance = statistics(x, axis)
+    root = jax.lax.rsqrt(variance + epsilon)
+    normalized = (x - _along(mean, x, axis)) * _along(root, x, axis)
+    y = normalized * _along(scale, x, axis) + _along(shift, x, axis)
+    return (y, mean, variance), (normalized, root, scale)
+
+
+def _normalized_backward(axis, kept, gradients):
+    normalized, root, scale = kept
+    gradient, of_mean, of_variance = gradients
+    rows = normalized.size // normalized.shape[axis]
+    down, across = _sum(gradient, axis), _sum(gradient * normalized, axis)
+    weight, deviation = scale * root, across * scale * root - 2 * of_variance / root
+    through = _along(weight, gradient, axis) * gradient - _along((down * weight - of_mean) / rows, gradient, axis)
+    through -= normalized * _along(deviation / rows, gradient, axis)
+    of_epsilon = -0.5 * (scale * across * root**2).sum()
+    return through, across, down, of_epsilon
+
+
+_normalized.defvjp(_normalized_forward, _normalized_backward)
+
+
+def _along(units: Units, x: Array, axis: int) -> Array:
+    """The units' numbers so that they meet the units' axis of x."""
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    return units.reshape(shape)
+
+
+def _sum(x: Array, axis: int) -> Units:
+    """Over all axes but the units', as a product with ones: which a CPU computes several times as fast as a sum."""
+    if axis == 0:
+        rows = x.reshape(len(x), -1)
+        return rows @ jnp.ones(rows.shape[1], x.dtype)
+    rows = x.reshape(-1, x.shape[-1])
+    return jnp.ones(len(rows), x.dtype) @ rows
+
+
+def test(
+    x: Float[Array, "rows units"], mean: Units, variance: Units, scale: Units, shift: Units, *, epsilon, axis: int = -1
+) -> Array:
     """At test time: normalized by given statistics, so that rows do not touch each other.
 
         y = gamma (x - mean) / sqrt(variance + eps) + beta,   mean and variance of the population
@@ -91,11 +145,12 @@ def test(x: Float[Array, "rows units"], mean: Units, variance: Units, scale: Uni
     >>> test(jnp.array([[5.0]]), 3 * one, 4 * one, scale=10 * one, shift=one, epsilon=0.0).tolist()
     [[11.0]]
     """
-    return (x - mean) * (scale * jax.lax.rsqrt(variance + epsilon)) + shift
+    factor = scale * jax.lax.rsqrt(variance + epsilon)
+    return (x - _along(mean, x, axis)) * _along(factor, x, axis) + _along(shift, x, axis)
 
 
-def statistics(x: Float[Array, "rows units"]) -> tuple[Units, Units]:
-    """Mean and variance of each unit over a batch.
+def statistics(x: Float[Array, "rows units"], axis: int = -1) -> tuple[Units, Units]:
+    """Mean and variance of each unit over a batch; ``axis`` counts the units, the last one or 0.
 
     Examples
     --------
@@ -104,11 +159,11 @@ def statistics(x: Float[Array, "rows units"]) -> tuple[Units, Units]:
     >>> mean.tolist(), variance.tolist()
     ([3.0], [4.0])
     """
-    axes = tuple(range(x.ndim - 1))
-    if x.size <= x.shape[-1]:
+    if x.size <= x.shape[axis]:
         raise InputError("Batch normalization got a training batch of 1 row; it needs 2 rows or more to measure a variance.")
-    mean = x.mean(axis=axes)
-    return mean, jnp.square(x - mean).mean(axis=axes)
+    rows = x.size // x.shape[axis]
+    mean = _sum(x, axis) / rows
+    return mean, _sum(jnp.square(x - _along(mean, x, axis)), axis) / rows
 
 
 def unbiased(variance: Units, rows) -> Units:

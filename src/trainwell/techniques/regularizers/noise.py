@@ -28,7 +28,7 @@ HYPERPARAMETERS = (
 
 
 def gaussian(x: Float[Array, "*shape"], key: UInt32[Array, ""], standard_deviation) -> Float[Array, "*shape"]:
-    """The array with noise added; for training only.
+    """The array with noise added; for training only. Drawn by `random_bits.nearly_normal`, of a quarter the cost.
 
     Examples
     --------
@@ -37,4 +37,4 @@ def gaussian(x: Float[Array, "*shape"], key: UInt32[Array, ""], standard_deviati
     >>> bool(0.485 < noisy.std() < 0.515)
     True
     """
-    return x + standard_deviation * random_bits.normal(key, x.shape).astype(x.dtype)
+    return x + standard_deviation * random_bits.nearly_normal(key, x.shape).astype(x.dtype)
