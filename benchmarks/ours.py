@@ -10,9 +10,9 @@ from benchmarks.work import Work, table
 from trainwell.network.structure import Structure, hyperparameters_of, resolve
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
-from trainwell.population.member import Member, Training
 from trainwell.population.devices import available_cores, pool
 from trainwell.population.epoch import Data
+from trainwell.population.member import Member, Training
 from trainwell.population.step import Rows
 
 NEVER = 10_000  # epochs of patience: nobody stops early, so that all do the same number of steps

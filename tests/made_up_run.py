@@ -147,7 +147,9 @@ def events(stages=STAGES, finished: bool = True, folder: str = "runs/churn-2026-
         diary += [{"event": "note", "stage": where, "message": message, **({"column": column} if column else {})}
                   for where, column, message in NOTES if where == stage]  # fmt: skip
         if stage == "tune":
-            diary.append({"event": "compiled", "program": "2x128 relu adamw, batch 256", "seconds": 1.3})
+            diary.append({"event": "compiled", "program": "2x128 relu adamw, batch 256", "seconds": 2.6,
+                          "background": False})  # fmt: skip
+            diary.append({"event": "waited_for_programs", "stage": "tune", "seconds": 1.3})
             diary.append({"event": "progress", "stage": "tune", "done": 34, "total": 243, "alive": 81, "best": 0.8493,
                           "metric": "auc", "seconds_left": 21.0})  # fmt: skip
             diary.append({"event": "member_failed", "member": 5, "stage": "tune", "cause": "loss not finite at epoch 3"})

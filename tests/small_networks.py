@@ -7,9 +7,9 @@ import numpy as np
 from trainwell.network.structure import Structure, resolve
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
-from trainwell.population.member import Member, Training
 from trainwell.population.devices import pool
 from trainwell.population.epoch import Data
+from trainwell.population.member import Member, Training
 from trainwell.population.step import Rows
 
 TASKS = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}

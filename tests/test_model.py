@@ -17,9 +17,9 @@ from trainwell.errors import InputError
 from trainwell.model import EnsembleMember, Model, ensemble_members
 from trainwell.network.structure import Structure, resolve
 from trainwell.population.cohort import Population
-from trainwell.population.member import Member, Training
 from trainwell.population.devices import pool
 from trainwell.population.epoch import Data
+from trainwell.population.member import Member, Training
 from trainwell.population.step import Rows
 
 ROWS = 120

@@ -10,8 +10,8 @@ from small_networks import METRICS, member, numbered, population, rows, structur
 from trainwell.errors import InputError
 from trainwell.population import epoch as programs
 from trainwell.population.cohort import Population, together
-from trainwell.population.member import Training
 from trainwell.population.epoch import Data
+from trainwell.population.member import Training
 
 
 def same(one: Training, other: Training) -> None:

@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from trainwell.data.encode import Arrays
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure, resolve
-from trainwell.population.member import Member, Training
 from trainwell.population.history import Curves
+from trainwell.population.member import Member, Training
 from trainwell.recipe.events import EventLog, read_events
 from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence
 from trainwell.recipe.look import duplicate_rows, single_feature_scores

@@ -1,7 +1,7 @@
 """One dense layer: its first weights, and its way forward through norm, activation, noise and dropout.
 
-Between the layers units come first and rows second, (units, rows), and a layer's weights are (fan_out, fan_in): then no activation
-is ever turned in memory, and of the three products of a step only one has to turn a matrix, the smallest, the weights.
+Between the layers units come first and rows second, (units, rows), and a layer's weights are (fan_out, fan_in): then no
+activation is ever turned in memory, and of the three products of a step only one has to turn a matrix, the smallest, the weights.
 """
 
 from collections.abc import Mapping
@@ -135,8 +135,8 @@ def _normalize(weights: Weights, statistics: Weights, name: str, x, settings: Se
     scale, shift = weights[f"{name}.scale"], weights[f"{name}.shift"]
     names = f"{name}.mean", f"{name}.variance"
     if not (mode.training or mode.measuring):
-        kept = (statistics[key] for key in names)
-        return batch_norm.test(x, *kept, scale, shift, epsilon=chosen["epsilon"], axis=0), statistics
+        mean, variance = (statistics[key] for key in names)
+        return batch_norm.test(x, mean, variance, scale, shift, epsilon=chosen["epsilon"], axis=0), statistics
     y, *seen = batch_norm.train(x, scale, shift, epsilon=chosen["epsilon"], axis=0)
     new = dict(zip(names, seen, strict=True))
     if not mode.measuring and "momentum" in chosen:  # without it the population's statistics are measured at every epoch's end

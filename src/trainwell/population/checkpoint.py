@@ -15,8 +15,8 @@ from safetensors.numpy import save_file
 
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure
-from trainwell.population.member import Member, Training
 from trainwell.population.history import CURVES, Curves
+from trainwell.population.member import Member, Training
 from trainwell.population.step import MemberState
 from trainwell.techniques.regularizers import early_stopping
 
@@ -84,7 +84,8 @@ def _training(one: dict, tensors: dict[str, np.ndarray]) -> Training:
         (int(epoch), {name: tuple(float(x) for x in values) for name, values in found.items()})
         for epoch, found in one["signals"]
     )
-    curves = Curves(*(tuple(float(value) for value in values) for values in one["curves"]), signals)
+    lists = (tuple(float(value) for value in values) for values in one["curves"])
+    curves = Curves(**dict(zip(CURVES, lists, strict=True)), signals=signals)
     if one["state"] is None:
         return Training(member, None, curves, bool(one["ended"]))
     kept: dict[str, Any] = {

@@ -4,9 +4,9 @@ A job is a pure function: (trainings, epochs) -> trainings that are further on. 
 order, and its result depends on neither. All members of a job are at the same epoch, so that they share the order of rows,
 which comes from the run's seed and the epoch.
 
-The places of members that have stopped are freed: after a while the cohorts of a structure are put together anew from the members
-that go on. Every cohort of a structure runs the same program with the same number of places, empty ones filled with copies of the
-last member, so that a member's numbers are the same to the last bit whoever its neighbours are.
+The places of members that have stopped are freed: after a while the cohorts of a structure are put together anew from the
+members that go on. Every cohort of a structure runs the same program with the same number of places, empty ones filled with
+copies of the last member, so that a member's numbers are the same to the last bit whoever its neighbours are.
 """
 
 import math
@@ -42,9 +42,9 @@ REGROUP = 4  # chosen: calls after which cohorts are put together anew
 def together(structure: Structure, members: int | None = None, platform: str = "cpu") -> int:
     """How many members of a structure one device trains at once: a power of two.
 
-    On a CPU their numbers stay in a core's cache; on a GPU their rows keep it busy and their numbers stay in its memory. A member's
-    bytes per step are 4 (4 P + 2 B W): P weights, their gradient and two moments, B rows of W units both ways. With few
-    ``members`` there are no more places than each device's share of them.
+    On a CPU their numbers stay in a core's cache; on a GPU their rows keep it busy and their numbers stay in its memory. A
+    member's bytes per step are 4 (4 P + 2 B W): P weights, their gradient and two moments, B rows of W units both ways. With
+    few ``members`` there are no more places than each device's share of them.
     """
     sizes = (structure.entering, *structure.widths, structure.outputs)
     weights = sum(a * b for a, b in pairwise(sizes))

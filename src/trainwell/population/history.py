@@ -45,11 +45,9 @@ class Curves:
             stopped = call.record.stopped[: call.epochs, place]
             until = int(stopped.argmax()) + 1 if stopped.any() else int(call.epochs)
             added = [getattr(call.record, name)[:until, place].astype(float).tolist() for name in CURVES]
-            lists = [getattr(curves, name) + tuple(new) for name, new in zip(CURVES, added, strict=True)]
-            signals = curves.signals
-            if call.signals is not None:
-                signals += ((len(lists[0]), taken(call.signals, place)),)
-            curves = Curves(*lists, signals)
+            lists = {name: getattr(curves, name) + tuple(new) for name, new in zip(CURVES, added, strict=True)}
+            new = () if call.signals is None else ((len(curves) + until, taken(call.signals, place)),)
+            curves = Curves(**lists, signals=curves.signals + new)
             if stopped.any():
                 break
         return curves

@@ -1,14 +1,13 @@
 """Compiled programs: each is compiled once, in the background where somebody asked in time, and loaded onto every device.
 
-XLA compiles for one device; on a machine whose cores are devices that would be the same work again for each core. So a program is
-compiled for the device that needs it first and its machine code is loaded onto the others, which takes a hundredth of the time.
+XLA compiles for one device; on a machine whose cores are devices that would be the same work again for each core. So a program
+is compiled for the device that needs it first and its machine code is loaded onto the others, in a hundredth of the time.
 A program that JAX read back from its cache of an earlier run cannot be written down a second time: the others read it, too.
 """
 
 import io
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,7 +51,7 @@ class Programs:
         """Seconds of the slowest compilation so far."""
         return max((one.seconds for one in self.compilations), default=0.0)
 
-    def run(self, program: Any, function: Callable, device: jax.Device, *arguments: Any) -> Any:
+    def run(self, program: Any, function: Any, device: jax.Device, *arguments: Any) -> Any:
         """What the jitted function returns on the device; compiles it first where nobody has."""
         began = time.monotonic()
         compiled = self._get(program, function, _shapes(arguments), device, background=False)
@@ -60,7 +59,7 @@ class Programs:
             self.waited += time.monotonic() - began
         return compiled(*arguments)
 
-    def prepare(self, program: Any, function: Callable, device: jax.Device, *arguments: Any) -> None:
+    def prepare(self, program: Any, function: Any, device: jax.Device, *arguments: Any) -> None:
         """Compile in the background what will be run with arguments of these shapes."""
         shapes = _shapes(arguments)
         self._background.submit(self._get, program, function, shapes, device, True)
@@ -69,7 +68,7 @@ class Programs:
         """Whether some device has compiled a program of this name."""
         return any(one.program == program for one in list(self.compilations))
 
-    def _get(self, program: Any, function: Callable, shapes: Any, device: jax.Device, background: bool) -> Any:
+    def _get(self, program: Any, function: Any, shapes: Any, device: jax.Device, background: bool) -> Any:
         leaves, tree = jax.tree.flatten(shapes)
         with self._lock:
             entry = self._entries.setdefault((function, tree, tuple((x.shape, x.dtype) for x in leaves)), _Entry())
@@ -78,7 +77,7 @@ class Programs:
                 entry.compiled[device] = self._made(program, function, shapes, device, entry, background)
             return entry.compiled[device]
 
-    def _made(self, program: Any, function: Callable, shapes: Any, device: jax.Device, entry: _Entry, background: bool) -> Any:
+    def _made(self, program: Any, function: Any, shapes: Any, device: jax.Device, entry: _Entry, background: bool) -> Any:
         began = time.monotonic()
         if entry.source is not None and (loaded := _loaded_onto(device, entry.source)) is not None:
             return loaded

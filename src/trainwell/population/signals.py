@@ -1,8 +1,8 @@
 """Signals: what goes on in each layer of one network, measured inside the compiled program.
 
-They are taken on one batch at the end of a call of the program, which is `cohort.STEPS_PER_CALL` steps or more, so that they cost
-a small share of the training: one more step's forward and backward pass, whose update is thrown away, and one pass forward as at
-test time, in which units are seen without dropout and noise.
+They are taken on one batch at the end of a call of the program, which is `cohort.STEPS_PER_CALL` steps or more, so that they
+cost a small share of the training: one more step's forward and backward pass, whose update is thrown away, and one pass forward
+as at test time, in which units are seen without dropout and noise.
 """
 
 from typing import NamedTuple
@@ -82,10 +82,12 @@ def _of_layer(name: str, units: Float[Array, "width rows"], weights: Weights, af
         _saturated(name, units, structure),
         units.mean(),
         units.std(),
-        sum((~jnp.isfinite(part)).sum() for part in (units, *(weights[n] for n in own), *(gradient[n] for n in own))).astype(
-            jnp.float32
-        ),
+        _broken(units) + sum(_broken(weights[part]) + _broken(gradient[part]) for part in own),
     )
+
+
+def _broken(values: Array) -> Float[Array, ""]:
+    return (~jnp.isfinite(values)).sum().astype(jnp.float32)
 
 
 def _saturated(name: str, units: Float[Array, "width rows"], structure: Structure) -> Float[Array, ""]:

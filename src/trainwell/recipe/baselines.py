@@ -46,8 +46,9 @@ class Check(NamedTuple):
 
 def baselines(context: Context) -> tuple[Evidence, dict[str, np.ndarray]]:
     """(evidence, predictions of each simple model for the test rows, to be scored at the very end)."""
-    simple = score_simple_models(context.until(SIMPLE_MODELS_END))
     structure = context.structure(widths=SMALLEST)
+    context.population().prepare([structure])  # which the next stage needs, compiled while the simple models are fitted
+    simple = score_simple_models(context.until(SIMPLE_MODELS_END))
     start_loss, mixing = untrained(context, structure)
     batch_losses = overfit_one_batch(context, structure)
     checks = [

@@ -18,9 +18,9 @@ from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, of, resolve
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
-from trainwell.population.member import Training
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
+from trainwell.population.member import Training
 from trainwell.population.metrics import Metric
 from trainwell.population.step import Rows
 from trainwell.recipe import fixed
@@ -32,6 +32,7 @@ from trainwell.techniques.losses import LOSSES
 MOST_EMBEDDED = 128  # chosen: columns of numbers up to which each gets an embedding, which makes it four
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256  # chosen
 USUAL_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
+EXPECTED = 8  # chosen: members that a stage trains at a time, of one structure: cohorts are no larger than needed
 STEPS = 4000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
 
@@ -107,7 +108,7 @@ class Context:
     def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
         """The population of these rows; of the training and validation rows when left out."""
         data = Data(self.rows(train or self.train), self.rows(validation or self.validation))
-        return Population(data, self.task, self.metric.name, self.prior, self.options.seed, self.pool)
+        return Population(data, self.task, self.metric.name, self.prior, self.options.seed, self.pool, EXPECTED)
 
     def structure(self, **changes: Any) -> Structure:
         """A network for this table; what the user holds fixed comes before ``changes``."""

@@ -8,7 +8,8 @@ run_started             file, target, task, rows, features, folder, seed, time_l
 note                    stage, message; column where it speaks of one
 stage_started           stage, number (1 to 6)
 progress                stage, done, total, alive, best, metric, seconds_left
-compiled                program, seconds
+compiled                program, seconds, background
+waited_for_programs     stage, seconds
 member_finished         member, stage, epochs, score, settings
 member_failed           member, stage, cause
 stage_finished          stage, verdict, summary, seconds

@@ -29,6 +29,7 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     for number, (structure, times) in enumerate([(s, times) for s in structures for times in RATES], start=first):
         settings = context.settings(structure, {**UNREGULARIZED, **context.learning_rate(structure, times)})
         trainings.append(Training(Member(number, structure, settings, "overfit")))
+    context.population().prepare(structures)
     epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structures[0])))
     trainings = context.population().train(
         trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings))

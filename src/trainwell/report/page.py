@@ -81,6 +81,7 @@ def render(record: Record) -> str:
             common=common_settings(record.members),
             failures=[event for event in record.events if event["event"] == "member_failed"],
             time_plot=time_plot(spent) if spent else None,
+            waited=sum(waited for _, waited in spent.values()),
             seconds=record.finished.get("seconds") or sum(total for total, _ in spent.values()),
         )
     )

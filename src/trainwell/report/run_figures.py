@@ -71,13 +71,16 @@ def curve_plots(members: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | 
 
 
 def time_plot(spent: Mapping[str, tuple[float, float]]) -> Plot:
-    """Seconds of each stage (as `stage_seconds` gives them), and how many of them went into compiling."""
+    """Seconds of each stage (as `stage_seconds` gives them), and how many of them the cores waited for compiling."""
     names = list(spent)
     working = [max(total - compiling, 0.0) for total, compiling in spent.values()]
     compiling = [min(total, compiling) for total, compiling in spent.values()]
     data = [
         {"type": "bar", "orientation": "h", "name": name, "x": seconds, "y": names, "marker": {"color": colour}}
-        for name, seconds, colour in (("at work", working, COLOURS[0]), ("compiling", compiling, COLOURS[4]))
+        for name, seconds, colour in (
+            ("at work", working, COLOURS[0]),
+            ("waiting for programs to be compiled", compiling, COLOURS[4]),
+        )
         if any(seconds)
     ]
     drawn = layout("seconds", "", height=100 + 28 * len(names), barmode="stack", bargap=0.35, showlegend=len(data) > 1)
@@ -86,16 +89,16 @@ def time_plot(spent: Mapping[str, tuple[float, float]]) -> Plot:
 
 
 def stage_seconds(events: Iterable[Event]) -> dict[str, tuple[float, float]]:
-    """Stage to its seconds and to the seconds of the programs compiled while it ran."""
+    """Stage to its seconds and to those of them in which the cores stood still for a program to be compiled."""
     spent: dict[str, tuple[float, float]] = {}
-    compiling = 0.0
+    waited = 0.0
     for event in events:
         if event["event"] == "stage_started":
-            compiling = 0.0
-        elif event["event"] == "compiled":
-            compiling += float(event.get("seconds") or 0)
+            waited = 0.0
+        elif event["event"] == "waited_for_programs":
+            waited = float(event.get("seconds") or 0)
         elif event["event"] == "stage_finished":
-            spent[str(event["stage"])] = (float(event.get("seconds") or 0), compiling)
+            spent[str(event["stage"])] = (float(event.get("seconds") or 0), waited)
     return spent
 
 

@@ -82,12 +82,12 @@ def train(x: Float[Array, "rows units"], scale: Units, shift: Units, *, epsilon,
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _normalized(axis, x, scale, shift, epsilon):
-    """`train`, with its gradient in closed form: with x^ the normalized units, g the gradient of y and k = gamma / sqrt(var + eps),
+    """`train`, with its gradient in closed form: with x^ the normalized units, g the gradient of y, k = gamma / sqrt(var + eps),
 
         dL/dx = k (g - mean(g) - x^ mean(g x^)),   dL/dgamma = sum(g x^),   dL/dbeta = sum(g)
 
-    and what comes back through the mean and variance that are handed out. Left to itself, JAX goes back through each step of the
-    variance, which took three times as long.
+    and what comes back through the mean and variance that are handed out. Left to itself, JAX goes back through each step of
+    the variance, which took three times as long.
     """
     return _normalized_forward(axis, x, scale, shift, epsilon)[0]
 
@@ -132,7 +132,14 @@ def _sum(x: Array, axis: int) -> Units:
 
 
 def test(
-    x: Float[Array, "rows units"], mean: Units, variance: Units, scale: Units, shift: Units, *, epsilon, axis: int = -1
+    x: Float[Array, "rows units"],
+    mean: Units,
+    variance: Units,
+    scale: Units,
+    shift: Units,
+    *,
+    epsilon,
+    axis: int = -1,  # noqa: PT028 - it is no test
 ) -> Array:
     """At test time: normalized by given statistics, so that rows do not touch each other.
 
