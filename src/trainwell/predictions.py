@@ -78,7 +78,7 @@ def check_out(out: str) -> None:
 
 @contextmanager
 def output_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of ``path`` only when all of it was written; `InputError` where it cannot be."""
+    """A file to write to, which takes the place of ``path`` only when all of it was written; `InputError` where that fails."""
     try:
         with whole_file(path) as file:
             yield file
