@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax
 import numpy as np
 
 from trainwell.network.structure import Structure, resolve
@@ -10,6 +11,7 @@ from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
 from trainwell.population.devices import pool
 from trainwell.population.epoch import Data
+from trainwell.population.history import CURVES
 from trainwell.population.step import Rows
 
 TASKS = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
@@ -56,3 +58,10 @@ def train(trainings, epochs: int = 4, *, of: Population | None = None, total: in
 
 def numbered(training: Training, number: int) -> Training:
     return replace(training, member=replace(training.member, number=number))
+
+
+def bits(training: Training) -> list[tuple]:
+    """Every array of a training, with its kind, shape and bytes, and its curves."""
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(training.state)]
+    curves = [np.array(getattr(training.curves, name)) for name in CURVES]
+    return [(str(x.dtype), x.shape, x.tobytes()) for x in (*leaves, *curves)]

@@ -9,10 +9,9 @@ import optax
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from small_networks import member, population, rows, structure, train
+from small_networks import bits, member, population, rows, structure, train
 from trainwell.errors import InputError
 from trainwell.population import checkpoint
-from trainwell.population.cohort import Training
 from trainwell.population.history import Curves
 from trainwell.techniques.optimizers import OPTIMIZERS
 
@@ -60,13 +59,6 @@ def test_a_network_of_an_optax_transformation_comes_back_to_predict(tmp_path):
     np.testing.assert_array_equal(
         own.predict(back, new.numeric, new.categories), own.predict(trainings, new.numeric, new.categories)
     )
-
-
-def bits(training: Training) -> list[tuple]:
-    """Every array of a training, with its kind, shape and bytes, and its curves."""
-    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(training.state)]
-    curves = [np.array(curve) for curve in (training.curves.training_loss, training.curves.validation_score)]
-    return [(str(x.dtype), x.shape, x.tobytes()) for x in (*leaves, *curves)]
 
 
 IN_HALVES = optax.chain(optax.clip(1.0), optax.adam(0.01, mu_dtype="bfloat16"))

@@ -51,23 +51,24 @@ def load(path: Path, known: Iterable[Structure] = ()) -> list[Training]:
     ------
     InputError : the file is damaged, or a transformation is not known.
     """
-    with _any_error_is_damage(path):
+    with any_error_is_damage(path):
         described, tensors = _read(path, "trainings", list)
         members = [_member(one) for one in described]
         whole = [one["state"] == "whole" for one in described]
     members = [_trainable(member, list(known)) if on else member for member, on in zip(members, whole, strict=True)]
-    with _any_error_is_damage(path):
+    with any_error_is_damage(path):
         return [_training(*one, tensors) for one in zip(members, described, strict=True)]
 
 
 def notes_of(path: Path) -> dict[str, Any]:
     """The notes that the file was written with; `InputError` where it is damaged."""
-    with _any_error_is_damage(path):
+    with any_error_is_damage(path):
         return _read(path, "notes", dict)[0]
 
 
 @contextmanager
-def _any_error_is_damage(path: Path) -> Iterator[None]:
+def any_error_is_damage(path: Path) -> Iterator[None]:
+    """What goes wrong in reading a file, in one sentence."""
     try:
         yield
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
