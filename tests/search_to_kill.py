@@ -14,25 +14,24 @@ from trainwell.population.budget import Budget
 from trainwell.population.cohort import Training
 from trainwell.search.waves import read_waves, search
 
-NETWORK = structure(widths=(4,), batch_norm="before", schedule="reduce_on_plateau")
+NETWORK = structure("regression", widths=(4,), optimizer="momentum", decay="none", schedule="reduce_on_plateau")
 TRIALS, EPOCHS = 24, 12  # a wave of 18 with 2 in the places of those that fail, and one of 4; two rungs each
-WRITES = 4
 
 
 def draw(number: int) -> Training:
     """The member of that number; two fail at once."""
     chance = np.random.default_rng(number)
     rate, dropped = 10 ** chance.uniform(-3, -1), chance.uniform(0, 0.5)
-    training = member(number, NETWORK, adam__learning_rate=rate, dropout__rate=dropped, early_stopping__patience=99)
+    training = member(number, NETWORK, momentum__learning_rate=rate, dropout__rate=dropped, early_stopping__patience=99)
     if number in (3, 11):
-        training.member.settings["adam.learning_rate"] = 1e30
+        training.member.settings["momentum.learning_rate"] = 1e6
     return training
 
 
 def run(folder: Path, cache: Path, said: Connection, halt_at: int | None = None) -> None:
     """Search, or go on with it. Every write is announced as it begins; that of number ``halt_at`` never takes its place."""
     os.environ["XDG_CACHE_HOME"] = str(cache)
-    own = population()
+    own = population("regression")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     begun = 0
 

@@ -148,10 +148,12 @@ def test_a_damaged_file_gets_one_sentence(file):
         assert "\n" not in said
 
 
-@pytest.mark.parametrize("text", ["", "[", "{}", "[{}]", '[{"number": 1}]'])
+@pytest.mark.parametrize(
+    "text", ["", "[", "[]", "{}", '{"trainings": {}}', '{"trainings": [{}]}', '{"trainings": [{"number": 1}]}']
+)
 def test_tensors_without_a_description_that_fits_get_one_sentence(file, text):
     tensors = load_file(file)
-    assert "is damaged (" in damaged(file, lambda path: save_file(tensors, path, metadata={"trainings": text}))
+    assert "is damaged (" in damaged(file, lambda path: save_file(tensors, path, metadata={"checkpoint": text}))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_tensors_of_another_network_get_one_sentence(file, change, said):
 
 def test_notes_that_are_none_get_one_sentence(file):
     tensors = load_file(file)
-    save_file(tensors, file, metadata={"trainings": "[]", "notes": "[]"})
+    save_file(tensors, file, metadata={"checkpoint": '{"trainings": [], "notes": []}'})
     with pytest.raises(InputError, match=r"is damaged \(its notes are a list, not a dict\): remove it"):
         checkpoint.notes_of(file)
 
@@ -184,10 +186,10 @@ def test_a_description_of_another_network_gets_one_sentence(file):
     from safetensors import safe_open
 
     with safe_open(file, framework="numpy") as opened:
-        described = json.loads(opened.metadata()["trainings"])
-    described[0]["structure"]["activation"] = "rleu"
+        described = json.loads(opened.metadata()["checkpoint"])
+    described["trainings"][0]["structure"]["activation"] = "rleu"
     tensors = load_file(file)
-    said = damaged(file, lambda path: save_file(tensors, path, metadata={"trainings": json.dumps(described)}))
+    said = damaged(file, lambda path: save_file(tensors, path, metadata={"checkpoint": json.dumps(described)}))
     assert "did you mean 'relu'" in said
 
 

@@ -1,8 +1,9 @@
-"""A search that is killed, at any moment and as often as you like, ends with the same bits; its files are read back or refused."""
+"""A search that is killed, at any moment and as often as you like, ends with the same bits; its files come back."""
 
 import multiprocessing
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -12,13 +13,22 @@ from trainwell.errors import InputError
 from trainwell.files import UNFINISHED
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
-from trainwell.search.halving import Wave
+from trainwell.population.cohort import Training
+from trainwell.search.halving import Wave, wave
 from trainwell.search.waves import WAVE, read_waves, search, write_wave
 
 PROCESSES = multiprocessing.get_context("forkserver")  # real processes, which need not import everything again
 PROCESSES.set_forkserver_preload(["trainwell.search.waves"])
 KILLS = 24  # eight of each kind
 NETWORK = structure()
+
+
+def drawn(number: int) -> Training:
+    return member(number, NETWORK, adam__learning_rate=0.002 * (number + 1))
+
+
+def searched(folder, trials: int | None = 4, budget: Budget | None = None, **more) -> list[Training]:
+    return search(population(), drawn, 12, budget or Budget(), folder, trials=trials, **more)
 
 
 class Life:
@@ -119,3 +129,63 @@ def test_the_search_that_is_killed_is_one_with_failures_rungs_and_two_waves(unin
     assert [len(one.trainings) for one in waves] == [20, 4]
     assert [one.ends for one in waves] == [(4, 12), (4, 12)]
     assert {t.member.number for one in waves for t in one.trainings if t.failed} == {3, 11}
+
+
+def test_members_are_numbered_from_the_first_on_and_trials_count_the_replacements(tmp_path):
+    def some_fail(number: int) -> Training:
+        return search_to_kill.draw(number - 97)  # numbers 100 and 108 fail
+
+    def numbered_as_drawn(number: int) -> Training:
+        drawn_as = some_fail(number)
+        return replace(drawn_as, member=replace(drawn_as.member, number=number))
+
+    trainings = search(population("regression"), numbered_as_drawn, 12, Budget(), tmp_path, first=97, trials=19)
+    assert [training.member.number for training in trainings] == list(range(97, 116))
+    assert [training.member.number for training in trainings if training.failed] == [100, 108]
+
+
+def test_a_wave_that_was_kept_in_the_middle_is_gone_on_with_and_not_begun_again(tmp_path):
+    whole = searched(tmp_path)
+    standing = []
+    own = population()
+    wave(own, Wave.of(own, [drawn(number) for number in range(4)], 12), Budget(), on_rung=standing.append)
+    write_wave(standing[0], tmp_path, 1)
+    (kept,) = read_waves(tmp_path)
+    assert (kept.rung, kept.ends, len(kept.going)) == (1, (4, 12), 1)
+    heard = []
+    resumed = searched(tmp_path, kept=[kept], on_rung=heard.append)
+    assert len(heard) == 1, "one rung was left"
+    assert [bits(training) for training in resumed] == [bits(training) for training in whole]
+
+
+def test_a_rung_that_was_cut_is_done_again_where_the_number_of_trials_is_fixed(tmp_path):
+    whole, budget = searched(tmp_path / "whole"), Budget()
+    cut = searched(tmp_path / "cut", budget=budget, on_rung=lambda trainings: budget.interrupt())
+    assert max(training.epochs for training in cut) == 4
+    assert not (tmp_path / "cut").exists(), "nothing of it is kept"
+    again = searched(tmp_path / "cut", kept=read_waves(tmp_path / "cut"))
+    assert [bits(training) for training in again] == [bits(training) for training in whole]
+
+
+def test_a_search_that_the_time_ended_keeps_what_it_has(tmp_path):
+    budget = Budget()
+    cut = searched(tmp_path, trials=None, budget=budget, on_rung=lambda trainings: budget.interrupt())
+    (kept,) = read_waves(tmp_path)
+    assert kept.over
+    assert [bits(training) for training in kept.trainings] == [bits(training) for training in cut]
+    assert len(cut) == WAVE
+    assert searched(tmp_path, trials=WAVE, kept=[kept])[0].epochs == 4, "it is over"
+
+
+def test_waves_are_read_up_to_the_first_that_is_missing(tmp_path):
+    for number in (1, 2, 4):
+        write_wave(Wave((member(number, NETWORK),), (), 0), tmp_path, number)
+    assert [one.trainings[0].member.number for one in read_waves(tmp_path)] == [1, 2]
+    assert read_waves(tmp_path / "nothing") == []
+
+
+def test_a_file_of_something_else_gets_one_sentence(tmp_path):
+    write_wave(Wave((member(1, NETWORK),), (), 0), tmp_path, 1)
+    checkpoint.save([member(2, NETWORK)], tmp_path / "wave-2.safetensors")
+    with pytest.raises(InputError, match=r"wave-2\.safetensors is damaged \('ends'\): remove it, and the run makes again"):
+        read_waves(tmp_path)

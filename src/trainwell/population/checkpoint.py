@@ -1,7 +1,7 @@
 """Trainings written to one file and read back bit by bit: of those that go on all they carry, of the others the best weights.
 
 A safetensors file: tensors ``<member>/<part>/<name>``, where the parts are those of `MemberState` and the curves, and as
-metadata JSON texts: each member's structure and settings, and notes of whoever writes. Nothing is said of the trees that the
+metadata one JSON text: each member's structure and settings, and notes of whoever writes. Nothing is said of the trees that the
 tensors make up, such as an optimizer's moments: they are those with which a member of that structure starts.
 """
 
@@ -26,6 +26,8 @@ from trainwell.population.cohort import Member, Training
 from trainwell.population.history import CURVES, Curves
 from trainwell.population.step import MemberState, start
 
+TEXT = "checkpoint"
+
 
 def save(trainings: Sequence[Training], path: Path, notes: Mapping[str, Any] | None = None) -> None:
     """Write the file, whole or not at all; ``notes`` is any JSON, which `notes_of` gives back."""
@@ -34,8 +36,8 @@ def save(trainings: Sequence[Training], path: Path, notes: Mapping[str, Any] | N
         for training in trainings
         for name, value in {**_named(training.state), **_curves(training.curves)}.items()
     }
-    described = json.dumps([_described(training) for training in trainings])
-    write_whole(path, to_bytes(tensors, {"trainings": described, "notes": json.dumps(dict(notes or {}))}))
+    described = {"trainings": [_described(training) for training in trainings], "notes": dict(notes or {})}
+    write_whole(path, to_bytes(tensors, {TEXT: json.dumps(described)}))  # one text: safetensors writes several in any order
 
 
 def load(path: Path, known: Iterable[Structure] = ()) -> list[Training]:
@@ -75,13 +77,13 @@ def any_error_is_damage(path: Path) -> Iterator[None]:
         raise InputError(f"{path} is damaged ({error}): remove it, and the run makes again what was in it.") from None
 
 
-def _read(path: Path, text: str, kind: type) -> tuple[Any, dict[str, np.ndarray]]:
-    """(what a text of the metadata says, all tensors)."""
+def _read(path: Path, part: str, kind: type) -> tuple[Any, dict[str, np.ndarray]]:
+    """(a part of what the file says of itself, all tensors)."""
     with safe_open(path, framework="numpy") as file:
-        said = json.loads((file.metadata() or {})[text])
+        said = json.loads((file.metadata() or {})[TEXT])[part]
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     if not isinstance(said, kind):
-        raise ValueError(f"its {text} are a {type(said).__name__}, not a {kind.__name__}")
+        raise ValueError(f"its {part} are a {type(said).__name__}, not a {kind.__name__}")
     return said, tensors
 
 
