@@ -11,7 +11,7 @@ import numpy as np
 from small_networks import member, population, structure
 from trainwell.files import UNFINISHED, remove_unfinished
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Training
+from trainwell.population.member import Training
 from trainwell.search.waves import read_waves, search
 
 NETWORK = structure("regression", widths=(4,), optimizer="momentum", decay="none", schedule="reduce_on_plateau")

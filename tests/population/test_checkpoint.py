@@ -13,6 +13,7 @@ from small_networks import bits, member, population, rows, structure, train
 from trainwell.errors import InputError
 from trainwell.population import checkpoint
 from trainwell.population.history import Curves
+from trainwell.population.signals import Signals
 from trainwell.techniques.optimizers import OPTIMIZERS
 
 
@@ -85,9 +86,11 @@ def test_any_bits_come_back_in_the_state_of_any_network(own, tmp_path):
         return value
 
     odd = tuple(np.array([1.5, -0.0, np.nan, np.inf]).tolist())
+    signals = tuple((epoch, dict.fromkeys(Signals._fields, odd)) for epoch in (2, 4))
     states = [jax.tree.map(anything, checkpoint._begun(own)) for _ in range(2)]
     before = [
-        replace(member(number, own), state=state, curves=Curves(odd, odd, odd, odd)) for number, state in enumerate(states)
+        replace(member(number, own), state=state, curves=Curves(odd, odd, odd, odd, signals))
+        for number, state in enumerate(states)
     ]
     checkpoint.save(before, tmp_path / "wave", {"rung": 1})
     after = checkpoint.load(tmp_path / "wave", known=[own])
@@ -111,7 +114,8 @@ def test_the_names_in_the_file_can_be_read(trained, tmp_path):
     checkpoint.save([trained[3], trained[4].let_go()], tmp_path / "some")
     names = set(load_file(tmp_path / "some"))
     assert {"3/weights/layer1.weight", "3/moments/mean", "3/stopping/best", "3/step", "3/key", "3/failed"} < names
-    assert {"3/best_weights/output.bias", "3/curves/validation_score", "4/best_weights/output.bias"} < names
+    assert {"3/best_weights/output.bias", "3/curves/validation_score", "3/signals/gradient_norm"} < names
+    assert "4/best_weights/output.bias" in names
     assert not {name for name in names if name.startswith(("4/weights", "4/moments"))}
 
 
@@ -161,6 +165,7 @@ def test_tensors_without_a_description_that_fits_get_one_sentence(file, text):
     [
         (lambda tensors: tensors.pop("0/moments/mean"), "its tensors are not those of its network, see 'moments/mean'"),
         (lambda tensors: tensors.update({"0/more": np.zeros(1)}), "its tensors are not those of its network, see 'more'"),
+        (lambda t: t.update({"0/signals/epoch": np.arange(3)}), "its signals are not of as many epochs as it says"),
         (lambda tensors: tensors.update({"0/step": np.zeros(2, np.int32)}), "step is int32 of (2,), not int32 of ()"),
         (lambda tensors: tensors.update({"0/key": np.array(1, np.int32)}), "key is int32 of (), not uint32 of ()"),
     ],

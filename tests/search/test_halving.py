@@ -77,7 +77,7 @@ def test_with_time_for_all_nothing_is_drawn_in():
 
 def begun(trainings, epochs: int = 36, budget: Budget | None = None, task: str = "binary", **more) -> Wave:
     own = population(task)
-    return wave(own, Wave.of(own, trainings, epochs), budget or Budget(), **more)
+    return wave(own, Wave.of(trainings, epochs), budget or Budget(), **more)
 
 
 class Hurried(Budget):

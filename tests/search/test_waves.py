@@ -13,7 +13,7 @@ from trainwell.errors import InputError
 from trainwell.files import UNFINISHED
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Training
+from trainwell.population.member import Training
 from trainwell.search.halving import Wave, wave
 from trainwell.search.waves import WAVE, read_waves, search, write_wave
 
@@ -148,7 +148,7 @@ def test_a_wave_that_was_kept_in_the_middle_is_gone_on_with_and_not_begun_again(
     whole = searched(tmp_path)
     standing = []
     own = population()
-    wave(own, Wave.of(own, [drawn(number) for number in range(4)], 12), Budget(), on_rung=standing.append)
+    wave(own, Wave.of([drawn(number) for number in range(4)], 12), Budget(), on_rung=standing.append)
     write_wave(standing[0], tmp_path, 1)
     (kept,) = read_waves(tmp_path)
     assert (kept.rung, kept.ends, len(kept.going)) == (1, (4, 12), 1)

@@ -22,8 +22,9 @@ from safetensors.numpy import save as to_bytes
 from trainwell.errors import InputError
 from trainwell.files import write_whole
 from trainwell.network.structure import WITHOUT_A_SETTING, Structure, hyperparameters_of
-from trainwell.population.cohort import Member, Training
 from trainwell.population.history import CURVES, Curves
+from trainwell.population.member import Member, Training
+from trainwell.population.signals import Signals
 from trainwell.population.step import MemberState, start
 
 TEXT = "checkpoint"
@@ -119,7 +120,7 @@ def _trainable(member: Member, known: Sequence[Structure]) -> Member:
 def _training(member: Member, one: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Training:
     begin = f"{member.number}/"
     own = {name.removeprefix(begin): value for name, value in tensors.items() if name.startswith(begin)}
-    curves = Curves(*(tuple(own.pop(name).tolist()) for name in _curves(Curves())))
+    curves = Curves(*(tuple(own.pop(f"curves/{name}").tolist()) for name in CURVES), _signals(own))
     state = None if one["state"] == "none" else _state(own, _begun(member.structure), one["state"] == "whole")
     return Training(member, state, curves, bool(one["ended"]))
 
@@ -149,7 +150,22 @@ def _named(state: MemberState | None) -> dict[str, Any]:
 
 
 def _curves(curves: Curves) -> dict[str, np.ndarray]:
-    return {f"curves/{name}": np.array(getattr(curves, name), np.float64) for name in CURVES}
+    """A row of numbers for each curve; for the signals a table of (times, layers) each, and the epochs of those times."""
+    epochs, found = [epoch for epoch, _ in curves.signals], [one for _, one in curves.signals]
+    return {
+        **{f"curves/{name}": np.array(getattr(curves, name), np.float64) for name in CURVES},
+        "signals/epoch": np.array(epochs, np.int64),
+        **{f"signals/{name}": np.array([one[name] for one in found], np.float64) for name in Signals._fields if found},
+    }
+
+
+def _signals(own: dict[str, np.ndarray]) -> tuple[tuple[int, dict[str, tuple[float, ...]]], ...]:
+    """The signals, taken out of the tensors of a training."""
+    epochs = own.pop("signals/epoch").tolist()
+    tables = {name: own.pop(f"signals/{name}").tolist() for name in Signals._fields if epochs}
+    if any(len(table) != len(epochs) for table in tables.values()):
+        raise ValueError("its signals are not of as many epochs as it says")
+    return tuple((epoch, {name: tuple(table[i]) for name, table in tables.items()}) for i, epoch in enumerate(epochs))
 
 
 def _bits(value: Any) -> np.ndarray:

@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from trainwell.network.structure import Structure
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Population, Training
+from trainwell.population.cohort import Population
+from trainwell.population.member import Training
 
 FACTOR = 3  # Li et al. (2018), Hyperband: 3 or 4
 MARGIN = 0.85  # chosen: of the time left, what the remaining rungs are planned for; the last members seldom fill all cores
@@ -92,10 +93,9 @@ class Wave:
     rung: int = 0
 
     @classmethod
-    def of(cls, population: Population, trainings: Sequence[Training], epochs: int) -> "Wave":
+    def of(cls, trainings: Sequence[Training], epochs: int) -> "Wave":
         """A wave that begins."""
-        smallest = max((population.epochs_per_call(training.member.structure) for training in trainings), default=1)
-        return cls(tuple(trainings), tuple(rungs(epochs, smallest)))
+        return cls(tuple(trainings), tuple(rungs(epochs)))
 
     @property
     def over(self) -> bool:
@@ -142,7 +142,7 @@ def wave(
 
 
 def _next_rung(population: Population, now: Wave, budget: Budget, refill: Callable[[int], list[Training]]) -> Wave:
-    before, clock = now.going, budget.used - population.pool.compile_wall_seconds
+    before, clock = now.going, budget.used - population.pool.waited_seconds
     ends, last = now.ends, now.rung + 1 == len(now.ends)
     trained = population.train(before, ends[now.rung], ends[-1], budget)
     if now.rung == 0 and not last:
@@ -151,7 +151,7 @@ def _next_rung(population: Population, now: Wave, budget: Budget, refill: Callab
     if not last:
         chosen = survivors(trained, max(1, len(before) // FACTOR))
         trainings |= {t.member.number: t.let_go() for t in trained if t.member.number not in chosen}
-        seconds = budget.used - population.pool.compile_wall_seconds - clock
+        seconds = budget.used - population.pool.waited_seconds - clock
         ends = _drawn_in(now, trained, chosen, seconds, budget.left)
     return Wave(tuple(trainings[number] for number in sorted(trainings)), ends, now.rung + 1)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from trainwell.network.structure import Structure
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Population, Training
+from trainwell.population.cohort import Population
+from trainwell.population.member import Training
 from trainwell.search.halving import Wave, wave
 
 WAVE = 18  # chosen: members of a wave; 18 -> 6 -> 2
@@ -61,7 +62,7 @@ def search(
     longest = 0.0
     while begun or (not budget.passed and budget.left >= TOO_SHORT * longest):
         began = time.monotonic()
-        begun = begun or Wave.of(population, new(WAVE), epochs)
+        begun = begun or Wave.of(new(WAVE), epochs)
         if not begun.trainings:
             break
         done = wave(population, begun, budget, new, after_rung)
