@@ -15,7 +15,7 @@ from trainwell.population.member import Training
 from trainwell.search.waves import read_waves, search
 
 NETWORK = structure("regression", widths=(4,), optimizer="momentum", decay="none", schedule="reduce_on_plateau")
-TRIALS, EPOCHS = 24, 12  # a wave of 18 with 2 in the places of those that fail, and one of 4; two rungs each
+TRIALS, EPOCHS = 24, 12  # a wave of 18 with 2 in the places of those that fail, and one of 4; three rungs each
 
 
 def draw(number: int) -> Training:

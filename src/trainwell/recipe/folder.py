@@ -63,6 +63,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def remove_weights(folder: Path) -> None:
+    """Of its members a finished run keeps the history alone."""
+    for kept in (folder / "members").glob("*"):
+        if kept.suffix in (".safetensors", ".npz"):
+            kept.unlink()
+
+
 def write_history(context: Context, trainings: Sequence[Training]) -> None:
     """``members/history.json``: what each member was and did, epoch by epoch, scores as a person reads them."""
     shown = context.shown

@@ -11,6 +11,7 @@ import numpy as np
 
 from trainwell.data.roles import Note
 from trainwell.errors import InputError, StageStopped
+from trainwell.files import whole_file
 from trainwell.model import Model
 from trainwell.population import checkpoint
 from trainwell.population.member import Training
@@ -137,7 +138,8 @@ class Recipe:
         self.done.pop("baselines", None)
         evidence, self.simple = baselines(context)
         kept.parent.mkdir(exist_ok=True)
-        np.savez_compressed(kept, **self.simple)  # type: ignore[arg-type]
+        with whole_file(kept) as file:
+            np.savez_compressed(file, **self.simple)  # type: ignore[arg-type]
         return evidence
 
     def _overfit(self, context: Context) -> Evidence:
@@ -227,7 +229,5 @@ class Recipe:
         if reason is not None:
             raise StageStopped(reason)
         if run.model is not None and not run.interrupted:
-            for kept in (folder / "members").iterdir():  # only an unfinished run needs more than the history
-                if kept.suffix in (".safetensors", ".npz"):
-                    kept.unlink()
+            folders.remove_weights(folder)
         return run
