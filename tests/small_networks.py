@@ -1,7 +1,9 @@
 """Small tables that are easy to learn, and networks small enough to compile and train in a moment."""
 
 from dataclasses import replace
+from itertools import chain
 
+import jax
 import numpy as np
 
 from trainwell.network.structure import Structure, resolve
@@ -9,6 +11,7 @@ from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
 from trainwell.population.devices import pool
 from trainwell.population.epoch import Data
+from trainwell.population.history import CURVES
 from trainwell.population.member import Member, Training
 from trainwell.population.step import Rows
 
@@ -56,3 +59,11 @@ def train(trainings, epochs: int = 4, *, of: Population | None = None, total: in
 
 def numbered(training: Training, number: int) -> Training:
     return replace(training, member=replace(training.member, number=number))
+
+
+def bits(training: Training) -> list[tuple]:
+    """Every array of a training, with its kind, shape and bytes, its curves and its signals."""
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(training.state)]
+    curves = [np.array(getattr(training.curves, name)) for name in CURVES]
+    signals = [np.array([epoch, *chain(*(one[name] for name in sorted(one)))], float) for epoch, one in training.curves.signals]
+    return [(str(x.dtype), x.shape, x.tobytes()) for x in (*leaves, *curves, *signals)]

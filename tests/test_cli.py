@@ -14,7 +14,7 @@ import trainwell
 from trainwell import cli, words
 from trainwell.data.tables import read_table
 from trainwell.errors import InputError, StageStopped
-from trainwell.predictions import prediction_table, whole_file, write_predictions
+from trainwell.predictions import output_file, prediction_table, write_predictions
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def half_of_it():
 def test_an_output_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("what was there before")
-    with pytest.raises(InputError, match=r"cannot be written: No space left on device\.$"), whole_file(path) as file:
+    with pytest.raises(InputError, match=r"cannot be written: No space left on device\.$"), output_file(path) as file:
         file.writelines(half_of_it())
     assert path.read_text() == "what was there before"
     assert list(tmp_path.iterdir()) == [path]

@@ -6,7 +6,6 @@ A model folder holds ``model.json`` (what it predicts, how to read a table, the 
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from trainwell.data.encode import Encoder
 from trainwell.data.schema import Schema
 from trainwell.data.tables import Table, read_table
 from trainwell.errors import InputError
+from trainwell.files import whole_file
 from trainwell.network.structure import Structure
 
 FORMAT = 1
@@ -138,7 +138,9 @@ class Model:
                 for m in self.members
             ],
         )
-        _write({folder / "weights.safetensors": weights, folder / "model.json": described.model_dump_json(indent=1).encode()})
+        with whole_file(folder / "model.json") as text, whole_file(folder / "weights.safetensors") as numbers:
+            numbers.write(weights)  # the file that was opened last takes its place first
+            text.write(described.model_dump_json(indent=1).encode())
         return folder
 
 
@@ -252,19 +254,6 @@ def _member(one: MemberFile, tensors: dict[str, np.ndarray], encoder: Encoder, f
 
 def _as_table(rows: Any) -> Table:
     return rows if isinstance(rows, Table) else read_table(rows)
-
-
-def _write(contents: dict[Path, bytes]) -> None:
-    """All files written under other names first, then put in their places; nothing of it stays where that fails."""
-    unfinished = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in contents}
-    try:
-        for path, content in contents.items():
-            unfinished[path].write_bytes(content)
-        for path in contents:
-            unfinished[path].replace(path)
-    finally:
-        for path in unfinished.values():
-            path.unlink(missing_ok=True)
 
 
 def ensemble_members(shares: dict[int, float], trainings: Sequence) -> tuple[EnsembleMember, ...]:

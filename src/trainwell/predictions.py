@@ -1,14 +1,13 @@
 """Predictions for a file, written as a file: whole or not at all, in the order of the rows."""
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from trainwell.errors import InputError, listed, nearest
+from trainwell.files import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +36,7 @@ def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[s
         _write_csv(predictions, sys.stdout.buffer)
         sys.stdout.flush()
     else:
-        with whole_file(Path(out)) as file:
+        with output_file(Path(out)) as file:
             (_write_parquet if out.endswith(".parquet") else _write_csv)(predictions, file)
     return int(predictions.num_rows)
 
@@ -78,27 +77,13 @@ def check_out(out: str) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of ``path`` only when all of it was written."""
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of ``path`` only when all of it was written; `InputError` where that fails."""
     try:
-        handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"The output {str(path)!r} cannot be written: {error.strerror}.") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with whole_file(path) as file:
             yield file
-        os.chmod(unfinished, 0o666 & ~_umask())
-        os.replace(unfinished, path)
     except OSError as error:
         raise InputError(f"The output {str(path)!r} cannot be written: {error.strerror}.") from None
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write_csv(predictions: "pa.Table", file: BinaryIO) -> None:

@@ -87,19 +87,31 @@ def test_the_events_tell_the_run_in_order(run, events):
     assert written == json.loads(json.dumps(events))
 
 
-def test_the_same_seed_gives_the_same_model_and_a_run_killed_and_resumed_too(run, write_table, trials, tmp_path):
-    """Killed in the middle of tuning, when the stages before have left their evidence."""
-    folder = tmp_path / "killed"
-    command = [sys.executable, "-m", "trainwell", "fit", write_table(tmp_path / "table.csv"), "--target", "left",
-               "--trials", str(trials), "--out", folder]  # fmt: skip
+def killed_when_there_is(file, *arguments) -> None:
+    command = [sys.executable, "-m", "trainwell", "fit", *arguments]
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
-    while not (folder / "evidence" / "regularize.json").exists():
+    while not file.exists():
         assert process.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.02)
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (folder / "model").exists()
+
+
+def test_the_same_seed_gives_the_same_model_and_a_run_killed_and_resumed_too(run, write_table, trials, tmp_path):
+    """Killed as it began, after a rung of the search, and when the search was done; resumed from the command line."""
+    folder = tmp_path / "killed"
+    first = (write_table(tmp_path / "table.csv"), "--target", "left", "--trials", trials, "--out", folder)
+    killed_when_there_is(folder / "config.json", *first)
+    killed_when_there_is(folder / "members" / "wave-1.safetensors", "--resume", folder)
+    killed_when_there_is(folder / "evidence" / "tune.json", "--resume", folder)
+    assert not (folder / "evidence" / "squeeze.json").exists()
+    (folder / "members" / ".wave-1.safetensors.0a1b2c3d.unfinished").write_bytes(b"half of a file")
     resumed = fit(resume=folder)
+    assert [path.name for path in (folder / "members").iterdir()] == ["history.json"]
+    assert {path.name for path in folder.iterdir()} == {path.name for path in run.folder.iterdir()}
+    assert json.loads((folder / "members" / "history.json").read_text()) == json.loads(
+        (run.folder / "members" / "history.json").read_text()
+    )
     assert (folder / "model" / "weights.safetensors").read_bytes() == (
         run.folder / "model" / "weights.safetensors"
     ).read_bytes()

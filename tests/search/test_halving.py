@@ -1,21 +1,26 @@
 """Halving: the rungs, who survives, and a wave of real members."""
 
 import dataclasses
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from small_networks import member, population, structure
+from small_networks import bits, member, population, structure
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
 from trainwell.population.step import MemberState
-from trainwell.search.halving import FACTOR, affordable, rungs, survivors, wave
+from trainwell.search.halving import FACTOR, Wave, affordable, rungs, survivors, wave
 from trainwell.techniques.regularizers import early_stopping
 
 NETWORK = structure()
+RECKLESS = structure("regression", optimizer="gradient_descent")
+
+
+def tame(number: int) -> Training:
+    return member(number, RECKLESS, gradient_descent__learning_rate=0.01 * (number + 1), early_stopping__patience=99)
 
 
 def scored(number: int, score: float, failed: bool = False) -> Training:
@@ -70,6 +75,11 @@ def test_with_time_for_all_nothing_is_drawn_in():
     assert affordable([30, 90], 10, [1.0, 2.0, 3.0], 1e6) == [30, 90]
 
 
+def begun(trainings, epochs: int = 36, budget: Budget | None = None, task: str = "binary", **more) -> Wave:
+    own = population(task)
+    return wave(own, Wave.of(trainings, epochs), budget or Budget(), **more)
+
+
 class Hurried(Budget):
     """A limit that leaves, after the first rung, as much time again as that rung took."""
 
@@ -88,7 +98,7 @@ class Hurried(Budget):
 
 
 def test_a_wave_in_a_hurry_brings_its_best_to_an_earlier_end():
-    trainings = wave(population(), [member(number, NETWORK) for number in range(6)], 60, Hurried())
+    trainings = begun([member(number, NETWORK) for number in range(6)], 60, Hurried()).trainings
     ended = [training for training in trainings if training.ended]
     assert len(ended) == 1
     assert 6 < ended[0].epochs < 60
@@ -101,7 +111,7 @@ def done():
     members = [
         member(number, NETWORK, adam__learning_rate=10 ** (-1 - number / 4), early_stopping__patience=99) for number in range(9)
     ]
-    trainings = wave(population(), members, 36, Budget(), lambda rung, all_: told.append((rung, [t.epochs for t in all_])))
+    trainings = begun(members, on_rung=told.append).trainings
     return trainings, told
 
 
@@ -109,8 +119,11 @@ def test_a_wave_trains_all_a_little_a_third_further_and_a_ninth_to_the_end(done)
     trainings, told = done
     assert [training.member.number for training in trainings] == list(range(9))
     assert sorted(training.epochs for training in trainings) == [4] * 6 + [12] * 2 + [36]
-    assert [rung for rung, _ in told] == [0, 1, 2]
-    assert all(len(epochs) == 9 for _, epochs in told)
+    assert [(now.rung, now.ends, len(now.trainings), len(now.going)) for now in told] == [
+        (1, (4, 12, 36), 9, 3),
+        (2, (4, 12, 36), 9, 1),
+        (3, (4, 12, 36), 9, 1),
+    ]
 
 
 def test_those_who_went_on_had_the_best_scores(done):
@@ -128,6 +141,71 @@ def test_all_keep_their_best_weights_and_no_more(done):
 
 def test_a_wave_ends_with_the_time(done):
     budget = Budget()
-    trainings = wave(population(), [member(number, NETWORK) for number in range(4)], 36, budget, lambda *_: budget.interrupt())
-    assert {training.epochs for training in trainings} == {4}
-    assert all(training.epochs == 0 for training in wave(population(), [member(0, NETWORK)], 36, Budget(0)))
+    people = [member(number, NETWORK) for number in range(4)]
+    cut = begun(people, budget=budget, on_rung=lambda now: budget.interrupt())
+    assert cut.over
+    assert {training.epochs for training in cut.trainings} == {4}
+    assert [training.epochs for training in begun(people, budget=Budget(0)).trainings] == [0] * 4
+
+
+def test_a_wave_that_goes_on_from_any_rung_comes_to_the_same_bits(done):
+    trainings, told = done
+    for standing in told:
+        again = []
+        resumed = wave(population(), standing, Budget(), on_rung=lambda now, again=again: again.append(now.rung))
+        assert again == list(range(standing.rung + 1, 4))
+        assert [bits(training) for training in resumed.trainings] == [bits(training) for training in trainings]
+
+
+def wild(number: int) -> Training:
+    """A member that fails at once."""
+    training = member(number, RECKLESS)
+    training.member.settings["gradient_descent.learning_rate"] = 1e6  # more than a user may ask for
+    return training
+
+
+def test_a_member_that_fails_in_the_first_rung_gives_its_place_to_a_new_one():
+    """Two rounds: one of the new ones fails, too."""
+    asked, told = [], []
+    new = iter([wild(6), tame(7), tame(8)])
+
+    def refill(count: int) -> list[Training]:
+        asked.append(count)
+        return list(islice(new, count))
+
+    first = [tame(0), wild(1), tame(2), wild(3), tame(4), tame(5)]
+    closed = begun(first, task="regression", refill=refill, on_rung=told.append)
+    assert asked == [2, 1]
+    assert [training.member.number for training in closed.trainings] == list(range(9))
+    assert [len(now.going) for now in told] == [2, 1, 1], "the places are those of the members that began"
+    assert {t.member.number for t in closed.trainings if t.failed} == {1, 3, 6}
+    assert min(t.epochs for t in closed.trainings if not t.failed) == 4
+
+
+def test_a_member_that_stops_in_the_first_rung_gives_its_place_too_and_stays_in_the_running():
+    weary = member(0, NETWORK, early_stopping__patience=1, early_stopping__min_delta=1e6)
+    asked = []
+    closed = begun([weary, member(1, NETWORK)], refill=lambda count: asked.append(count) or [])
+    assert asked == [1]
+    assert closed.trainings[0].stopped
+    assert closed.trainings[0].state.best_weights
+
+
+def test_no_member_is_replaced_where_all_go_on_or_where_the_first_rung_is_the_end():
+    asked = []
+
+    def refill(count: int) -> list[Training]:
+        asked.append(count)
+        return []
+
+    begun([member(number, NETWORK) for number in range(3)], refill=refill)
+    begun([wild(0)], 2, task="regression", refill=refill)
+    assert asked == []
+
+
+def test_a_member_that_fails_is_recorded_with_its_epoch_and_leaves_its_neighbours_bits_alone():
+    own = population("regression")
+    beside_wild, beside_tame = (own.train([tame(0), neighbour, tame(2)], 4, 4, Budget()) for neighbour in (wild(1), tame(1)))
+    assert (beside_wild[1].failed, beside_wild[1].epochs) == (True, 1)
+    assert not np.isfinite(beside_wild[1].curves.training_loss[-1])
+    assert [bits(beside_wild[place]) for place in (0, 2)] == [bits(beside_tame[place]) for place in (0, 2)]

@@ -37,6 +37,9 @@ class EventLog:
         self.path = path
         self.listeners = tuple(listeners)
         self._lock = threading.Lock()
+        if path is not None and path.exists() and not path.read_bytes().endswith(b"\n"):
+            with path.open("a") as file:  # a kill cut the last line off: what comes next gets a line of its own
+                file.write("\n")
 
     def add(self, event: str, **fields: Any) -> None:
         entry = {"time": round(time.time(), 3), "event": event, **{name: _plain(value) for name, value in fields.items()}}

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from trainwell.errors import InputError
+from trainwell.files import write_whole
 
 STAGES = ("look", "baselines", "overfit", "regularize", "tune", "squeeze")
 Cell = str | int | float | bool | None
@@ -72,10 +73,8 @@ _evidence = TypeAdapter(Evidence)
 
 def write_evidence(evidence: Evidence, folder: Path) -> None:
     """Write ``<stage>.json`` into the folder, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{evidence.stage}.json"
-    unfinished.write_text(json.dumps(_evidence.dump_python(evidence, mode="json"), indent=1, allow_nan=False))
-    unfinished.replace(folder / f"{evidence.stage}.json")
+    text = json.dumps(_evidence.dump_python(evidence, mode="json"), indent=1, allow_nan=False)
+    write_whole(folder / f"{evidence.stage}.json", text)
 
 
 def read_evidence(folder: Path) -> dict[str, Evidence]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trainwell.errors import InputError
+from trainwell.files import write_whole
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 
@@ -46,10 +47,7 @@ def _make(folder: Path, exist_ok: bool = True) -> Path:
 
 
 def write_json(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(json.dumps(content, indent=1, default=str), encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, json.dumps(content, indent=1, default=str))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -63,6 +61,13 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} is damaged: it holds {type(content).__name__}, not the mapping that a run writes.")
     return content
+
+
+def remove_weights(folder: Path) -> None:
+    """Of its members a finished run keeps the history alone."""
+    for kept in (folder / "members").glob("*"):
+        if kept.suffix in (".safetensors", ".npz"):
+            kept.unlink()
 
 
 def write_history(context: Context, trainings: Sequence[Training]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from trainwell.data.roles import Note
 from trainwell.errors import InputError, StageStopped
+from trainwell.files import whole_file
 from trainwell.model import Model
 from trainwell.population import checkpoint
 from trainwell.population.member import Training
@@ -25,6 +26,7 @@ from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import build, squeeze
 from trainwell.recipe.tune import last_resort, space, tune
 from trainwell.report.page import write_report
+from trainwell.search.waves import read_waves
 
 ENDS = {"look": 0.06, "baselines": 0.2, "overfit": 0.35, "regularize": 0.5, "squeeze": 1.0}  # chosen: shares of the time
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
@@ -136,7 +138,8 @@ class Recipe:
         self.done.pop("baselines", None)
         evidence, self.simple = baselines(context)
         kept.parent.mkdir(exist_ok=True)
-        np.savez_compressed(kept, **self.simple)  # type: ignore[arg-type]
+        with whole_file(kept) as file:
+            np.savez_compressed(file, **self.simple)  # type: ignore[arg-type]
         return evidence
 
     def _overfit(self, context: Context) -> Evidence:
@@ -149,10 +152,11 @@ class Recipe:
         )
 
     def _tune(self, context: Context) -> Evidence:
-        first, path = self._next_number, context.folder / "members" / "tune.safetensors"
-        begun = checkpoint.load(path) if path.exists() else []
-        if "tune" in self.done and begun:
-            self._take(begun)
+        first, folder = self._next_number, context.folder / "members"
+        kept = read_waves(folder)
+        begun = [training for wave in kept for training in wave.trainings if training.curves]
+        if "tune" in self.done and len(begun) == self.done["tune"].measures.get("trials"):
+            self._take([training for wave in kept for training in wave.trainings])
             return self.done["tune"]
         self.done.pop("tune", None)
         size = self._size()
@@ -161,11 +165,7 @@ class Recipe:
             name.removeprefix("best."): float(value or 0) for name, value in found.items() if name.startswith("best.")
         }
         searched = space(context, size["widths"], size["learning_rate"], regularized)
-
-        def save(trainings: list[Training]) -> None:
-            checkpoint.save(trainings, path)
-
-        evidence, trainings = tune(context, first, searched, begun, save)
+        evidence, trainings = tune(context, first, searched, folder, kept)
         self._take(trainings)
         if not self._trained and not self.context.budget.interrupted:
             context.log.note(
@@ -229,7 +229,5 @@ class Recipe:
         if reason is not None:
             raise StageStopped(reason)
         if run.model is not None and not run.interrupted:
-            for kept in (folder / "members").iterdir():  # only an unfinished run needs more than the history
-                if kept.suffix in (".safetensors", ".npz"):
-                    kept.unlink()
+            folders.remove_weights(folder)
         return run

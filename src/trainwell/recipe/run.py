@@ -18,6 +18,7 @@ from trainwell.data.schema import Schema, infer_schema, target_values, usable_ro
 from trainwell.data.split import Split, split_table
 from trainwell.data.tables import Table, read_table
 from trainwell.errors import InputError, listed
+from trainwell.files import remove_unfinished
 from trainwell.model import load
 from trainwell.population.budget import Budget
 from trainwell.population.devices import pool
@@ -84,6 +85,7 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
     if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file():
         return None
     run = Run(folder, evidence, load(folder))
+    folders.remove_weights(folder)  # where a kill kept the run from it
     if not run.report.exists():
         write_report(folder)
     EventLog(None, listeners).add("run_finished", **closing(run))
@@ -92,7 +94,8 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
 
 def _forget_the_closing(folder: Path) -> None:
     """The last stage of an unfinished run is done anew: what an earlier one left must not pass for the end of this one."""
-    for path in (folder / "evidence" / "squeeze.json", folder / "model" / "model.json"):
+    remove_unfinished(folder)
+    for path in (folder / "evidence" / "squeeze.json", folder / "model" / "model.json", folder / "report.html"):
         path.unlink(missing_ok=True)
 
 
@@ -144,8 +147,8 @@ def _check_measurable(table: Table, schema: Schema, split: Split) -> None:
 
 
 def _check_same(folder: Path, schema: Schema) -> Path:
-    kept = folders.read_json(folder / "schema.json")
-    if Schema.from_json(kept) != schema:
+    path = folder / "schema.json"  # a run that was killed as it began may lack it
+    if path.exists() and Schema.from_json(folders.read_json(path)) != schema:
         raise InputError(
             f"{folder} cannot be resumed with this table: its columns or their contents are not those the run began with."
         )
@@ -157,6 +160,7 @@ def _write_givens(context: Context, source: Any, resumed: Path | None) -> None:
     if not resumed:
         path = str(Path(source).resolve()) if isinstance(source, str | Path) else None
         folders.write_json(folder / "config.json", {"source": path, **options.model_dump(mode="json", exclude={"out"})})
+    if not (folder / "environment.json").exists():  # the last of them: else the run was killed as it began
         folders.write_json(folder / "schema.json", context.schema.to_json())
         folders.write_json(folder / "profile.json", profile(context.table, context.schema))
         context.split.save(folder / "split.parquet")

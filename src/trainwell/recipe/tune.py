@@ -5,9 +5,8 @@ Random rather than grid: when few of many settings matter, random draws try more
 """
 
 import math
-import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -18,13 +17,12 @@ from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.overfit import sizes
-from trainwell.search.halving import wave
+from trainwell.search.halving import Wave
 from trainwell.search.space import SEARCHED, Space
+from trainwell.search.waves import WAVE, search
 
-WAVE = 18  # chosen: members of a wave; 18 -> 6 -> 2
 CENTRE = {"adam.beta2": 0.95, "early_stopping.patience": 16.0, "dropout.rate": 0.15, "weight_decay.rate": 0.02}  # RealMLP's
 EDGE = 0.1  # chosen: the best lies at the edge of a range when it is in the outer tenth
-Save = Callable[[list[Training]], None]
 
 
 def space(context: Context, widths: str, learning_rate: float | None, regularized: dict[str, float]) -> Space:
@@ -46,26 +44,22 @@ def space(context: Context, widths: str, learning_rate: float | None, regularize
     return Space(structures, free, held, {name: ends for name, ends in ranges.items() if name in free})
 
 
-def tune(context: Context, first: int, searched: Space, done: list[Training], save: Save) -> tuple[Evidence, list[Training]]:
-    """(evidence, every member of the search with its best weights). ``done`` are members of waves that a run before the
-    resumed one had finished; ``save`` is called with all members after each wave."""
-    population, epochs = context.population(), context.epochs(searched.structures[0])
-    trials, finished = context.options.trials, list(done)
-    longest = 0.0
-    while (trials is None or len(finished) < trials) and not context.budget.passed:
-        began = time.monotonic()
-        if finished and context.budget.left < 0.4 * longest:
-            break  # a wave that cannot get past its first rung teaches nothing
-        count = WAVE if trials is None else min(WAVE, trials - len(finished))
-        numbers = range(first + len(finished), first + len(finished) + count)
-        starting = [Training(searched.member(number, first, context.options.seed)) for number in numbers]
-        ended = wave(population, starting, epochs, context.budget, partial(_report, context, finished))
-        if not any(training.curves for training in ended):
-            break  # no time was left to begin
-        finished += ended
-        if not context.budget.passed or context.options.trials is None:  # a resumed run begins a wave that was cut again
-            save(finished)
-        longest = max(longest, time.monotonic() - began)
+def tune(context: Context, first: int, searched: Space, folder: Path, kept: Sequence[Wave]) -> tuple[Evidence, list[Training]]:
+    """(evidence, every member of the search with its best weights).
+
+    ``kept`` are the waves that a run before the resumed one left in the folder, which those of this one are written to.
+    """
+    epochs, trials = context.epochs(searched.structures[0]), context.options.trials
+
+    def draw(number: int) -> Training:
+        return Training(searched.member(number, first, context.options.seed))
+
+    def report(trainings: list[Training]) -> None:
+        context.report_progress("tune", trainings, trials)
+
+    finished = search(
+        context.population(), draw, epochs, context.budget, folder, first=first, trials=trials, kept=kept, on_rung=report
+    )
     trained = [t for t in finished if t.sound]
     if not trained:
         return _nothing(finished), finished
@@ -77,10 +71,6 @@ def last_resort(context: Context, number: int, searched: Space) -> Training:
     population, member = context.population(), searched.member(number, number, context.options.seed)
     epochs = population.epochs_per_call(member.structure)
     return population.train([Training(member)], epochs, epochs, Budget())[0].let_go()
-
-
-def _report(context: Context, before: list[Training], rung: int, going: list[Training]) -> None:
-    context.report_progress("tune", [*before, *going], context.options.trials)
 
 
 def _evidence(context: Context, searched: Space, finished: list[Training], trained: list[Training], epochs: int) -> Evidence:

@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from trainwell.files import write_whole
 from trainwell.recipe.evidence import STAGES, Figure
 from trainwell.report.figures import Plot, is_empty, plot
 from trainwell.report.headline import lead, scores
@@ -48,9 +49,7 @@ def write_report(run_folder: Path) -> Path:
     """
     record = read_record(Path(run_folder))
     path = record.folder / "report.html"
-    unfinished = path.with_name(".report.html")
-    unfinished.write_text(render(record), encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, render(record))
     return path
 
 

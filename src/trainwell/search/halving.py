@@ -8,7 +8,7 @@ Source: Jamieson & Talwalkar (2016), "Non-stochastic best arm identification".
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from trainwell.network.structure import Structure
@@ -18,6 +18,7 @@ from trainwell.population.member import Training
 
 FACTOR = 3  # Li et al. (2018), Hyperband: 3 or 4
 MARGIN = 0.85  # chosen: of the time left, what the remaining rungs are planned for; the last members seldom fill all cores
+REFILLS = 2  # chosen: rounds of new members for those that fail or stop; where two do not do, the space itself is bad
 OVERHEAD = 10_000  # chosen: multiplications per row that a step costs besides those of its layers
 
 
@@ -76,38 +77,113 @@ def _cost(ends: Sequence[int], reached: int, costs: Sequence[float]) -> float:
     return seconds
 
 
+@dataclass(frozen=True)
+class Wave:
+    """Members that are compared with each other, as far as they have come.
+
+    Parameters
+    ----------
+    trainings : all of them, by number; those left behind keep only their best weights.
+    ends : the epochs of the rungs, the last the end of the schedule.
+    rung : how many rungs are done.
+    """
+
+    trainings: tuple[Training, ...]
+    ends: tuple[int, ...]
+    rung: int = 0
+
+    @classmethod
+    def of(cls, trainings: Sequence[Training], epochs: int) -> "Wave":
+        """A wave that begins."""
+        return cls(tuple(trainings), tuple(rungs(epochs)))
+
+    @property
+    def over(self) -> bool:
+        return self.rung == len(self.ends)
+
+    @property
+    def going(self) -> list[Training]:
+        """Those that the next rung is for."""
+        return [t for t in self.trainings if self.rung == 0 or (t.state is not None and t.state.weights)]
+
+    def closed(self) -> "Wave":
+        """The wave with nothing left to do: only best weights, and those marked that came to their end."""
+        going = {training.member.number for training in self.going}
+        trainings = [
+            replace(t.let_go(), ended=t.stopped or t.epochs >= self.ends[-1]) if t.member.number in going else t
+            for t in self.trainings
+        ]
+        return Wave(tuple(trainings), self.ends[: self.rung], self.rung)
+
+
 def wave(
     population: Population,
-    trainings: Sequence[Training],
-    epochs: int,
+    begun: Wave,
     budget: Budget,
-    on_rung: Callable[[int, list[Training]], None] = lambda rung, trainings: None,
-) -> list[Training]:
-    """One wave through all rungs; those left behind keep only their best weights. Under a time limit the rungs are drawn in
-    after the first one, so that the last comes to its end.
+    refill: Callable[[int], list[Training]] = lambda count: [],
+    on_rung: Callable[[Wave], None] = lambda wave: None,
+) -> Wave:
+    """The wave taken through the rungs that are left, and closed. Under a time limit the rungs are drawn in after the first
+    one, so that the last comes to its end.
 
-    ``on_rung`` is called after each rung with its number and all trainings of the wave.
+    Parameters
+    ----------
+    population, budget : what the members are trained in, and when to end at the latest.
+    begun : a wave that begins, or one that ``on_rung`` was given: it comes to the same end.
+    refill : gives as many new members as it is asked for, or fewer. In the first rung a member that fails or stops gives its
+        place to a new one.
+    on_rung : called with the wave after each rung.
     """
-    ends = rungs(epochs)
-    going, left_behind = list(trainings), []
-    for rung in range(len(ends)):
-        if budget.passed:
+    now = begun
+    while not now.over and not budget.passed:
+        now = _next_rung(population, now, budget, refill)
+        on_rung(now)
+    return now.closed()
+
+
+def _next_rung(population: Population, now: Wave, budget: Budget, refill: Callable[[int], list[Training]]) -> Wave:
+    before, clock = now.going, budget.used - population.pool.waited_seconds
+    ends, last = now.ends, now.rung + 1 == len(now.ends)
+    trained = population.train(before, ends[now.rung], ends[-1], budget)
+    if now.rung == 0 and not last:
+        trained += _replacements(population, trained, ends, budget, refill)
+    trainings = {training.member.number: training for training in (*now.trainings, *trained)}
+    if not last:
+        chosen = survivors(trained, max(1, len(before) // FACTOR))
+        trainings |= {t.member.number: t.let_go() for t in trained if t.member.number not in chosen}
+        seconds = budget.used - population.pool.waited_seconds - clock
+        ends = _drawn_in(now, trained, chosen, seconds, budget.left)
+    return Wave(tuple(trainings[number] for number in sorted(trainings)), ends, now.rung + 1)
+
+
+def _replacements(
+    population: Population,
+    trained: Sequence[Training],
+    ends: Sequence[int],
+    budget: Budget,
+    refill: Callable[[int], list[Training]],
+) -> list[Training]:
+    """New members for those that failed or stopped in the first rung, taken through it, and for those of the new that do."""
+    newest, found = list(trained), []
+    for _ in range(REFILLS):
+        free = sum(training.stopped for training in newest)
+        if not free or budget.passed or not (new := refill(free)):
             break
-        before, clock = going, budget.used - population.pool.waited_seconds
-        going = population.train(going, ends[rung], ends[-1], budget)
-        if rung + 1 < len(ends):
-            chosen = survivors(going, max(1, len(going) // FACTOR))
-            left_behind += [training.let_go() for training in going if training.member.number not in chosen]
-            seconds = budget.used - population.pool.waited_seconds - clock
-            done = sum(_work(t.member.structure) * (t.epochs - b.epochs) for t, b in zip(going, before, strict=True))
-            going = [training for training in going if training.member.number in chosen]
-            if done and not math.isinf(budget.left):
-                ranked = sorted(going, key=lambda training: -training.rank)
-                costs = [seconds / done * _work(training.member.structure) for training in ranked]
-                ends[rung + 1 :] = affordable(ends[rung + 1 :], ends[rung], costs, MARGIN * budget.left)
-        on_rung(rung, left_behind + going)
-    ended = [replace(t.let_go(), ended=t.stopped or t.epochs >= ends[-1]) for t in going]
-    return sorted(left_behind + ended, key=lambda training: training.member.number)
+        newest = population.train(new, ends[0], ends[-1], budget)
+        found += newest
+    return found
+
+
+def _drawn_in(now: Wave, trained: Sequence[Training], chosen: set[int], seconds: float, left: float) -> tuple[int, ...]:
+    """The wave's rungs as the time ``left`` allows, where there is a limit; the one just done took so many ``seconds``."""
+    before = {training.member.number: training.epochs for training in now.going}
+    done = sum(_work(t.member.structure) * (t.epochs - before.get(t.member.number, 0)) for t in trained)
+    if not done or math.isinf(left):
+        return now.ends
+    ranked = sorted((t for t in trained if t.member.number in chosen), key=lambda training: -training.rank)
+    costs = [seconds / done * _work(training.member.structure) for training in ranked]
+    rung = now.rung + 1
+    return (*now.ends[:rung], *affordable(now.ends[rung:], now.ends[now.rung], costs, MARGIN * left))
 
 
 def _work(structure: Structure) -> float:

@@ -252,7 +252,7 @@ def plateau_init() -> Plateau:
     >>> float(plateau_init().multiplier)
     1.0
     """
-    return Plateau(jnp.full((), -jnp.inf), jnp.zeros((), jnp.int32), jnp.ones(()))
+    return Plateau(jnp.full((), -jnp.inf, float), jnp.zeros((), jnp.int32), jnp.ones(()))
 
 
 def reduce_on_plateau(state: Plateau, score, *, patience, factor, min_delta, floor) -> Plateau:

@@ -1,0 +1,98 @@
+"""A search wave after wave, each kept in a file of its own after every rung, so that a kill costs one rung at most.
+
+With a fixed number of trials the end is the same bits as without the kill: members are drawn by number, and a wave goes on from
+its file as if it had not stopped. A wave that is over is never written again.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count, islice
+from pathlib import Path
+
+from trainwell.network.structure import Structure
+from trainwell.population import checkpoint
+from trainwell.population.budget import Budget
+from trainwell.population.cohort import Population
+from trainwell.population.member import Training
+from trainwell.search.halving import Wave, wave
+
+WAVE = 18  # chosen: members of a wave; 18 -> 6 -> 2
+TOO_SHORT = 0.4  # chosen: of the longest wave; in less a wave cannot get past its first rung, and teaches nothing
+
+
+def search(
+    population: Population,
+    draw: Callable[[int], Training],
+    epochs: int,
+    budget: Budget,
+    folder: Path,
+    *,
+    first: int = 0,
+    trials: int | None = None,
+    kept: Sequence[Wave] = (),
+    on_rung: Callable[[list[Training]], None] = lambda trainings: None,
+) -> list[Training]:
+    """Every member of the search with its best weights.
+
+    Parameters
+    ----------
+    population : what they are trained in.
+    draw : the member of a number, always the same.
+    epochs : of a full training.
+    budget : when to end at the latest.
+    folder : where the waves are kept.
+    first : the number of the first member.
+    trials : how many members; as many as the time allows where it is None.
+    kept : the waves that a run before this one left, from `read_waves`.
+    on_rung : called after each rung with all members so far.
+    """
+    waves = [one for one in kept if one.over]
+    begun = next((one for one in kept if not one.over), None)
+    finished = [training for one in waves for training in one.trainings]
+    numbers = islice(count(first), len(finished) + len(begun.trainings if begun else ()), trials)
+
+    def new(members: int) -> list[Training]:
+        return [draw(number) for number in islice(numbers, members)]
+
+    def after_rung(now: Wave) -> None:
+        on_rung([*finished, *now.trainings])
+        if not (budget.passed or now.over):  # a rung that was cut is no rung: a resumed run does it again
+            write_wave(now, folder, len(waves) + 1)
+
+    longest = 0.0
+    while begun or (not budget.passed and budget.left >= TOO_SHORT * longest):
+        began = time.monotonic()
+        begun = begun or Wave.of(new(WAVE), epochs)
+        if not begun.trainings:
+            break
+        done = wave(population, begun, budget, new, after_rung)
+        if not any(training.curves for training in done.trainings):
+            break  # no time was left to begin
+        if trials is None or not budget.passed:
+            write_wave(done, folder, len(waves) + 1)
+        waves.append(done)
+        finished += done.trainings
+        begun, longest = None, max(longest, time.monotonic() - began)
+    return finished
+
+
+def write_wave(one: Wave, folder: Path, number: int) -> None:
+    """Keep a wave; ``number`` counts from 1."""
+    checkpoint.save(one.trainings, _path(folder, number), {"ends": one.ends, "rung": one.rung})
+
+
+def read_waves(folder: Path, known: Iterable[Structure] = ()) -> list[Wave]:
+    """The waves that were kept in a folder, in order, up to the first that is missing; only the last may be unfinished.
+
+    ``known`` are structures with an optax transformation, see `checkpoint.load`. `InputError` where a file is damaged.
+    """
+    waves: list[Wave] = []
+    while (not waves or waves[-1].over) and (path := _path(folder, len(waves) + 1)).exists():
+        trainings, notes = checkpoint.load(path, known), checkpoint.notes_of(path)
+        with checkpoint.any_error_is_damage(path):
+            waves.append(Wave(tuple(trainings), tuple(map(int, notes["ends"])), int(notes["rung"])))
+    return waves
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"wave-{number}.safetensors"

@@ -1,0 +1,191 @@
+"""A search that is killed, at any moment and as often as you like, ends with the same bits; its files come back."""
+
+import multiprocessing
+import random
+import time
+from dataclasses import replace
+
+import pytest
+
+import search_to_kill
+from small_networks import bits, member, population, structure
+from trainwell.errors import InputError
+from trainwell.files import UNFINISHED
+from trainwell.population import checkpoint
+from trainwell.population.budget import Budget
+from trainwell.population.member import Training
+from trainwell.search.halving import Wave, wave
+from trainwell.search.waves import WAVE, read_waves, search, write_wave
+
+PROCESSES = multiprocessing.get_context("forkserver")  # real processes, which need not import everything again
+PROCESSES.set_forkserver_preload(["trainwell.search.waves"])
+KILLS = 24  # eight of each kind
+NETWORK = structure()
+
+
+def drawn(number: int) -> Training:
+    return member(number, NETWORK, adam__learning_rate=0.002 * (number + 1))
+
+
+def searched(folder, trials: int | None = 4, budget: Budget | None = None, **more) -> list[Training]:
+    return search(population(), drawn, 12, budget or Budget(), folder, trials=trials, **more)
+
+
+class Life:
+    """One process of the search in `search_to_kill`, from its start to its end or to its death."""
+
+    def __init__(self, folder, cache, halt_at: int | None = None):
+        self.heard, said = PROCESSES.Pipe()
+        self.process = PROCESSES.Process(target=search_to_kill.run, args=(folder, cache, said, halt_at))
+        self.process.start()
+        said.close()
+
+    def hear(self, seconds: float | None = None):
+        """What it says next; None where it says nothing for so long, or is dead."""
+        try:
+            return self.heard.recv() if self.heard.poll(seconds) else None
+        except EOFError:
+            return None
+
+    def ends(self) -> bool:
+        """Whether it comes to its end by itself."""
+        heard = []
+        while (said := self.hear()) is not None:
+            heard.append(said)
+        self.process.join()
+        return heard[-1:] == ["done"] and self.process.exitcode == 0
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.heard.close()
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(cache, tmp_path_factory):
+    """(files of the search that nobody kills, seconds that it takes when its programs are compiled)."""
+    for name in ("compiling", "compiled"):
+        folder, began = tmp_path_factory.mktemp(name), time.monotonic()
+        assert Life(folder, cache).ends()
+    return contents(folder), time.monotonic() - began
+
+
+def kill_at_a_moment(folder, cache, chance, seconds) -> bool:
+    life = Life(folder, cache)
+    time.sleep(chance.uniform(0, seconds))
+    life.kill()
+    return True
+
+
+def kill_about_a_write(folder, cache, chance, seconds) -> bool:
+    life, number = Life(folder, cache), chance.randint(1, 2)
+    while (said := life.hear()) not in (number, "done", None):
+        pass
+    time.sleep(chance.uniform(0, 0.02))
+    life.kill()
+    return said == number
+
+
+def kill_in_a_write(folder, cache, chance, seconds) -> bool:
+    """When all is written, and the file has not yet taken its place."""
+    life = Life(folder, cache, halt_at=chance.randint(1, 2))
+    while (said := life.hear()) not in ("halted", "done", None):
+        pass
+    life.kill()
+    if said == "halted":
+        assert [path for path in folder.iterdir() if path.name.endswith(UNFINISHED)], "the kill came in a write"
+    return said == "halted"
+
+
+def test_a_search_killed_two_dozen_times_ends_with_the_same_bits(uninterrupted, cache, tmp_path):
+    """At random moments, about a write, and in the middle of one; searches are begun until there were kills enough."""
+    expected, seconds = uninterrupted
+    chance, kills, searches = random.Random(5), 0, 0
+    kinds = [kill_at_a_moment, kill_about_a_write, kill_in_a_write]
+    while kills < KILLS:
+        searches += 1
+        folder = tmp_path / str(searches)
+        folder.mkdir()
+        for _ in range(KILLS // 3):
+            kills += kinds[kills % 3](folder, cache, chance, seconds)
+        assert Life(folder, cache).ends()
+        assert contents(folder) == expected
+    assert len(expected) == 2
+
+
+def test_the_search_that_is_killed_is_one_with_failures_rungs_and_two_waves(uninterrupted, tmp_path):
+    for name, content in uninterrupted[0].items():
+        (tmp_path / name).write_bytes(content)
+    waves = read_waves(tmp_path)
+    assert [len(one.trainings) for one in waves] == [20, 4]
+    assert [one.ends for one in waves] == [(1, 4, 12), (1, 4, 12)]
+    assert {t.member.number for one in waves for t in one.trainings if t.failed} == {3, 11}
+
+
+def test_members_are_numbered_from_the_first_on_and_trials_count_the_replacements(tmp_path):
+    def some_fail(number: int) -> Training:
+        return search_to_kill.draw(number - 97)  # numbers 100 and 108 fail
+
+    def numbered_as_drawn(number: int) -> Training:
+        drawn_as = some_fail(number)
+        return replace(drawn_as, member=replace(drawn_as.member, number=number))
+
+    trainings = search(population("regression"), numbered_as_drawn, 12, Budget(), tmp_path, first=97, trials=19)
+    assert [training.member.number for training in trainings] == list(range(97, 116))
+    assert [training.member.number for training in trainings if training.failed] == [100, 108]
+
+
+def test_a_wave_that_was_kept_in_the_middle_is_gone_on_with_and_not_begun_again(tmp_path):
+    whole = searched(tmp_path)
+    standing = []
+    own = population()
+    wave(own, Wave.of([drawn(number) for number in range(4)], 12), Budget(), on_rung=standing.append)
+    write_wave(standing[0], tmp_path, 1)
+    (kept,) = read_waves(tmp_path)
+    assert (kept.rung, kept.ends, len(kept.going)) == (1, (1, 4, 12), 1)
+    heard = []
+    resumed = searched(tmp_path, kept=[kept], on_rung=heard.append)
+    assert len(heard) == 2, "two rungs were left"
+    assert [bits(training) for training in resumed] == [bits(training) for training in whole]
+
+
+def test_a_rung_that_was_cut_is_done_again_where_the_number_of_trials_is_fixed(tmp_path):
+    whole, budget = searched(tmp_path / "whole"), Budget()
+    cut = searched(tmp_path / "cut", budget=budget, on_rung=lambda trainings: budget.interrupt())
+    assert max(training.epochs for training in cut) == 1
+    assert not (tmp_path / "cut").exists(), "nothing of it is kept"
+    again = searched(tmp_path / "cut", kept=read_waves(tmp_path / "cut"))
+    assert [bits(training) for training in again] == [bits(training) for training in whole]
+
+
+def test_a_search_that_the_time_ended_keeps_what_it_has(tmp_path):
+    budget = Budget()
+    cut = searched(tmp_path, trials=None, budget=budget, on_rung=lambda trainings: budget.interrupt())
+    (kept,) = read_waves(tmp_path)
+    assert kept.over
+    assert [bits(training) for training in kept.trainings] == [bits(training) for training in cut]
+    assert len(cut) == WAVE
+    assert searched(tmp_path, trials=WAVE, kept=[kept])[0].epochs == 1, "it is over"
+
+
+def test_waves_are_read_up_to_the_first_that_is_missing(tmp_path):
+    for number in (1, 2, 4):
+        write_wave(Wave((member(number, NETWORK),), (), 0), tmp_path, number)
+    assert [one.trainings[0].member.number for one in read_waves(tmp_path)] == [1, 2]
+    assert read_waves(tmp_path / "nothing") == []
+
+
+def test_a_file_of_something_else_gets_one_sentence(tmp_path):
+    write_wave(Wave((member(1, NETWORK),), (), 0), tmp_path, 1)
+    checkpoint.save([member(2, NETWORK)], tmp_path / "wave-2.safetensors")
+    with pytest.raises(InputError, match=r"wave-2\.safetensors is damaged \('ends'\): remove it, and the run makes again"):
+        read_waves(tmp_path)
