@@ -81,7 +81,7 @@ def test_the_sample_and_the_other_rows_are_all_rows_each_once(path):
     assert file.rows == whole.rows
     assert file.columns == whole.columns
     assert 400 < sample.table.rows < 600
-    parts = [sample.table, *(load() for load in other_rows(file, sample, seed=1))]
+    parts = [sample.table, *(load() for load in other_rows(sample, seed=1))]
     numbers = np.concatenate([np.asarray(part.row_numbers) for part in parts])
     assert sorted(numbers.tolist()) == list(range(whole.first_row, whole.first_row + whole.rows))
     together = pa.concat_tables([part.frame for part in parts]).take(pa.array(np.argsort(numbers)))
@@ -120,7 +120,7 @@ def encoded(path: Path, **asked):
     table = sample.table.take(usable_rows(sample.table, schema))
     split = split_table(table, schema, seed=0)
     encoder = fit_encoder(table, schema, split.train)
-    parts = list(encode_parts(other_rows(file, sample, 0), encoder, held_out(table, schema, split), threads=2))
+    parts = list(encode_parts(other_rows(sample, 0), encoder, held_out(table, schema, split), threads=2))
     return sample, table, schema, split, encoder, parts
 
 

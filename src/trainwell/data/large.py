@@ -31,6 +31,7 @@ READ_FOR_ONE = 20  # chosen: rows read for one of the sample, more than that onl
 class Sample:
     """Rows spread over a file, as a table; and which they are: positions within each frame, by the frame's first row."""
 
+    file: PartedFile
     table: Table
     taken: dict[int, np.ndarray]
 
@@ -106,7 +107,7 @@ def draw_sample(file: PartedFile, seed: int, rows: int | None = None) -> Sample:
     positions = np.concatenate([first + places for first, places in taken.items()])
     whole = pa.concat_tables(frames).combine_chunks()
     table = table_of(whole, file.path, file.notes, file.first_row, positions + file.first_row)
-    return Sample(table, taken)
+    return Sample(file, table, taken)
 
 
 def _parts_of_sample(file: PartedFile, wanted: int, random: np.random.Generator) -> list[int]:
@@ -122,20 +123,21 @@ def _parts_of_sample(file: PartedFile, wanted: int, random: np.random.Generator)
     return sorted(chosen)
 
 
-def other_rows(file: PartedFile, sample: Sample, seed: int) -> Iterator[Callable[[], Table]]:
-    """All rows that are not in the sample, part by part in an order drawn from the seed; each call reads some of them.
+def other_rows(sample: Sample, seed: int) -> Iterator[Callable[[], Table]]:
+    """All rows of the file that are not in the sample, part by part; each call reads some of them.
 
-    In an order drawn at random, whatever was read is spread over the file, also where reading ends before its end.
+    The parts come in an order drawn from the seed: whatever was read is spread over the file, also where reading ends early.
     """
-    for part in np.random.default_rng([seed, 2]).permutation(file.parts).tolist():
-        for frame in file.frames(part):
-            yield partial(_rest_of, file, frame, sample.taken.get(frame.first))
+    for part in np.random.default_rng([seed, 2]).permutation(sample.file.parts).tolist():
+        for frame in sample.file.frames(part):
+            yield partial(_rest_of, sample.file, frame, sample.taken.get(frame.first))
 
 
 def _rest_of(file: PartedFile, frame: Frame, taken: np.ndarray | None) -> Table:
     loaded = frame.load()
-    keep = np.ones(loaded.num_rows, bool)
-    if taken is not None:
+    numbers = file.first_row + np.arange(frame.first, frame.first + loaded.num_rows)
+    if taken is not None and len(taken):
+        keep = np.ones(loaded.num_rows, bool)
         keep[taken] = False
-    numbers = file.first_row + frame.first + np.flatnonzero(keep)
-    return table_of(loaded.filter(pa.array(keep)), file.path, (), file.first_row, numbers)
+        loaded, numbers = loaded.filter(pa.array(keep)), numbers[keep]
+    return table_of(loaded, file.path, (), file.first_row, numbers)

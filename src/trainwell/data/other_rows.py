@@ -6,7 +6,7 @@ that are not older than every row that the sample validates on.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -60,7 +60,7 @@ def held_out(table: Table, schema: Schema, split: Split) -> HeldOut:
 
 def encode_parts(
     parts: Iterable[Callable[[], Table]], encoder: Encoder, kept_out: HeldOut, threads: int = 1
-) -> Iterator[Encoded]:
+) -> Generator[Encoded, None, None]:
     """The rows of each part that may train, in the order of the parts, encoded by as many threads; few parts are in memory."""
     running: deque[Future[Encoded]] = deque()
     with ThreadPoolExecutor(threads) as pool:

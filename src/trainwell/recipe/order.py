@@ -15,6 +15,7 @@ from trainwell.model import Model
 from trainwell.population import checkpoint
 from trainwell.population.member import Training
 from trainwell.recipe import folder as folders
+from trainwell.recipe.all_rows import all_rows, forget_rows
 from trainwell.recipe.baselines import baselines
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import read_events
@@ -155,6 +156,7 @@ class Recipe:
             self._take(begun)
             return self.done["tune"]
         self.done.pop("tune", None)
+        context = all_rows(context)
         size = self._size()
         found = self.result.evidence["regularize"].measures if "regularize" in self.result.evidence else {}
         regularized = {
@@ -229,6 +231,7 @@ class Recipe:
         if reason is not None:
             raise StageStopped(reason)
         if run.model is not None and not run.interrupted:
+            forget_rows(folder)
             for kept in (folder / "members").iterdir():  # only an unfinished run needs more than the history
                 if kept.suffix in (".safetensors", ".npz"):
                     kept.unlink()

@@ -56,6 +56,7 @@ def tune(context: Context, first: int, searched: Space, done: list[Training], sa
         began = time.monotonic()
         if finished and context.budget.left < 0.4 * longest:
             break  # a wave that cannot get past its first rung teaches nothing
+        epochs = context.epochs(searched.structures[0], doublings=len(finished) // WAVE)
         count = WAVE if trials is None else min(WAVE, trials - len(finished))
         numbers = range(first + len(finished), first + len(finished) + count)
         starting = [Training(searched.member(number, first, context.options.seed)) for number in numbers]
@@ -130,7 +131,17 @@ def _explanation(
         f"{trials} networks with settings drawn at random were trained in waves of {WAVE} for up to {epochs} epochs: "
         f"at each of a few rungs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; "
         f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
-        f"{best.curves.best_epoch}. {mattered}"
+        f"{best.curves.best_epoch}. {mattered}{_streamed(context)}"
+    )
+
+
+def _streamed(context: Context) -> str:
+    stream = context.stream
+    if stream is None:
+        return ""
+    return (
+        f" The {stream.rows:,} training rows were streamed from disk: an epoch is {stream.chunk_rows:,} of them, and "
+        f"{stream.chunks} epochs are the whole table."
     )
 
 
