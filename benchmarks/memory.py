@@ -120,7 +120,7 @@ def _train(population: Any, epochs: int) -> tuple[float, list[float]]:
     """(seconds, scores) of training the networks, their program compiled before."""
     from trainwell.network.structure import Structure, resolve
     from trainwell.population.budget import Budget
-    from trainwell.population.cohort import Member, Training
+    from trainwell.population.member import Member, Training
 
     structures = [  # two programs, so that each core has its own
         Structure(

@@ -105,8 +105,8 @@ class Population:
         return together(structure, share, self.pool.devices[0].platform)
 
     def epochs_per_call(self, structure: Structure) -> int:
-        """Epochs of one call of the compiled program: about a quarter of a second, and `STEPS_PER_CALL` steps at least. One where
-        each epoch has rows of its own."""
+        """Epochs of one call of the compiled program: about a quarter of a second, and `STEPS_PER_CALL` steps at least; of
+        streamed rows one, because each has rows of its own."""
         if isinstance(self.data, Streamed):
             return 1
         sizes = (structure.entering, *structure.widths, structure.outputs)

@@ -19,9 +19,9 @@ from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, of, resolve
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
-from trainwell.population.member import Training
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
+from trainwell.population.member import Training
 from trainwell.population.metrics import Metric
 from trainwell.population.step import Rows
 from trainwell.population.stream import Stream, Streamed
