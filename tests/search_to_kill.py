@@ -46,5 +46,5 @@ def run(folder: Path, cache: Path, said: Connection, halt_at: int | None = None)
 
     sys.addaudithook(watch)
     remove_unfinished(folder)
-    search(own, draw, EPOCHS, Budget(), folder, trials=TRIALS, kept=read_waves(folder))
+    search(own, draw, lambda wave: EPOCHS, Budget(), folder, trials=TRIALS, kept=read_waves(folder))
     said.send("done")

@@ -52,6 +52,7 @@ def fit(
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     keep_going: bool = False,
     cores: int | None = None,
+    stream_above: str | None = None,
     quiet: bool = False,
 ) -> int:
     """Train on a table: all six stages, a model, a report.
@@ -90,6 +91,9 @@ def fit(
         Go on where a stage says that it is no use.
     cores
         How many cores to use; all when left out.
+    stream_above
+        Memory that the table may take, such as 2GB; the rows of a larger file are streamed from disk. A quarter of the memory
+        that is free when left out.
     quiet
         Print nothing but errors.
     """
@@ -97,6 +101,7 @@ def fit(
         "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "out": out, "seed": seed,
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
+        "stream_above": None if stream_above is None else words.parse_size(stream_above),
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     _check_what_to_train(file, target, resume, options)

@@ -18,6 +18,7 @@ METRICS = {
 }
 LOSSES = ("log_loss", "rmse", "mae")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_SIZES = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
 
 
@@ -103,3 +104,15 @@ def parse_duration(text: str, label: str = "--time-limit") -> float:
     if seconds <= 0:
         raise InputError(f"{label} is {text!r}; write a time like 90s, 5m or 1h30m, longer than nothing.")
     return seconds
+
+
+def parse_size(text: str) -> int:
+    """Bytes of ``500MB``, ``1.5 GB``, ``20000``.
+
+    >>> parse_size("1.5GB"), parse_size("500 mb"), parse_size("20000")
+    (1500000000, 500000000, 20000)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]b)?", text.strip().lower())
+    if not found:
+        raise InputError(f"size is {text!r}, allowed is a size such as 500MB or 2GB.")
+    return int(float(found[1]) * _SIZES.get(found[2] or "", 1))

@@ -28,7 +28,7 @@ def drawn(number: int) -> Training:
 
 
 def searched(folder, trials: int | None = 4, budget: Budget | None = None, **more) -> list[Training]:
-    return search(population(), drawn, 12, budget or Budget(), folder, trials=trials, **more)
+    return search(population(), drawn, lambda wave: 12, budget or Budget(), folder, trials=trials, **more)
 
 
 class Life:
@@ -139,7 +139,7 @@ def test_members_are_numbered_from_the_first_on_and_trials_count_the_replacement
         drawn_as = some_fail(number)
         return replace(drawn_as, member=replace(drawn_as.member, number=number))
 
-    trainings = search(population("regression"), numbered_as_drawn, 12, Budget(), tmp_path, first=97, trials=19)
+    trainings = search(population("regression"), numbered_as_drawn, lambda wave: 12, Budget(), tmp_path, first=97, trials=19)
     assert [training.member.number for training in trainings] == list(range(97, 116))
     assert [training.member.number for training in trainings if training.failed] == [100, 108]
 

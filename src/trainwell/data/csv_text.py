@@ -9,7 +9,7 @@ import re
 import zlib
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv
@@ -30,11 +30,12 @@ _WIDE_MARKS = (
 
 
 class Dialect(NamedTuple):
-    """How a file separates and quotes its cells."""
+    """How a file separates and quotes its cells, and what its text needs before Arrow's reader takes it."""
 
     delimiter: str
     quote: str
     header: bool
+    repair: Literal["none", "tabs", "quotes"] = "none"
 
 
 def read_csv(path: Path, header: bool | None = None) -> tuple[pa.Table, tuple[str, ...], int]:
@@ -49,18 +50,24 @@ def read_csv(path: Path, header: bool | None = None) -> tuple[pa.Table, tuple[st
     ------
     InputError : what is wrong, with the line where it is, in one sentence.
     """
-    data, notes = _as_utf8(path, _unpacked(path))
+    data, notes = as_utf8(path, _unpacked(path))
     skipped = len(data) - len(data.lstrip(b"\r\n"))
     blank_lines = data[:skipped].count(b"\n")
     data = data[skipped:]
     if not data.strip():
         raise InputError(f"{path} is empty; a table needs a line of column names and rows below it.")
-    dialect, data = _sniff(data, header)
-    names = _names(data, dialect)
-    frame = _parse(path, data, dialect, names, blank_lines)
-    if not dialect.header and header is None:
-        notes += (f"no column names in the first line: the columns are called {names[0]} to {names[-1]}",)
-    return frame, notes, 1 + blank_lines + dialect.header
+    dialect = sniff(data, header)
+    data = repaired(data, dialect)
+    names = names_of(data, dialect)
+    frame = parse(path, data, dialect, names, blank_lines)
+    return frame, notes + naming_notes(names, dialect, header), 1 + blank_lines + dialect.header
+
+
+def naming_notes(names: list[str], dialect: Dialect, header: bool | None) -> tuple[str, ...]:
+    """What to say of columns that no line names."""
+    if dialect.header or header is not None:
+        return ()
+    return (f"no column names in the first line: the columns are called {names[0]} to {names[-1]}",)
 
 
 def _unpacked(path: Path) -> bytes:
@@ -75,7 +82,7 @@ def _unpacked(path: Path) -> bytes:
         ) from None
 
 
-def _as_utf8(path: Path, data: bytes) -> tuple[bytes, tuple[str, ...]]:
+def as_utf8(path: Path, data: bytes) -> tuple[bytes, tuple[str, ...]]:
     """The text as UTF-8 without a byte order mark, and a note where the file was not UTF-8."""
     data = data.removeprefix(codecs.BOM_UTF8)
     encoding = next((name for mark, name in _WIDE_MARKS if data.startswith(mark)), None) or _encoding(data)
@@ -123,22 +130,29 @@ def _decodes(data: bytes, encoding: str, chunk: int = 1 << 24) -> bool:
     return True
 
 
-def _sniff(data: bytes, header: bool | None) -> tuple[Dialect, bytes]:
-    """How the cells are separated; and the text, brought to what Arrow's reader takes where it is unusual."""
+def sniff(data: bytes, header: bool | None) -> Dialect:
+    """How the cells are separated and quoted, from the first of them."""
     sample = data[: 1 << 18].decode("utf-8", errors="ignore")
     if len(data) > 1 << 18:
         sample = sample[: sample.rfind("\n")]
     quote = "'" if '"' not in sample and len(re.findall(r"(?m)(?:^|[,;\t|])\s*'[^'\n]*'\s*(?:[,;\t|]|$)", sample)) > 1 else '"'
     scores = {delimiter: _agreement(sample, delimiter, quote) for delimiter in DELIMITERS}
     delimiter = max(scores, key=lambda candidate: scores[candidate])
+    repair: Literal["none", "tabs", "quotes"] = "none"
     if not scores[delimiter] and _is_spaced(sample):
-        data, sample = _tabbed(data), _tabbed(sample.encode()).decode()
-        delimiter = "\t"
+        sample, delimiter, repair = _tabbed(sample.encode()).decode(), "\t", "tabs"
     elif any(re.match(f" +{quote}", cell) for record in _records(sample, delimiter, quote, False) for cell in record):
-        data = _quotes_closed_up(data, delimiter, quote)
+        repair = "quotes"
     records = _records(sample, delimiter, quote)
     found = _has_header(records) if header is None else header
-    return Dialect(delimiter, quote, found), data
+    return Dialect(delimiter, quote, found, repair)
+
+
+def repaired(data: bytes, dialect: Dialect) -> bytes:
+    """The text, brought to what Arrow's reader takes where it is unusual."""
+    if dialect.repair == "tabs":
+        return _tabbed(data)
+    return _quotes_closed_up(data, dialect.delimiter, dialect.quote) if dialect.repair == "quotes" else data
 
 
 def _records(sample: str, delimiter: str, quote: str, blank_before_quote: bool = True) -> list[list[str]]:
@@ -199,7 +213,8 @@ def _is_data(cell: str) -> bool:
     return bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell) or (cell and cell in MISSING))
 
 
-def _names(data: bytes, dialect: Dialect) -> list[str]:
+def names_of(data: bytes, dialect: Dialect) -> list[str]:
+    """The names of the columns, those of the first line or numbered ones."""
     sample = data[: 1 << 20].decode("utf-8", errors="ignore")
     first = next(iter(_records(sample, dialect.delimiter, dialect.quote)), [])
     if not dialect.header:
@@ -207,7 +222,8 @@ def _names(data: bytes, dialect: Dialect) -> list[str]:
     return [name.strip() or f"column_{i}" for i, name in enumerate(first, start=1)]
 
 
-def _parse(path: Path, data: bytes, dialect: Dialect, names: list[str], blank_lines: int) -> pa.Table:
+def parse(path: Path, data: bytes, dialect: Dialect, names: list[str], lines_before: int) -> pa.Table:
+    """The cells of some whole lines as text; ``lines_before`` of them count in messages."""
     inner = [f"f{i}" for i in range(len(names))]  # Arrow's names, so that equal names reach our own message
     quoted = dialect.quote.encode() in data
     try:
@@ -218,20 +234,20 @@ def _parse(path: Path, data: bytes, dialect: Dialect, names: list[str], blank_li
             pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(inner, pa.string()), check_utf8=False),
         )
     except pa.ArrowInvalid as problem:
-        raise InputError(_parse_problem(path, data, blank_lines, str(problem))) from None
+        raise InputError(_parse_problem(path, data, lines_before, str(problem))) from None
     if quoted and _never_closed(frame, data, dialect.quote):
         raise InputError(f"{path} ends inside a quoted cell: a {dialect.quote} that opens a cell is never closed.")
     return frame.rename_columns(names)
 
 
-def _parse_problem(path: Path, data: bytes, blank_lines: int, problem: str) -> str:
+def _parse_problem(path: Path, data: bytes, lines_before: int, problem: str) -> str:
     ragged = re.search(r"Expected (\d+) columns, got (\d+): (.*)", problem, re.DOTALL)
     if not ragged:
         return f"{path} cannot be read as a table: {problem.splitlines()[0]}."
     expected, got, text = ragged.groups()
     text = text.removesuffix(" ...") if len(text) > 80 else text
     position = max((b"\n" + data).find(b"\n" + text.encode()), 0)
-    line = data.count(b"\n", 0, position) + 1 + blank_lines
+    line = data.count(b"\n", 0, position) + 1 + lines_before
     return f"{path}, line {line}: {got} cells ({text[:60]!r}), but the first line has {expected}; every line needs as many."
 
 

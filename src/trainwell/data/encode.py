@@ -104,10 +104,11 @@ class Encoder:
         """Sizes of the embedded categories, slot 0 included."""
         return tuple(len(column.levels) + 1 for column in self.columns if isinstance(column, Embedded))
 
-    def transform(self, table: Table, *, with_target: bool = True) -> Arrays:
+    def transform(self, table: Table, *, with_target: bool = True, part: bool = False) -> Arrays:
         """Encode every row, in order; a row's numbers do not depend on the other rows.
 
-        Columns that the encoder does not know are passed over.
+        Columns that the encoder does not know are passed over. Of a ``part`` of a table it is no error that a column holds
+        nothing in it that can be read.
 
         Raises
         ------
@@ -119,7 +120,7 @@ class Encoder:
         notes: list[Note] = []
         continuous, switch, category = 0, self.continuous, 0
         for column in self.columns:
-            read = read_column(column, table)
+            read = read_column(column, table, part)
             notes += read.notes
             for values in column.continuous(read):
                 numeric[:, continuous] = values

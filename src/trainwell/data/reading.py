@@ -11,8 +11,10 @@ from trainwell.data.tables import Table
 from trainwell.errors import InputError
 
 
-def read_column(column: ColumnEncoder, table: Table) -> Read:
-    """The cells of a table's column in the way that the training column was read, and notes on those that do not fit."""
+def read_column(column: ColumnEncoder, table: Table, part: bool = False) -> Read:
+    """The cells of a table's column in the way that the training column was read, and notes on those that do not fit.
+
+    `InputError` where none of them reads, but for a ``part`` of a table."""
     cells_of = table.column(column.name)
     if isinstance(column, Switches | Embedded):
         return _read_levels(column, table)
@@ -23,7 +25,7 @@ def read_column(column: ColumnEncoder, table: Table) -> Read:
         values, unreadable, infinite = cells.numbers(cells_of, column.style)
         what, notes = "number", unreadable_note(table, column.name, infinite, "infinite or too large")
     missing = np.isnan(values)
-    if unreadable.any() and missing.all():
+    if unreadable.any() and missing.all() and not part:
         _nothing_read(table, column.name, unreadable, what)
     notes += unreadable_note(table, column.name, unreadable, f"no {what}")
     return Read(values, missing, notes + _missing_notes(column, missing))

@@ -93,14 +93,12 @@ def read_table(source: Any, *, name: str | None = None, header: bool | None = No
 
 
 def _read_file(path: Path, name: str | None, header: bool | None) -> Table:
-    name = name or _stem(path)
+    name = name or stem(path)
     try:
-        _check_file(path)
-        with path.open("rb") as file:
-            magic = file.read(4)
-        if magic == b"PAR1" or path.suffix in (".parquet", ".pq"):
+        check_file(path)
+        if is_parquet(path):
             return _table(_parquet_columns(path), name, str(path))
-        if magic == b"PK\x03\x04":
+        if _first_bytes(path) == b"PK\x03\x04":
             raise InputError(f"{path} is a zip or Excel file; save the table as CSV or Parquet and give that file.")
         frame, notes, first_row = read_csv(path, header)
     except OSError as problem:
@@ -108,7 +106,18 @@ def _read_file(path: Path, name: str | None, header: bool | None) -> Table:
     return _table(dict_of(frame, str(path)), name, str(path), notes, first_row)
 
 
-def _check_file(path: Path) -> None:
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, by its first bytes or its name."""
+    return _first_bytes(path) == b"PAR1" or path.suffix in (".parquet", ".pq")
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
+
+
+def check_file(path: Path) -> None:
+    """`InputError` for a path that is no file or an empty one."""
     if path.is_dir():
         raise InputError(f"{path} is a folder; give one CSV or Parquet file.")
     if not path.exists():
@@ -121,7 +130,8 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path} is empty; a table needs a line of column names and rows below it.")
 
 
-def _stem(path: Path) -> str:
+def stem(path: Path) -> str:
+    """The name of a file without the endings that say how it is written."""
     while path.suffix.lower() in SUFFIXES:
         path = path.with_suffix("")
     return path.name
@@ -209,6 +219,14 @@ def _chunked(values: Any, name: str) -> pa.ChunkedArray:
 def _cell_text(value: Any) -> str | None:
     missing = value is None or value != value or str(value) in cells.MISSING  # NaN differs from itself
     return None if missing else str(value)
+
+
+def table_of(frame: pa.Table, path: Path, notes: tuple[str, ...], first_row: int, row_numbers: np.ndarray) -> Table:
+    """Some rows of a file as a table, their cells cleaned; no rows are a table, too."""
+    columns = dict_of(frame, str(path))
+    if not frame.num_rows:
+        return Table(pa.table({name: _clean(column)[0] for name, column in columns.items()}), stem(path), str(path))
+    return replace(_table(columns, stem(path), str(path), notes, first_row), row_numbers=row_numbers)
 
 
 def _table(

@@ -1,7 +1,7 @@
 """One dense layer: its first weights, and its way forward through norm, activation, noise and dropout.
 
 Between the layers units come first and rows second, (units, rows), and a layer's weights are (fan_out, fan_in): then no
-activation is ever turned in memory, and of the three products of a step only one has to turn a matrix, the smallest, the weights.
+activation is ever turned in memory, and of the three products of a step only one turns a matrix, the smallest: the weights.
 """
 
 from collections.abc import Mapping

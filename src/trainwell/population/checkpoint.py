@@ -120,7 +120,8 @@ def _trainable(member: Member, known: Sequence[Structure]) -> Member:
 def _training(member: Member, one: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Training:
     begin = f"{member.number}/"
     own = {name.removeprefix(begin): value for name, value in tensors.items() if name.startswith(begin)}
-    curves = Curves(*(tuple(own.pop(f"curves/{name}").tolist()) for name in CURVES), _signals(own))
+    lists = {name: tuple(own.pop(f"curves/{name}").tolist()) for name in CURVES}
+    curves = Curves(**lists, signals=_signals(own))
     state = None if one["state"] == "none" else _state(own, _begun(member.structure), one["state"] == "whole")
     return Training(member, state, curves, bool(one["ended"]))
 

@@ -10,9 +10,11 @@ copies of the last member, so that a member's numbers are the same to the last b
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -26,7 +28,10 @@ from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data, Progress
 from trainwell.population.member import Member, Training
 from trainwell.population.step import MemberState, Rows
+from trainwell.population.stream import Stream, Streamed
 from trainwell.techniques.losses import LOSSES
+
+Kept = TypeVar("Kept", Data, Rows)
 
 CACHE_BYTES = 1 << 20  # chosen: what of a core's second-level cache a cohort's weights and activations may fill
 MOST_TOGETHER = 16  # measured: beyond 16 small networks a CPU gains nothing more
@@ -58,13 +63,21 @@ def together(structure: Structure, members: int | None = None, platform: str = "
     return 1 << (max(1, most).bit_length() - 1)
 
 
+class _Call(NamedTuple):
+    """What changes from call to call of a program: the rows, their orders, and how many epochs these are."""
+
+    data: Data
+    orders: jax.Array
+    epochs: np.int32
+
+
 @dataclass(frozen=True)
 class Population:
     """Everything that all members have in common.
 
     Parameters
     ----------
-    data : training and validation rows.
+    data : training and validation rows; training rows too many for memory as a stream, of which an epoch is a chunk.
     task, metric : what is predicted and what is to be maximized on the validation rows.
     prior : first output bias (outputs,).
     seed : of the order of rows and, with a member's number, of the member.
@@ -73,7 +86,7 @@ class Population:
     signals : whether what goes on in each layer is measured.
     """
 
-    data: Data
+    data: Data | Streamed
     task: str
     metric: str
     prior: np.ndarray
@@ -81,10 +94,10 @@ class Population:
     pool: Pool
     members: int | None = None
     signals: bool = True
-    _kept: dict[jax.Device, Data] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _kept: dict[jax.Device, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def steps_per_epoch(self, structure: Structure) -> int:
-        return max(1, len(self.data.train.target) // self._batch(structure))
+        return max(1, self._rows // self._batch(structure))
 
     def places(self, structure: Structure) -> int:
         """How many members of the structure one device trains at once."""
@@ -92,7 +105,10 @@ class Population:
         return together(structure, share, self.pool.devices[0].platform)
 
     def epochs_per_call(self, structure: Structure) -> int:
-        """Epochs of one call of the compiled program: about a quarter of a second, and `STEPS_PER_CALL` steps at least."""
+        """Epochs of one call of the compiled program: about a quarter of a second, and `STEPS_PER_CALL` steps at least; of
+        streamed rows one, because each has rows of its own."""
+        if isinstance(self.data, Streamed):
+            return 1
         sizes = (structure.entering, *structure.widths, structure.outputs)
         operations = 6 * structure.batch_size * sum(a * b for a, b in pairwise(sizes)) * self.places(structure)
         wanted, least = (
@@ -154,9 +170,8 @@ class Population:
             states = jax.eval_shape(programs.starter(structure), *first)
             orders = jax.ShapeDtypeStruct(self._orders_shape(structure), np.int32)
             numbers = (np.int32(1), np.float32(1))
-            self.pool.programs.prepare(
-                structure, self._trainer(structure), device, states, settings, self.data, orders, *numbers
-            )
+            data = self.data if isinstance(self.data, Data) else Data(self.data.train.shapes, self.data.validation)
+            self.pool.programs.prepare(structure, self._trainer(structure), device, states, settings, data, orders, *numbers)
 
     def predict(self, trainings: Sequence[Training], numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Predictions of the members' best weights, (members, rows, outputs), in the order given."""
@@ -210,20 +225,15 @@ class Population:
         filled = job + job[-1:] * (self.places(structure) - len(job))
         settings = jax.device_put(_settings(filled), device)
         states = self._start(filled, settings, device) if job[0].state is None else _stack([t.state for t in filled], device)
-        data = self._data_on(device)
         total_steps = np.float32(self.steps_per_epoch(structure) * total_epochs)
         calls: list[Progress] = []
-        epoch = job[0].epochs
-        while epoch < epochs and not (calls and budget.passed) and (len(filled) == 1 or len(calls) < REGROUP):
-            wanted = min(self.epochs_per_call(structure), epochs - epoch)
-            orders = jax.device_put(self._orders(structure, epoch, wanted), device)
-            states, call = run(
-                structure, self._trainer(structure), device, states, settings, data, orders, np.int32(wanted), total_steps
-            )
-            calls.append(jax.tree.map(np.asarray, call))
-            epoch += int(call.epochs)
-            if calls[-1].record.stopped[call.epochs - 1].all():
-                break
+        most = epochs if len(filled) == 1 else job[0].epochs + REGROUP * self.epochs_per_call(structure)
+        with closing(self._calls(structure, job[0].epochs, min(epochs, most), device)) as given:
+            for now in given:
+                states, call = run(structure, self._trainer(structure), device, states, settings, *now, total_steps)
+                calls.append(jax.tree.map(np.asarray, call))
+                if calls[-1].record.stopped[call.epochs - 1].all() or budget.passed:
+                    break
         states = jax.tree.map(np.asarray, states)
         return [
             Training(training.member, jax.tree.map(lambda x, i=i: x[i].copy(), states), training.curves.extended(calls, i))
@@ -245,13 +255,30 @@ class Population:
         """The training rows on which first weights are rescaled: the first of the run's order, the same for every member."""
         if structure.first_pass == "none":
             return None
-        rows = np.random.default_rng([self.seed, 0]).permutation(len(self.data.train.target))[: first_pass.ROWS]
-        return Rows(*(x[rows] for x in self.data.train))
+        rows = np.random.default_rng([self.seed, 0]).permutation(self._rows)[: first_pass.ROWS]
+        train = self.data.train
+        return Rows(*(x[rows] for x in (train.chunk(self.seed, 0) if isinstance(train, Stream) else train)))
+
+    def _calls(self, structure: Structure, first: int, end: int, device: jax.Device) -> Generator["_Call", None, None]:
+        """What the program is given from epoch ``first`` up to ``end``, call by call; a streamed chunk is read while the one
+        before it trains."""
+        data, each = self.data, self.epochs_per_call(structure)
+        if isinstance(data, Data):
+            for epoch in range(first, end, each):
+                wanted = min(each, end - epoch)
+                orders = jax.device_put(self._orders(structure, epoch, wanted), device)
+                yield _Call(self._on(device, data), orders, np.int32(wanted))
+            return
+        validation = self._on(device, data.validation)
+        with closing(data.train.chunks_between(self.seed, first, end)) as chunks:
+            for epoch, rows in enumerate(chunks, start=first):
+                chunk, orders = jax.device_put((rows, self._orders(structure, epoch, 1)), device)
+                yield _Call(Data(chunk, validation), orders, np.int32(1))
 
     def _orders(self, structure: Structure, epoch: int, epochs: int) -> np.ndarray:
         """Row numbers (most epochs of a call, steps, batch), those of ``epochs`` epochs first; a remainder smaller than a batch
         waits for another epoch's order."""
-        rows, (most, steps, batch) = len(self.data.train.target), self._orders_shape(structure)
+        rows, (most, steps, batch) = self._rows, self._orders_shape(structure)
         orders = np.zeros((max(most, epochs), steps * batch), np.int32)
         for place in range(epochs):
             orders[place] = np.random.default_rng([self.seed, epoch + place]).permutation(rows)[: steps * batch]
@@ -261,11 +288,18 @@ class Population:
         return self.epochs_per_call(structure), self.steps_per_epoch(structure), self._batch(structure)
 
     def _batch(self, structure: Structure) -> int:
-        return min(structure.batch_size, len(self.data.train.target))
+        return min(structure.batch_size, self._rows)
 
-    def _data_on(self, device: jax.Device) -> Data:
+    @property
+    def _rows(self) -> int:
+        """Training rows of an epoch."""
+        train = self.data.train
+        return train.chunk_rows if isinstance(train, Stream) else len(train.target)
+
+    def _on(self, device: jax.Device, kept: Kept) -> Kept:
+        """Rows that every call needs, put on a device once."""
         if device not in self._kept:
-            self._kept[device] = jax.device_put(self.data, device)
+            self._kept[device] = jax.device_put(kept, device)
         return self._kept[device]
 
 

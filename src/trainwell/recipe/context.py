@@ -12,6 +12,7 @@ import numpy as np
 
 from trainwell import words
 from trainwell.data.encode import Arrays, Encoder
+from trainwell.data.large import Sample
 from trainwell.data.schema import Schema
 from trainwell.data.split import Split
 from trainwell.data.tables import Table
@@ -23,6 +24,7 @@ from trainwell.population.epoch import Data
 from trainwell.population.member import Training
 from trainwell.population.metrics import Metric
 from trainwell.population.step import Rows
+from trainwell.population.stream import Stream, Streamed
 from trainwell.recipe import fixed
 from trainwell.recipe.events import EventLog
 from trainwell.recipe.options import Options
@@ -48,6 +50,8 @@ class Context:
     arrays : all rows of the table, encoded.
     metric : what is maximized.
     pool : the devices.
+    sample : where the table is only a sample of a file too large for memory: which rows of it.
+    stream : the file's rows that train, encoded, once they are written.
     """
 
     options: Options
@@ -61,6 +65,8 @@ class Context:
     arrays: Arrays
     metric: Metric
     pool: Pool
+    sample: Sample | None = None
+    stream: Stream | None = None
 
     @property
     def task(self) -> str:
@@ -106,8 +112,13 @@ class Context:
         return float(per_row(outputs, target, **of(structure.loss, self.settings(structure, {}))).mean())
 
     def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
-        """The population of these rows; of the training and validation rows when left out."""
-        data = Data(self.rows(train or self.train), self.rows(validation or self.validation))
+        """The population of these rows; of the training and validation rows when left out, streamed once they are a stream."""
+        measured_on = self.rows(validation or self.validation)
+        data: Data | Streamed
+        if train is None and self.stream is not None:
+            data = Streamed(self.stream, measured_on)
+        else:
+            data = Data(self.rows(train or self.train), measured_on)
         return Population(data, self.task, self.metric.name, self.prior, self.options.seed, self.pool, EXPECTED)
 
     def structure(self, **changes: Any) -> Structure:
@@ -148,9 +159,14 @@ class Context:
         declared = hyperparameters_of(structure).get(name)
         return {} if declared is None else {name: min(declared.high, declared.default * times)}
 
-    def epochs(self, structure: Structure) -> int:
-        """Epochs of a full training: about `STEPS` steps, within `SHORTEST` to `LONGEST`."""
-        return int(np.clip(STEPS // max(1, len(self.split.train) // structure.batch_size), SHORTEST, LONGEST))
+    def epochs(self, structure: Structure, doublings: int = 0) -> int:
+        """Epochs of a full training: about `STEPS` steps, within `SHORTEST` to `LONGEST`.
+
+        Of streamed rows, of which an epoch is a chunk, as many of them; doubled as often as asked, up to the whole table.
+        """
+        rows = len(self.split.train) if self.stream is None else self.stream.chunk_rows
+        epochs = int(np.clip(STEPS // max(1, rows // structure.batch_size), SHORTEST, LONGEST))
+        return epochs if self.stream is None else max(epochs, min(self.stream.chunks, epochs << doublings))
 
     def shown(self, score: float) -> float:
         """A score as a person reads it."""

@@ -112,8 +112,19 @@ def _describe_target(context: Context) -> str:
     return f"{target} has {len(context.schema.classes)} classes"
 
 
+def _rows(context: Context) -> str:
+    rows = f"{len(context.arrays.numeric):,}"
+    return rows if context.sample is None else f"{rows} of {context.sample.file.rows:,}"
+
+
+def _how_many(context: Context) -> str:
+    if context.sample is None:
+        return f"The table has {_rows(context)} usable rows."
+    return f"The table is larger than memory: what follows is of {_rows(context)} rows, drawn at random."
+
+
 def _summary(context: Context, leaks: list[str], duplicates: int) -> str:
-    parts = [f"{len(context.arrays.numeric):,} rows, {len(context.schema.features)} features, {_describe_target(context)}"]
+    parts = [f"{_rows(context)} rows, {len(context.schema.features)} features, {_describe_target(context)}"]
     if leaks:
         parts.append(f"{leaks[0]!r} alone gives the target away")
     if duplicates:
@@ -126,7 +137,7 @@ def _explanation(context: Context, leaks: list[str], duplicates: int) -> str:
         column.name for column in context.schema.columns if column.role in ("identifier", "text", "constant", "ignored")
     ]
     sentences = [
-        f"The table has {len(context.arrays.numeric):,} usable rows. {_describe_target(context)}.",
+        f"{_how_many(context)} {_describe_target(context)}.",
         f"{len(context.split.train):,} rows train the networks, {len(context.split.validation):,} say when to stop and which "
         f"to choose, and {len(context.split.test):,} are kept for one final score ({context.split.kind} split).",
         f"Of the columns, {len(context.schema.features)} reach the network as {context.arrays.numeric.shape[1]} numbers"

@@ -28,6 +28,8 @@ class Options(BaseModel):
     metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out.
     keep_going : go on where a stage says that it is no use.
     cores : how many cores to use; all when left out.
+    stream_above : bytes of memory that the table may take; the rows of a larger file are streamed from disk. A quarter of the
+        memory that is free when left out.
     settings : choices and settings of the network held fixed, ``{"adam.beta2": "0.95", "activation": "relu"}``.
     """
 
@@ -46,6 +48,7 @@ class Options(BaseModel):
     metric: str | None = None
     keep_going: bool = False
     cores: int | None = Field(None, ge=1, le=1024)
+    stream_above: int | None = Field(None, ge=0)
     settings: dict[str, str | float | int] = {}
 
     @classmethod

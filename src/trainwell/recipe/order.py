@@ -16,6 +16,7 @@ from trainwell.model import Model
 from trainwell.population import checkpoint
 from trainwell.population.member import Training
 from trainwell.recipe import folder as folders
+from trainwell.recipe.all_rows import all_rows, forget_rows
 from trainwell.recipe.baselines import baselines
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import read_events
@@ -159,6 +160,7 @@ class Recipe:
             self._take([training for wave in kept for training in wave.trainings])
             return self.done["tune"]
         self.done.pop("tune", None)
+        context = all_rows(context)
         size = self._size()
         found = self.result.evidence["regularize"].measures if "regularize" in self.result.evidence else {}
         regularized = {
@@ -229,5 +231,6 @@ class Recipe:
         if reason is not None:
             raise StageStopped(reason)
         if run.model is not None and not run.interrupted:
+            forget_rows(folder)
             folders.remove_weights(folder)
         return run

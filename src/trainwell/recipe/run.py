@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from trainwell.data.encode import fit_encoder
+from trainwell.data.large import Sample, draw_sample, memory_limit, too_large
 from trainwell.data.profile import profile
 from trainwell.data.roles import Note
 from trainwell.data.schema import Schema, infer_schema, target_values, usable_rows
@@ -72,6 +73,8 @@ def fit(
         if target is None:
             raise InputError("There is no target: name the column to predict.")
         chosen = Options.checked(target=target, **options)
+        if chosen.stream_above is None:  # so that a resumed run decides as this one did, whatever is free then
+            chosen = chosen.model_copy(update={"stream_above": memory_limit()})
     budget = Budget(chosen.time_limit)
     budget.start = started
     prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners))
@@ -115,7 +118,9 @@ def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any
 
 def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None, listeners: tuple[Listener, ...]):
     """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made."""
-    table = read_table(source)
+    file = too_large(source, options.stream_above)
+    sample = None if file is None else draw_sample(file, options.seed)
+    table = read_table(source) if sample is None else sample.table
     names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
     metric = metric_for(schema.task, options.metric)
@@ -125,14 +130,27 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     _check_measurable(table, schema, split)
     encoder = fit_encoder(table, schema, split.train)
     arrays = encoder.transform(table)
-    notes = (*(Note(None, text) for text in read), *notes, *arrays.notes)
+    notes = (*_sample_notes(sample), *(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
-    context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, pool(options.cores))
+    devices = pool(options.cores)
+    context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, devices, sample)
     fixed.check(options.settings, context.structure())
     folder = _check_same(resumed, schema) if resumed else folders.create(options.out, table.name)
     context = dataclasses.replace(context, folder=folder, log=EventLog(folder / "events.jsonl", listeners))
     _write_givens(context, source, resumed)
     return context, notes
+
+
+def _sample_notes(sample: Sample | None) -> list[Note]:
+    if sample is None:
+        return []
+    return [
+        Note(
+            None,
+            f"The table has {sample.file.rows:,} rows, too many for the memory that it may take: the stages before tuning look "
+            f"at {sample.table.rows:,} of them, drawn at random, and tuning trains on all but those that validate and test.",
+        )
+    ]
 
 
 def _check_measurable(table: Table, schema: Schema, split: Split) -> None:
@@ -166,7 +184,8 @@ def _write_givens(context: Context, source: Any, resumed: Path | None) -> None:
         context.split.save(folder / "split.parquet")
         folders.write_environment(folder, context.pool.devices)
     context.log.add(
-        "run_started", file=context.table.source, target=context.schema.target, task=context.task, rows=context.table.rows,
+        "run_started", file=context.table.source, target=context.schema.target, task=context.task,
+        rows=context.table.rows if context.sample is None else context.sample.file.rows,
         features=len(context.schema.features), folder=folder, seed=options.seed, time_limit=options.time_limit,
         trials=options.trials, metric=context.metric.label,
     )  # fmt: skip

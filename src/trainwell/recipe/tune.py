@@ -49,7 +49,11 @@ def tune(context: Context, first: int, searched: Space, folder: Path, kept: Sequ
 
     ``kept`` are the waves that a run before the resumed one left in the folder, which those of this one are written to.
     """
-    epochs, trials = context.epochs(searched.structures[0]), context.options.trials
+    trials = context.options.trials
+
+    def epochs(wave: int) -> int:
+        """Of a table too large for memory later waves see more."""
+        return context.epochs(searched.structures[0], doublings=wave)
 
     def draw(number: int) -> Training:
         return Training(searched.member(number, first, context.options.seed))
@@ -63,7 +67,7 @@ def tune(context: Context, first: int, searched: Space, folder: Path, kept: Sequ
     trained = [t for t in finished if t.sound]
     if not trained:
         return _nothing(finished), finished
-    return _evidence(context, searched, finished, trained, epochs), finished
+    return _evidence(context, searched, finished, trained, epochs((len(finished) - 1) // WAVE)), finished
 
 
 def last_resort(context: Context, number: int, searched: Space) -> Training:
@@ -120,7 +124,17 @@ def _explanation(
         f"{trials} networks with settings drawn at random were trained in waves of {WAVE} for up to {epochs} epochs: "
         f"at each of a few rungs only the best third goes on. The best is {best.member.structure.describe()} with {drawn}; "
         f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
-        f"{best.curves.best_epoch}. {mattered}"
+        f"{best.curves.best_epoch}. {mattered}{_streamed(context)}"
+    )
+
+
+def _streamed(context: Context) -> str:
+    stream = context.stream
+    if stream is None:
+        return ""
+    return (
+        f" The {stream.rows:,} training rows were streamed from disk: an epoch is {stream.chunk_rows:,} of them, and "
+        f"{stream.chunks} epochs are the whole table."
     )
 
 

@@ -17,11 +17,13 @@ FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps o
 
 
 @cache
-def _gain(metric: str):
-    """Compiled: score of the average with each candidate added."""
+def _scorer(metric: str):
+    """Compiled: (criterion of the average, and of that with each candidate added); one program for any number of picks."""
 
     def score(total, picked, predictions, target):
-        return jax.vmap(lambda one: METRICS[metric].criterion((total + one) / (picked + 1), target))(predictions)
+        criterion = METRICS[metric].criterion
+        added = jax.vmap(lambda one: criterion((total + one) / (picked + 1), target))(predictions)
+        return criterion(total / picked, target), added
 
     return jax.jit(score)
 
@@ -41,11 +43,11 @@ def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metri
     picks = list(range(min(FIRST_PICKS, len(candidates))))
     best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat
     while len(picks) <= PICKS:
-        total = device_predictions[jnp.array(picks)].sum(axis=0)
-        own = float(METRICS[metric].criterion(total / len(picks), device_target))
-        if own > best:
-            best, best_picks = own, list(picks)
+        total = predictions[[candidates[place] for place in picks]].sum(axis=0)
+        own, added = _scorer(metric)(total, float(len(picks)), device_predictions, device_target)
+        if float(own) > best:
+            best, best_picks = float(own), list(picks)
         if len(picks) == PICKS:
             break
-        picks.append(int(jnp.argmax(_gain(metric)(total, float(len(picks)), device_predictions, device_target))))
+        picks.append(int(np.argmax(added)))
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}

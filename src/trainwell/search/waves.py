@@ -23,7 +23,7 @@ TOO_SHORT = 0.4  # chosen: of the longest wave; in less a wave cannot get past i
 def search(
     population: Population,
     draw: Callable[[int], Training],
-    epochs: int,
+    epochs: Callable[[int], int],
     budget: Budget,
     folder: Path,
     *,
@@ -38,7 +38,7 @@ def search(
     ----------
     population : what they are trained in.
     draw : the member of a number, always the same.
-    epochs : of a full training.
+    epochs : of a full training in the wave of a number, from 0.
     budget : when to end at the latest.
     folder : where the waves are kept.
     first : the number of the first member.
@@ -62,7 +62,7 @@ def search(
     longest = 0.0
     while begun or (not budget.passed and budget.left >= TOO_SHORT * longest):
         began = time.monotonic()
-        begun = begun or Wave.of(new(WAVE), epochs)
+        begun = begun or Wave.of(new(WAVE), epochs(len(waves)))
         if not begun.trainings:
             break
         done = wave(population, begun, budget, new, after_rung)

@@ -82,7 +82,7 @@ def train(x: Float[Array, "rows units"], scale: Units, shift: Units, *, epsilon,
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _normalized(axis, x, scale, shift, epsilon):
-    """`train`, with its gradient in closed form: with x^ the normalized units, g the gradient of y, k = gamma / sqrt(var + eps),
+    """`train`, with the gradient in closed form: with x^ the normalized units, g that of y and k = gamma / sqrt(var + eps),
 
         dL/dx = k (g - mean(g) - x^ mean(g x^)),   dL/dgamma = sum(g x^),   dL/dbeta = sum(g)
 
