@@ -19,7 +19,7 @@ from trainwell.population.epoch import Data
 from trainwell.population.step import Rows
 from trainwell.techniques.losses import LOSSES
 
-EPOCHS, STEPS = 12, 6
+EPOCHS, STEPS = 16, 6
 MEASURE = {"binary": "log_loss", "multiclass": "log_loss", "regression": "rmse"}  # which improve by little and often
 MIXED = 13
 BASE = {  # where the middle of the searched range would leave a number without effect, or hinder the network from learning
