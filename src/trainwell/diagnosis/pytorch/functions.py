@@ -1,0 +1,193 @@
+"""What the network and the loss are as functions: measured by calling copies of them, whatever they are built of."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainwell.diagnosis.pytorch.copies import called, children_in_order, mapped, outputs_of, rows_of, spread, taken, tensors
+from trainwell.diagnosis.pytorch.scores import labels, tried_loss
+
+ENDS = 20.0  # chosen: a logit of 20 is a probability within 2e-9 of 1
+PUSH = 1e3  # chosen: weights drawn so large drive any output function to its ends
+
+
+def row_facts(model: nn.Module, x: Any) -> dict[str, Any]:
+    """Does a row's output depend on that row alone, and is evaluation mode without chance?"""
+    model.eval()
+    rows = min(rows_of(x), 64)
+    if rows < 4:
+        return {}
+    x = taken(x, slice(0, rows))
+    half = rows // 2
+    with torch.no_grad():
+        first, again = called(model, x), called(model, x)
+        other = mapped(lambda t: torch.cat([t[:half], t[half:].flip(0)[torch.arange(rows - half).roll(1)]]), x)
+        other = mapped(lambda t: torch.cat([t[:half], t[:half].repeat(2, *[1] * (t.ndim - 1))[: rows - half]]), other)
+        moved = called(model, other)
+    if not isinstance(first, Tensor) or len(first) != rows:
+        return {}
+    scale = spread(first)
+    return {
+        "eval_noise": float((first - again).abs().max()) / scale,
+        "row_dependence": float((first[:half] - moved[:half]).abs().max()) / scale,
+        "output_spread": scale,
+    }
+
+
+def mode_facts(model: nn.Module, x: Any) -> dict[str, Any]:
+    """How much of the output changes between training and evaluation mode."""
+    model.eval()
+    quiet = outputs_of(model, x)
+    model.train()
+    with torch.no_grad():
+        loud = called(model, x)
+    model.eval()
+    return {"mode_effect": float((quiet - loud).abs().mean()) / spread(quiet)}
+
+
+def affine_facts(model: nn.Module, x: Any) -> dict[str, Any]:
+    """Distance from an affine map: f(a) + f(b) = f(a + b - c) + f(c) for every such map; softmax is looked through."""
+    inputs = tensors(x)
+    if len(inputs) != 1 or not inputs[0].is_floating_point() or len(inputs[0]) < 8:
+        return {}
+    model.eval()
+    a = inputs[0][: len(inputs[0]) // 4 * 4]
+    a, b, c = a[0::4], a[1::4], a[2::4]
+    with torch.no_grad():
+        values = [_linked(called(model, value)).double() for value in (a, b, a + b - c, c)]
+    error = (values[0] + values[1] - values[2] - values[3]).abs().mean()
+    scale = spread(torch.cat(values))
+    if not torch.isfinite(error) or scale <= 1e-9:
+        return {}
+    named = children_in_order(model, x)
+    weighted = [name for name, module in named if any(p.ndim > 1 for p in module.parameters(recurse=False))]
+    loose = sum(p.ndim > 1 for module in model.modules() if list(module.children()) for p in module.parameters(recurse=False))
+    return {"affine_error": float(error) / scale, "weight_layers": len(weighted) + loose}
+
+
+def _linked(outputs: Tensor) -> Tensor:
+    """Outputs before a softmax or a sigmoid, up to a constant of the row."""
+    if outputs.ndim == 2 and outputs.shape[1] > 1 and bool((outputs >= 0).all()) and _adds_to_one(outputs):
+        logs = outputs.clamp_min(1e-30).log()
+        return logs - logs.mean(1, keepdim=True)
+    if bool((outputs > 0).all()) and bool((outputs < 1).all()):
+        return torch.logit(outputs.double(), 1e-12)
+    return outputs
+
+
+def _adds_to_one(outputs: Tensor) -> bool:
+    return outputs.ndim == 2 and bool(((outputs.sum(1) - 1).abs() < 1e-3).all())
+
+
+def reach_facts(model: nn.Module, x: Any) -> dict[str, Any]:
+    """Lowest and highest output, with every weight and bias of the last layer drawn large."""
+    model.eval()
+    named = [(name, module) for name, module in children_in_order(model, x) if _matrix(module) is not None]
+    if not named:
+        return {}
+    last = named[-1][1]
+    before = outputs_of(model, x)
+    generator = torch.Generator().manual_seed(0)
+    low, high, sums, moved = float("inf"), float("-inf"), True, False
+    for _ in range(4):
+        with torch.no_grad():
+            for parameter in last.parameters(recurse=False):
+                draw = torch.randn(parameter.shape, generator=generator).to(parameter)
+                parameter.copy_(PUSH * draw)
+        after = outputs_of(model, x)
+        if not bool(torch.isfinite(after).all()):
+            return {}
+        moved = moved or not torch.equal(before, after)
+        low, high = min(low, float(after.min())), max(high, float(after.max()))
+        sums = sums and before.ndim == 2 and before.shape[1] > 1 and _adds_to_one(after)
+    if high - low < 1e-12 and after.shape[-1:] != (1,):
+        return {}
+    if not moved and not (after.ndim == 2 and after.shape[1] == 1 and low == high == 1.0):
+        return {}
+    return {"reach_low": low, "reach_high": high, "reach_sums_to_one": float(sums)}
+
+
+def _matrix(module: nn.Module) -> Tensor | None:
+    return next((p for p in module.parameters(recurse=False) if p.ndim > 1 and p.is_floating_point()), None)
+
+
+def loss_facts(loss_fn: Any, outputs: Tensor, y: Any, task: str | None, reach: dict[str, Any]) -> dict[str, Any]:
+    """Does the loss fit the targets and what the outputs can be? Asked with outputs made right and wrong by hand."""
+    if loss_fn is None or not isinstance(y, Tensor) or task is None or not y.ndim:
+        return {}
+    outputs, facts = outputs.detach(), {}
+    low, high = reach.get("reach_low", -ENDS), reach.get("reach_high", ENDS)
+    if task == "regression":
+        if outputs.numel() != y.numel():
+            return {}
+        right = y.detach().reshape(outputs.shape).to(outputs)
+        facts["loss_best"] = tried_loss(loss_fn, right, y)
+        facts["loss_wrong"] = tried_loss(loss_fn, right + 3 * spread(right), y)
+        facts["loss_right"] = tried_loss(loss_fn, right.clamp(low, high), y)
+        return {name: value for name, value in facts.items() if value is not None}
+    hot = _hot(outputs, y, task)
+    if hot is None:
+        return {}
+    low, high = max(low, -ENDS), min(high, ENDS)
+
+    def loss(bottom: float, top: float, marks: Tensor = hot) -> float | None:
+        return tried_loss(loss_fn, (bottom + (top - bottom) * marks).reshape(outputs.shape), y)
+
+    facts["loss_right"], facts["loss_wrong"] = loss(low, high), loss(low, high, 1 - hot)
+    options = [(-ENDS, ENDS), (1e-6, 1 - 1e-6), (-ENDS, 0.0)]
+    found = [value for value in (loss(*ends) for ends in options) if value is not None and value == value]
+    facts["loss_best"] = min(found) if found else None
+    facts["loss_far"] = loss(-10 * ENDS, 10 * ENDS)
+    facts["loss_by_class"] = _by_class(loss, hot, outputs, y, task, loss_fn)
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _hot(outputs: Tensor, y: Tensor, task: str) -> Tensor | None:
+    """Which output of which row should be high."""
+    flat = outputs.reshape(len(outputs), -1)
+    values = y.detach().reshape(len(y), -1)
+    if len(flat) != len(values):
+        return None
+    if values.shape[1] == flat.shape[1] and flat.shape[1] > 1:
+        return (values > 0.5).to(flat)
+    found = torch.from_numpy(labels(y, task)).to(flat.device)
+    if flat.shape[1] == 1:
+        return found.reshape(-1, 1).to(flat) if task == "binary" else None
+    if int(found.max()) >= flat.shape[1] or int(found.min()) < 0:
+        return None
+    return nn.functional.one_hot(found, flat.shape[1]).to(flat)
+
+
+def _by_class(loss, hot: Tensor, outputs: Tensor, y: Tensor, task: str, loss_fn: Any) -> float | None:
+    """Largest over smallest loss of the middle answer, one class at a time."""
+    found = labels(y, task)
+    values = []
+    for one in sorted(set(found.tolist())):
+        rows = torch.from_numpy(found == one)
+        middle = torch.full_like(outputs[rows], 0.5)
+        value = tried_loss(loss_fn, middle, y[rows])
+        if value is not None and value > 0:
+            values.append(value)
+    return max(values) / min(values) if len(values) > 1 else None
+
+
+def pairing(loss_fn: Any, outputs: Tensor, y: Tensor) -> float | None:
+    """Change of one row's loss gradient when only other rows' targets change, as a share of all change there is."""
+    if not isinstance(y, Tensor) or len(outputs) != len(y) or len(y) < 4:
+        return None
+    half = len(y) // 2
+    swapped = y.clone()
+    swapped[half:] = y[half:].flip(0).roll(1, 0)
+    swapped[half:] = y[: len(y) - half].flip(0) if len(y) - half <= half else swapped[half:]
+
+    def gradient(targets: Tensor) -> Tensor:
+        free = outputs.detach().clone().requires_grad_(True)
+        return torch.autograd.grad(loss_fn(free, targets), free)[0]
+
+    try:
+        first, second = gradient(y), gradient(swapped)
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        return None
+    whole = first[half:].sub(second[half:]).norm()
+    return float(first[:half].sub(second[:half]).norm() / (whole + first.norm() * 1e-6 + 1e-30))

@@ -1,0 +1,10 @@
+"""The rules, grouped by what they read; loading them declares them."""
+
+from importlib import import_module
+
+GROUPS = ()
+
+
+def load() -> None:
+    for group in GROUPS:
+        import_module(f"trainwell.diagnosis.rules.{group}")
