@@ -134,9 +134,10 @@ def order_excess(y: np.ndarray, batches: list[int], task: str) -> float:
     if len(parts) < 4:
         return 0.0
     if task == "regression":
-        values = np.concatenate(parts)[:, 0]
-        within = np.average([part[:, 0].var(ddof=1) for part in parts], weights=[len(part) - 1 for part in parts])
-        return float(max(0.0, 1 - within / max(values.var(ddof=1), 1e-30)))
+        whole = np.concatenate(parts)
+        within = np.average([part.var(0, ddof=1).sum() for part in parts], weights=[len(part) - 1 for part in parts])
+        total = whole.var(0, ddof=1).sum()
+        return float(max(0.0, 1 - within / total)) if total > 0 else 0.0
     whole = np.concatenate(parts)
     shares = np.unique(whole, return_counts=True)[1] / len(whole)
     chance = float((shares**2).sum())

@@ -4,6 +4,11 @@ import math
 
 from trainwell.diagnosis.signals import Signals
 
+TRIALS = (
+    "control", "standardized", "targets_standardized", "fresh_weights", "less_momentum", "no_dropout", "no_decay", "shuffled", "bent",
+    "thawed", "steady_rate", "rate_tenth", "rate_tenfold", "full_batches", "longer", "leaky", "adam", "clipped", "rate_hundredth",
+    "rate_hundredfold",
+)  # fmt: skip
 CLEARLY_BELOW = 0.1  # chosen: a score so far below what simple models reach is worth a closer look
 SHARE_LEFT = 1.5  # chosen: and the rest to 1 is larger by so much
 

@@ -22,12 +22,11 @@ def row_facts(model: nn.Module, x: Any) -> dict[str, Any]:
     half = rows // 2
     with torch.no_grad():
         first, again = called(model, x), called(model, x)
-        other = mapped(lambda t: torch.cat([t[:half], t[half:].flip(0)[torch.arange(rows - half).roll(1)]]), x)
-        other = mapped(lambda t: torch.cat([t[:half], t[:half].repeat(2, *[1] * (t.ndim - 1))[: rows - half]]), other)
+        other = mapped(lambda t: torch.cat([t[:half], t[:half].repeat(2, *[1] * (t.ndim - 1))[: rows - half]]), x)
         moved = called(model, other)
     if not isinstance(first, Tensor) or len(first) != rows:
         return {}
-    scale = spread(first)
+    scale = spread(first) + 1e-3 * float(first.double().square().mean().sqrt())
     return {
         "eval_noise": float((first - again).abs().max()) / scale,
         "row_dependence": float((first[:half] - moved[:half]).abs().max()) / scale,
@@ -46,7 +45,7 @@ def mode_facts(model: nn.Module, x: Any) -> dict[str, Any]:
     return {"mode_effect": float((quiet - loud).abs().mean()) / spread(quiet)}
 
 
-def affine_facts(model: nn.Module, x: Any) -> dict[str, Any]:
+def affine_facts(model: nn.Module, x: Any, reach: dict[str, Any]) -> dict[str, Any]:
     """Distance from an affine map: f(a) + f(b) = f(a + b - c) + f(c) for every such map; softmax is looked through."""
     inputs = tensors(x)
     if len(inputs) != 1 or not inputs[0].is_floating_point() or len(inputs[0]) < 8:
@@ -55,7 +54,7 @@ def affine_facts(model: nn.Module, x: Any) -> dict[str, Any]:
     a = inputs[0][: len(inputs[0]) // 4 * 4]
     a, b, c = a[0::4], a[1::4], a[2::4]
     with torch.no_grad():
-        values = [_linked(called(model, value)).double() for value in (a, b, a + b - c, c)]
+        values = [_linked(called(model, value), reach).double() for value in (a, b, a + b - c, c)]
     error = (values[0] + values[1] - values[2] - values[3]).abs().mean()
     scale = spread(torch.cat(values))
     if not torch.isfinite(error) or scale <= 1e-9:
@@ -66,12 +65,12 @@ def affine_facts(model: nn.Module, x: Any) -> dict[str, Any]:
     return {"affine_error": float(error) / scale, "weight_layers": len(weighted) + loose}
 
 
-def _linked(outputs: Tensor) -> Tensor:
+def _linked(outputs: Tensor, reach: dict[str, Any]) -> Tensor:
     """Outputs before a softmax or a sigmoid, up to a constant of the row."""
-    if outputs.ndim == 2 and outputs.shape[1] > 1 and bool((outputs >= 0).all()) and _adds_to_one(outputs):
-        logs = outputs.clamp_min(1e-30).log()
+    if reach.get("reach_sums_to_one"):
+        logs = outputs.double().clamp_min(1e-30).log()
         return logs - logs.mean(1, keepdim=True)
-    if bool((outputs > 0).all()) and bool((outputs < 1).all()):
+    if (reach.get("reach_low"), reach.get("reach_high")) == (0.0, 1.0):
         return torch.logit(outputs.double(), 1e-12)
     return outputs
 
@@ -88,24 +87,26 @@ def reach_facts(model: nn.Module, x: Any) -> dict[str, Any]:
         return {}
     last = named[-1][1]
     before = outputs_of(model, x)
-    generator = torch.Generator().manual_seed(0)
-    low, high, sums, moved = float("inf"), float("-inf"), True, False
-    for _ in range(4):
+    generator, draws = torch.Generator().manual_seed(0), []
+    low, high, sums, logs, moved = float("inf"), float("-inf"), True, True, False
+    for sign in (1, -1, 1, -1, 1, -1):
         with torch.no_grad():
             for parameter in last.parameters(recurse=False):
-                draw = torch.randn(parameter.shape, generator=generator).to(parameter)
-                parameter.copy_(PUSH * draw)
+                draw = torch.randn(parameter.shape, generator=generator) if sign > 0 else draws.pop(0)
+                draws = [*draws, draw] if sign > 0 else draws
+                parameter.copy_(sign * PUSH * draw)
         after = outputs_of(model, x)
         if not bool(torch.isfinite(after).all()):
             return {}
         moved = moved or not torch.equal(before, after)
         low, high = min(low, float(after.min())), max(high, float(after.max()))
         sums = sums and before.ndim == 2 and before.shape[1] > 1 and _adds_to_one(after)
+        logs = logs and before.ndim == 2 and before.shape[1] > 1 and bool((after.logsumexp(1).abs() < 1e-3).all())
     if high - low < 1e-12 and after.shape[-1:] != (1,):
         return {}
     if not moved and not (after.ndim == 2 and after.shape[1] == 1 and low == high == 1.0):
         return {}
-    return {"reach_low": low, "reach_high": high, "reach_sums_to_one": float(sums)}
+    return {"reach_low": low, "reach_high": high, "reach_sums_to_one": float(sums), "reach_logarithms": float(logs)}
 
 
 def _matrix(module: nn.Module) -> Tensor | None:
@@ -123,7 +124,9 @@ def loss_facts(loss_fn: Any, outputs: Tensor, y: Any, task: str | None, reach: d
             return {}
         right = y.detach().reshape(outputs.shape).to(outputs)
         facts["loss_best"] = tried_loss(loss_fn, right, y)
-        facts["loss_wrong"] = tried_loss(loss_fn, right + 3 * spread(right), y)
+        apart = 3 * spread(right) + 1e-6
+        facts["loss_wrong"] = tried_loss(loss_fn, right + apart, y)
+        facts["loss_wrong_below"] = tried_loss(loss_fn, right - apart, y)
         facts["loss_right"] = tried_loss(loss_fn, right.clamp(low, high), y)
         return {name: value for name, value in facts.items() if value is not None}
     hot = _hot(outputs, y, task)
@@ -135,10 +138,10 @@ def loss_facts(loss_fn: Any, outputs: Tensor, y: Any, task: str | None, reach: d
         return tried_loss(loss_fn, (bottom + (top - bottom) * marks).reshape(outputs.shape), y)
 
     facts["loss_right"], facts["loss_wrong"] = loss(low, high), loss(low, high, 1 - hot)
-    options = [(-ENDS, ENDS), (1e-6, 1 - 1e-6), (-ENDS, 0.0)]
+    options = [] if reach.get("reach_logarithms") else [(-ENDS, ENDS), (1e-6, 1 - 1e-6)]
     found = [value for value in (loss(*ends) for ends in options) if value is not None and value == value]
     facts["loss_best"] = min(found) if found else None
-    facts["loss_far"] = loss(-10 * ENDS, 10 * ENDS)
+    facts["loss_far"] = None if reach.get("reach_logarithms") else loss(-10 * ENDS, 10 * ENDS)
     facts["loss_by_class"] = _by_class(loss, hot, outputs, y, task, loss_fn)
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -178,8 +181,7 @@ def pairing(loss_fn: Any, outputs: Tensor, y: Tensor) -> float | None:
         return None
     half = len(y) // 2
     swapped = y.clone()
-    swapped[half:] = y[half:].flip(0).roll(1, 0)
-    swapped[half:] = y[: len(y) - half].flip(0) if len(y) - half <= half else swapped[half:]
+    swapped[half:] = y[torch.arange(len(y) - half) % half]
 
     def gradient(targets: Tensor) -> Tensor:
         free = outputs.detach().clone().requires_grad_(True)

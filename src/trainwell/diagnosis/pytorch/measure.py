@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.diagnosis import suspicion
-from trainwell.diagnosis.pytorch import norms, rows, starts
+from trainwell.diagnosis.pytorch import curvature, norms, rows, starts
 from trainwell.diagnosis.pytorch.changes import CHANGES
-from trainwell.diagnosis.pytorch.copies import copied, loss_of, outputs_of, own_randomness, taken
+from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, rows_of, taken
 from trainwell.diagnosis.pytorch.preflight import Checks, start_facts
 from trainwell.diagnosis.pytorch.replay import Material, tried
 from trainwell.diagnosis.pytorch.scores import constant_loss, labels, score
@@ -24,6 +24,7 @@ def first_batch(watch: Any, x: Any, y: Any, outputs: Any) -> None:
     """Preflight on the first batch, on the model as it was when watch was entered."""
     if watch.start is not None:
         start_facts(watch.signals, watch.start[0], watch.loss_fn, x, y, watch.task)
+    watch.signals.facts["batch_size"] = rows_of(x)
     if isinstance(outputs, Tensor):
         watch.signals.facts["output_shape"] = list(outputs.shape)
 
@@ -57,7 +58,9 @@ def so_far(watch: Any) -> None:
     facts["weight_decay"] = max(float(g.get("weight_decay") or 0.0) for g in watch.optimizer.param_groups)
     for name, (off, on) in watch.modes.items():
         if off + on:
-            facts["share_train_mode_off" if name == "train" else "share_validation_mode_on"] = (off if name == "train" else on) / (off + on)
+            facts["share_train_mode_off" if name == "train" else "share_validation_mode_on"] = (
+                off if name == "train" else on
+            ) / (off + on)
     facts["mode_parts"] = norms.mode_parts(watch.model)
     if watch._changed[1]:
         facts["validation_changes"] = watch._changed[0] / watch._changed[1]
@@ -88,8 +91,15 @@ def _observed_facts(watch: Any) -> None:
     facts["unmoved_share"] = float(sizes[trainable & still & got].sum() / max(sizes[trainable].sum(), 1))
     facts["never_reached"] = named[trainable & ~arrived.any(0)].tolist()
     facts["outside_optimizer"] = named[trainable & ~np.array(recorder.held)].tolist()
+    facts["unmoved_random"] = [
+        name
+        for name, p in zip(recorder.names, recorder.parameters, strict=True)
+        if name in facts["unmoved"] and looks_random(p)
+    ]
     facts["frozen"] = named[~trainable].tolist()
-    facts["frozen_random"] = [n for n, p in zip(recorder.names, recorder.parameters, strict=True) if not p.requires_grad and looks_random(p)]
+    facts["frozen_random"] = [
+        n for n, p in zip(recorder.names, recorder.parameters, strict=True) if not p.requires_grad and looks_random(p)
+    ]
     for place, (name, parameter) in enumerate(zip(recorder.names, recorder.parameters, strict=True)):
         if parameter.ndim > 1:
             layer = signals.layers.setdefault(name, LayerSignals())
@@ -127,6 +137,9 @@ def whole_run(watch: Any) -> None:
     checks.run("activations at the end", lambda m: _last_activations(signals, m, taken(x, slice(0, 256))))
     checks.run("batch norm and dropout", lambda m: norms.facts(m, watch.loss_fn, x, y, validation, watch.train_rows.batches))
     checks.run("one row's output at the end", lambda m: norms.late_rows(m, x))
+    if watch.loss_fn is not None and suspicion.unlearned(signals) and suspicion.looks_wrong(signals):
+        few = slice(0, 256)
+        checks.run("curvature", lambda m: _curvature(m, watch.loss_fn, taken(x, few), taken(y, few)))
     if watch.prove and watch.loss_fn is not None:
         _trials(watch, x, y, validation)
 
@@ -175,11 +188,25 @@ def _last_activations(signals: Any, model: nn.Module, x: Any) -> None:
             getattr(signals.layers.setdefault(layer, LayerSignals()), name).append(value)
 
 
+def _curvature(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, Any]:
+    model.eval()
+    ends = curvature.extreme_eigenvalues(model, loss_fn, x, y)
+    kind, says = curvature.verdict(ends)
+    return {"plateau": kind, "plateau_says": says, "curvature": list(ends)}
+
+
 def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
     """Re-runs in the order that the suspicion asks for, until one cause is shown or nothing is left to ask."""
     signals = watch.signals
     material = Material(
-        *watch.start, watch.loss_fn, signals.facts.get("task"), watch.train_rows.batches, (x, y), validation, watch.recorder.rates, watch.recorder.steps
+        *watch.start,
+        watch.loss_fn,
+        signals.facts.get("task"),
+        watch.train_rows.batches,
+        (x, y),
+        validation,
+        watch.recorder.rates,
+        watch.recorder.steps,
     )
     while (name := suspicion.next_trial(signals)) is not None:
         try:
@@ -191,7 +218,3 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
             signals.not_run.setdefault(f"re-run: {name}", "it does not apply")
         else:
             signals.trials[name] = trial
-
-
-def copy_of(model: nn.Module) -> nn.Module:
-    return copied(model)[0]

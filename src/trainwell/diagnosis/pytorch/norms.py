@@ -104,4 +104,6 @@ def _variance(model: nn.Module, name: str, x: Any, train: bool) -> Tensor:
 def late_rows(model: nn.Module, x: Any) -> dict[str, Any]:
     """Dependence on other rows in the trained network: where the start was too flat to show it."""
     found = row_facts(model, taken(x, slice(0, 64)))
-    return {f"late_{name}": value for name, value in found.items()} | {"late_spread": spread(outputs_of(model, taken(x, slice(0, 256))))}
+    return {f"late_{name}": value for name, value in found.items()} | {
+        "late_spread": spread(outputs_of(model, taken(x, slice(0, 256))))
+    }

@@ -58,11 +58,12 @@ def start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any
     facts["task"] = task = task or inferred_task(outputs, y)
     _shape_facts(facts, outputs, y, task)
     checks.run("what changes between training and evaluation mode", lambda m: functions.mode_facts(m, x))
-    checks.run("whether the network is more than a linear map", lambda m: functions.affine_facts(m, x))
     checks.run("what the outputs can be", lambda m: functions.reach_facts(m, x))
+    checks.run("whether the network is more than a linear map", lambda m: functions.affine_facts(m, x, facts))
     checks.run("scale of the first weights", lambda m: {"start_scales": starts.weight_scales(m)})
     checks.run("units that are twins", lambda m: _layer_shares(signals, "twin_share", starts.twin_shares(m, loss_fn, x, y)))
     checks.run("activations at the start", lambda m: _activations(signals, m, x))
+    checks.run("dropout in evaluation mode", lambda m: starts.dropouts_in_evaluation(m, x))
     checks.run("normalization of the inputs", lambda m: {"input_normalized": float(_normalized_first(m, x))})
     if loss_fn is None:
         signals.not_run["the checks of the loss"] = "no loss_fn was given"
@@ -229,7 +230,10 @@ def _by_heart(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, Any]:
 
 def _zeroed(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, Any]:
     model.eval()
-    return {"zeroed_input_loss": loss_of(model, loss_fn, mapped(torch.zeros_like, x), y), "given_loss": loss_of(model, loss_fn, x, y)}
+    return {
+        "zeroed_input_loss": loss_of(model, loss_fn, mapped(torch.zeros_like, x), y),
+        "given_loss": loss_of(model, loss_fn, x, y),
+    }
 
 
 def class_count(y: Any, task: str | None) -> int | None:

@@ -24,7 +24,8 @@ class Recorder:
         self.parameters = [p for _, p in model.named_parameters()]
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         self.held = [id(p) in held for p in self.parameters]
-        self.optimizer_steps = 0
+        self.optimizer_steps = self._steps_before = 0
+        self._stepped_last = False
         self.observed: list[dict[str, Tensor]] = []
         self.observed_at: list[int] = []
         self.rates: list[float] = []
@@ -36,7 +37,10 @@ class Recorder:
         self._always: list[Any] = []
 
     def start(self) -> None:
-        self._always = [self.optimizer.register_step_pre_hook(self._before), self.optimizer.register_step_post_hook(self._after)]
+        self._always = [
+            self.optimizer.register_step_pre_hook(self._before),
+            self.optimizer.register_step_post_hook(self._after),
+        ]
         self._arm()
 
     def stop(self) -> None:
@@ -47,13 +51,22 @@ class Recorder:
     def _arm(self) -> None:
         """Hooks for the next step: what arrives at each weight, and what lay there before."""
         count, device = len(self.parameters), self.parameters[0].device if self.parameters else "cpu"
-        armed: dict[str, Any] = {"fresh": [None] * count, "old": [None] * count, "used": None, "passes": self.optimizer_steps}
+        armed: dict[str, Any] = {
+            "fresh": [None] * count,
+            "old": [None] * count,
+            "used": None,
+            "inside": False,
+            "passes": self.optimizer_steps,
+            "earlier": self._stepped_last,
+        }
         armed["before"] = [p.detach().clone() for p in self.parameters]
         armed["zero"] = torch.zeros((), device=device)
 
         def arrival(place: int, parameter: Tensor):
             def see(gradient: Tensor) -> None:
                 norm = gradient.detach().norm()
+                if armed["used"] is not None:  # the backward pass runs in a closure inside the optimizer's step
+                    armed["used"], armed["inside"] = None, True
                 if armed["fresh"][place] is None:
                     left = parameter.grad
                     armed["old"][place] = None if left is None else left.detach().norm()
@@ -68,7 +81,10 @@ class Recorder:
 
     def _before(self, *_: Any) -> None:
         if self._armed is not None and self._armed["used"] is None:
-            self._armed["used"] = [None if p.grad is None else p.grad.detach().norm() for p in self.parameters]
+            self._armed["used"] = self._gradients()
+
+    def _gradients(self) -> list[Tensor | None]:
+        return [None if p.grad is None else p.grad.detach().norm() for p in self.parameters]
 
     def _after(self, *_: Any) -> None:
         self.optimizer_steps += 1
@@ -80,6 +96,7 @@ class Recorder:
         self.loss_parts.append(loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss)))
         if self._armed is not None:
             self._disarm()
+        self._stepped_last, self._steps_before = self.optimizer_steps > self._steps_before, self.optimizer_steps
         if self.steps < FIRST or self.steps % self.every == 0:
             self._arm()
 
@@ -90,10 +107,14 @@ class Recorder:
             hook.remove()
         self._hooks = []
         zero, now = armed["zero"], [p.detach() for p in self.parameters]
-        used = armed["used"] or [None] * len(now)
+        used = self._gradients() if armed["inside"] else armed["used"] or [None] * len(now)
 
         def stacked(values: list[Tensor | None]) -> Tensor:
-            return torch.stack([zero if value is None else value.float().to(zero.device) for value in values]) if values else zero[None]
+            return (
+                torch.stack([zero if value is None else value.float().to(zero.device) for value in values])
+                if values
+                else zero[None]
+            )
 
         self.observed.append(
             {
@@ -102,7 +123,7 @@ class Recorder:
                 "used": stacked(used),
                 "arrived": torch.tensor([value is not None for value in armed["fresh"]]),
                 "stepped": torch.tensor([float(self.optimizer_steps > armed["passes"])]),
-                "earlier": torch.tensor([float(armed["passes"] > 0)]),
+                "earlier": torch.tensor([float(armed["earlier"])]),
                 "weight": stacked([p.float().norm() for p in armed["before"]]),
                 "moved": stacked([(p - b).float().norm() for p, b in zip(now, armed["before"], strict=True)]),
             }

@@ -60,7 +60,9 @@ def tried(material: Material, change: Change | None = None, seed: int = 0) -> Tr
     """Runs it. None where the change does not apply; a run that breaks down counts as the worst."""
     model, optimizer = copied(material.model, material.optimizer)
     validation = material.validation if material.validation is not None else material.rows
-    replay = Replay(model, optimizer, material.loss_fn, material.task, material.rows, validation, material.rates, 0, material.train)
+    replay = Replay(
+        model, optimizer, material.loss_fn, material.task, material.rows, validation, material.rates, 0, material.train
+    )
     replay.steps = min(material.steps, STEPS)
     with own_randomness(seed):
         if change is not None and change(replay) is False:

@@ -28,14 +28,15 @@ def data_facts(signals: Signals, batches: list[tuple[Any, Any]], validation: tup
     facts["single_target"] = float(len(np.unique(targets, axis=0)) == 1 and len(targets) > 1)
     facts["order_excess"] = reference.order_excess(targets, [rows_of(y) for _, y in batches], task)
     if task != "regression":
-        facts["classes"] = len(np.unique(targets)) if np.asarray(y).shape[-1:] in ((), (len(y),)) or y.ndim == 1 else _width(y, targets)
+        facts["classes"] = _class_count(y, targets)
         facts["target_low"], facts["target_high"] = float(y.min()), float(y.max())
     if validation is not None and isinstance(validation[1], Tensor):
         _validation_facts(facts, inputs, targets, validation, task)
 
 
-def _width(y: Tensor, targets: np.ndarray) -> int:
-    return int(y.reshape(len(y), -1).shape[1]) if y.reshape(len(y), -1).shape[1] > 1 else len(np.unique(targets))
+def _class_count(y: Tensor, targets: np.ndarray) -> int:
+    width = y.reshape(len(y), -1).shape[1]
+    return width if width > 1 else len(np.unique(targets))
 
 
 def _array(x: Any) -> np.ndarray | None:
@@ -88,6 +89,12 @@ def _validation_facts(facts: dict[str, Any], inputs: np.ndarray, targets: np.nda
         facts["new_classes"] = float(np.mean([one not in known for one in other_targets.tolist()]))
     elif len(other_targets) > 1:
         facts["target_shift"] = float(abs(other_targets.mean() - targets.mean()) / max(targets.std(), 1e-12))
+    if (
+        inputs.shape[0] == targets.shape[0]
+        and inputs.size == targets.size
+        and np.array_equal(inputs.reshape(targets.shape), targets)
+    ):
+        return  # an autoencoder: copying the input is no level to be measured against
     found = reference.simple_scores(inputs, targets, other, other_targets, task)
     if found:
         facts["simple_scores"] = found

@@ -13,7 +13,9 @@ LOOKED_UP = (nn.Embedding, nn.EmbeddingBag)
 NORMS = ("BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "RMSNorm")
 RELUS = {"relu", "relu_", "clamp_min", "relu6", "threshold"}
 BOUNDED = {"tanh": (-1.0, 1.0), "tanh_": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "sigmoid_": (0.0, 1.0)}
-END = 0.05  # chosen: an output within 5% of its range's end counts as saturated; the slope there is below a fifth of the largest
+END = (
+    0.05  # chosen: an output within 5% of its range's end counts as saturated; the slope there is below a fifth of the largest
+)
 SAME = 1e-5  # chosen: units closer than this share of their size are twins
 
 
@@ -23,13 +25,29 @@ class _Activations(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[tuple[str, Tensor]] = []
+        self.dropouts = 0
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
         name = getattr(function, "__name__", "")
+        if name == "dropout" and isinstance(result, Tensor) and _drops(args, kwargs or {}):
+            self.dropouts += 1
         if (name in RELUS or name in BOUNDED) and isinstance(result, Tensor):
             self.seen.append((name, result.detach()))
         return result
+
+
+def _drops(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    probability = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
+    return bool(kwargs.get("training", args[2] if len(args) > 2 else True)) and probability > 0
+
+
+def dropouts_in_evaluation(model: nn.Module, x: Any) -> dict[str, float]:
+    """Calls of dropout that drop although the model is in evaluation mode."""
+    model.eval()
+    with torch.no_grad(), _Activations() as watcher:
+        called(model, x)
+    return {"evaluation_dropouts": float(watcher.dropouts)}
 
 
 def activation_facts(model: nn.Module, x: Any) -> dict[str, dict[str, float]]:
@@ -154,7 +172,9 @@ def twin_shares(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, flo
         width = getattr(module, "hidden_size", len(weights[0][1]))
         found_units = [_by_unit(p.detach(), width, isinstance(module, RECURRENT)) for p in module.parameters(recurse=False)]
         gradients = [
-            _by_unit(p.grad, width, isinstance(module, RECURRENT)) for p in module.parameters(recurse=False) if p.grad is not None
+            _by_unit(p.grad, width, isinstance(module, RECURRENT))
+            for p in module.parameters(recurse=False)
+            if p.grad is not None
         ]
         units = torch.cat([_scaled(part) for part in [*found_units, *gradients] if part is not None], 1)
         found[path or "model"] = _twins(units)

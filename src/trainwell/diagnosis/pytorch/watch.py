@@ -82,7 +82,9 @@ class Watch:
 
     def _must_be_inside(self, name: str) -> None:
         if not self._inside:
-            raise InputError(f"{name} was called outside the with block; it must be called between entering watch and leaving it.")
+            raise InputError(
+                f"{name} was called outside the with block; it must be called between entering watch and leaving it."
+            )
 
     def step(self, x: Any, y: Any, outputs: Any, loss: Any) -> None:
         """After each update: the batch, the outputs and the loss that belong to it."""
@@ -97,6 +99,7 @@ class Watch:
         if self.epoch == 0:
             self.train_rows.add(x, y)
         if self.recorder.steps == 0:
+            self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
             measure.first_batch(self, x, y, outputs)
         self._watch_for_breakdown(y, outputs, loss)
         self.recorder.step(loss)
@@ -128,7 +131,11 @@ class Watch:
     def _compare(self, x: Any, y: Any, x_before: Any, y_before: Any) -> None:
         """The same targets in the same order, and other inputs: the inputs are changed at random."""
         now, before = tensors((x, y)), tensors((x_before, y_before))
-        if [t.shape for t in now] != [t.shape for t in before] or not tensors(y) or not torch.equal(tensors(y)[0], tensors(y_before)[0]):
+        if (
+            [t.shape for t in now] != [t.shape for t in before]
+            or not tensors(y)
+            or not torch.equal(tensors(y)[0], tensors(y_before)[0])
+        ):
             return
         different = (tensors(x)[0] != tensors(x_before)[0]).reshape(rows_of(x), -1)
         self._changed[0] += int((different & (tensors(x)[0] == tensors(x)[0]).reshape(rows_of(x), -1)).any(1).sum())

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-GROUPS = ()
+GROUPS = ("data", "wiring", "outputs", "layers", "training")
 
 
 def load() -> None:

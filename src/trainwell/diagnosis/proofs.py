@@ -1,0 +1,40 @@
+"""What a re-run with one change shows."""
+
+import math
+from dataclasses import replace
+
+from trainwell.diagnosis.remedies import Remedy
+from trainwell.diagnosis.signals import Signals
+from trainwell.diagnosis.suspicion import level
+
+GAIN = 0.08  # chosen: a score must rise by so much
+CLOSED = 0.4  # chosen: and by this share of the way to what is reachable
+
+
+def control(signals: Signals) -> float:
+    """The score of the unchanged re-run, or of the run where there is none."""
+    value = signals.score_of("control")
+    return value if math.isfinite(value) else signals.number("score")
+
+
+def share_closed(signals: Signals, name: str) -> float:
+    """Share of the way from the unchanged re-run to what is reachable that the change makes; 0 where it was not tried."""
+    changed, before, reachable = signals.score_of(name), control(signals), level(signals)
+    if not math.isfinite(changed) or not reachable > before:
+        return 0.0
+    return max(0.0, min(1.0, (changed - before) / (reachable - before)))
+
+
+def repair(signals: Signals, name: str) -> float:
+    """The share closed where the change mends the run; otherwise 0."""
+    gain = signals.score_of(name) - control(signals)
+    closed = share_closed(signals, name)
+    return closed if gain > GAIN and closed > CLOSED else 0.0
+
+
+def reruns(signals: Signals, name: str, remedy: Remedy) -> Remedy:
+    """The remedy with its proof."""
+    changed = signals.score_of(name)
+    if not math.isfinite(changed):
+        return replace(remedy, trial=name)
+    return replace(remedy, trial=name, before=control(signals), after=changed)
