@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from torch_programs import network, problems, rings, trained, usual_step, waves
 from torch import nn
 
+from torch_programs import network, problems, rings, trained, usual_step, waves
 from trainwell.errors import InputError
 from trainwell.torch import watch
 

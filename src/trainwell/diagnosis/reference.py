@@ -53,7 +53,7 @@ def prepared(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def simple_scores(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray, task: str) -> dict[str, float]:
     """Scores on the other rows of a linear model, nearest neighbours and a forest fitted to the first."""
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import Ridge, RidgeClassifier
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     x, y, other_x, other_y = x[:ROWS], y[:ROWS], other_x[:CHECKED], other_y[:CHECKED]
@@ -62,7 +62,7 @@ def simple_scores(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np
     if not regression and len(np.unique(y)) < 2:
         return {}
     models: dict[str, Any] = {
-        "linear": Ridge() if regression else LogisticRegression(max_iter=200),
+        "linear": Ridge() if regression else RidgeClassifier(),
         "neighbours": (KNeighborsRegressor if regression else KNeighborsClassifier)(min(7, len(x))),
         "forest": (ExtraTreesRegressor if regression else ExtraTreesClassifier)(TREES, min_samples_leaf=2, random_state=0),
     }
@@ -79,7 +79,8 @@ def _score(model: Any, x: np.ndarray, y: np.ndarray, task: str) -> float:
     if task == "regression":
         return r_squared(model.predict(x).reshape(len(x), -1), y.reshape(len(y), -1))
     if task == "binary":
-        return gini(model.predict_proba(x)[:, -1], (y == model.classes_[-1]).astype(int))
+        values = model.decision_function(x) if hasattr(model, "decision_function") else model.predict_proba(x)[:, -1]
+        return gini(values, (y == model.classes_[-1]).astype(int))
     return beyond_majority(model.predict(x), y)
 
 

@@ -85,8 +85,10 @@ def _twins(signals: Signals) -> bool:
     return any(layer.twin_share and layer.twin_share[0] > 0.5 for layer in signals.layers.values())
 
 
-def next_trial(signals: Signals) -> str | None:
-    for name in wanted(signals):
+def next_trial(signals: Signals, sure: tuple[str, ...] | None = None) -> str | None:
+    """The next re-run; where the cause is sure already, only those that prove its remedies."""
+    names = wanted(signals) if sure is None else ["control", *sure] if sure and looks_wrong(signals) else []
+    for name in names:
         if name not in signals.trials and f"re-run: {name}" not in signals.not_run:
             return name
     return None

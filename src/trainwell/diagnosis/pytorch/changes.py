@@ -11,7 +11,7 @@ from trainwell.diagnosis.pytorch.replay import Change, Replay, standardized, tar
 FULL_BATCH = 64  # chosen: batches of this many rows suit most small networks
 ADAM_RATE = 1e-3  # Kingma & Ba (2015): the default
 LONGER = 8  # chosen
-LONGEST = 3000  # chosen: updates of the longer re-run at most
+LEAST, LONGEST = 1500, 3000  # chosen: updates of the longer re-run
 
 
 def rate_times(factor: float) -> Change:
@@ -69,7 +69,7 @@ def full_batches(replay: Replay) -> None:
 
 
 def longer(replay: Replay) -> None:
-    replay.steps = min(LONGEST, LONGER * replay.steps)
+    replay.steps = min(LONGEST, max(LEAST, LONGER * replay.steps))
     replay.rates = [max(replay.rates)] if replay.rates else []
 
 

@@ -9,6 +9,7 @@ from trainwell.diagnosis.pytorch.copies import called, children_in_order, mapped
 from trainwell.diagnosis.pytorch.scores import labels, tried_loss
 
 ENDS = 20.0  # chosen: a logit of 20 is a probability within 2e-9 of 1
+MILD = 2.0  # chosen: a logit of 2 is a probability of 0.88, far from where any loss is flat
 PUSH = 1e3  # chosen: weights drawn so large drive any output function to its ends
 
 
@@ -142,7 +143,7 @@ def loss_facts(loss_fn: Any, outputs: Tensor, y: Any, task: str | None, reach: d
     found = [value for value in (loss(*ends) for ends in options) if value is not None and value == value]
     facts["loss_best"] = min(found) if found else None
     facts["loss_far"] = None if reach.get("reach_logarithms") else loss(-10 * ENDS, 10 * ENDS)
-    facts["loss_by_class"] = _by_class(loss, hot, outputs, y, task, loss_fn)
+    facts["loss_by_class"] = _by_class(hot, outputs, y, task, loss_fn, (low, high))
     return {name: value for name, value in facts.items() if value is not None}
 
 
@@ -162,17 +163,20 @@ def _hot(outputs: Tensor, y: Tensor, task: str) -> Tensor | None:
     return nn.functional.one_hot(found, flat.shape[1]).to(flat)
 
 
-def _by_class(loss, hot: Tensor, outputs: Tensor, y: Tensor, task: str, loss_fn: Any) -> float | None:
-    """Largest over smallest loss of the middle answer, one class at a time."""
+def _by_class(hot: Tensor, outputs: Tensor, y: Tensor, task: str, loss_fn: Any, ends: tuple[float, float]) -> float | None:
+    """Largest over smallest pull of the loss on a row that is as wrong as any other, class by class."""
+    low, high = max(ends[0], -MILD), min(ends[1], MILD)
+    room = 0.1 * (high - low)
+    wrong = (low + room + (high - low - 2 * room) * (1 - hot)).reshape(outputs.shape).requires_grad_(True)
+    try:
+        with torch.enable_grad():
+            gradient = torch.autograd.grad(loss_fn(wrong, y), wrong)[0]
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        return None
+    pulls = gradient.reshape(len(outputs), -1).norm(dim=1).cpu().numpy()
     found = labels(y, task)
-    values = []
-    for one in sorted(set(found.tolist())):
-        rows = torch.from_numpy(found == one)
-        middle = torch.full_like(outputs[rows], 0.5)
-        value = tried_loss(loss_fn, middle, y[rows])
-        if value is not None and value > 0:
-            values.append(value)
-    return max(values) / min(values) if len(values) > 1 else None
+    means = [float(pulls[found == one].mean()) for one in sorted(set(found.tolist()))]
+    return max(means) / min(means) if len(means) > 1 and min(means) > 0 else None
 
 
 def pairing(loss_fn: Any, outputs: Tensor, y: Tensor) -> float | None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.diagnosis import suspicion
+from trainwell.diagnosis.findings import diagnose
 from trainwell.diagnosis.pytorch import curvature, norms, rows, starts
 from trainwell.diagnosis.pytorch.changes import CHANGES
 from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, rows_of, taken
@@ -17,6 +18,7 @@ from trainwell.diagnosis.signals import LayerSignals
 
 JUDGED = 1000  # chosen: rows on which the trained network is judged
 MOVED = 1e-12  # a weight that moves less than this share of its size did not move
+SURE = 0.93  # chosen: the certainty from which on no other cause is asked for
 RANDOM_EDGE = 1.1  # chosen: room above the Marchenko-Pastur edge for chance
 
 
@@ -208,7 +210,9 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
         watch.recorder.rates,
         watch.recorder.steps,
     )
-    while (name := suspicion.next_trial(signals)) is not None:
+    found = [finding for finding in diagnose(signals) if finding.severity == "problem" and finding.certainty >= SURE]
+    sure = tuple(remedy.trial for remedy in found[0].remedies if remedy.trial) if found else None
+    while (name := suspicion.next_trial(signals, sure)) is not None:
         try:
             trial = tried(material, CHANGES[name])
         except Exception as problem:  # a re-run may break in as many ways as a run

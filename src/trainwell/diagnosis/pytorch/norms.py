@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from trainwell.diagnosis.pytorch.copies import called, children_in_order, copied, loss_of, outputs_of, rows_of, spread, taken
 from trainwell.diagnosis.pytorch.functions import row_facts
-from trainwell.diagnosis.pytorch.scores import score
 
 BATCH_NORM = nn.modules.batchnorm._BatchNorm
+JUDGED = 1000  # chosen: rows whose loss is taken in both modes
 DROPOUT = nn.modules.dropout._DropoutNd
 
 
@@ -28,6 +28,8 @@ def facts(model: nn.Module, loss_fn: Any, x: Any, y: Any, validation: Any, batch
     found: dict[str, Any] = {"dropout": max([m.p for m in model.modules() if isinstance(m, DROPOUT)], default=0.0)}
     if not any(isinstance(m, BATCH_NORM) for m in model.modules()):
         return found
+    if loss_fn is not None:
+        found.update(_both_modes(model, loss_fn, batches[: max(1, JUDGED // max(1, rows_of(batches[0][0])))]))
     found.update(_norm_rows(model, batches[0][0]))
     found.update(_dropout_before(model, taken(x, slice(0, 512))))
     if loss_fn is not None and validation is not None:
@@ -36,12 +38,17 @@ def facts(model: nn.Module, loss_fn: Any, x: Any, y: Any, validation: Any, batch
         restated(model, [taken(x, slice(at, at + 256)) for at in range(0, min(rows_of(x), 2048), 256)])
         model.eval()
         found["restated_validation_loss"] = loss_of(model, loss_fn, xv, yv)
-        found["restated_score"] = score(outputs_of(model, xv), yv, inferred(found, model))
     return found
 
 
-def inferred(found: dict[str, Any], model: nn.Module) -> None:
-    return None
+def _both_modes(model: nn.Module, loss_fn: Any, batches: list[Any]) -> dict[str, float]:
+    """Loss of the same training batches in training and in evaluation mode."""
+    again, losses = copied(model)[0], {}
+    for name, mode in (("eval_mode_loss", False), ("train_mode_loss", True)):
+        again.train(mode)
+        with torch.no_grad():
+            losses[name] = sum(float(loss_fn(called(again, x), y)) for x, y in batches) / len(batches)
+    return losses
 
 
 def restated(model: nn.Module, batches: list[Any]) -> None:

@@ -48,7 +48,7 @@ def _array(x: Any) -> np.ndarray | None:
 
 
 def _target_array(y: Any, task: str | None) -> np.ndarray | None:
-    return y.detach().cpu().float().numpy() if isinstance(y, Tensor) and 1 <= y.ndim <= 2 or _like_rows(y) else None
+    return y.detach().cpu().float().numpy() if (isinstance(y, Tensor) and 1 <= y.ndim <= 2) or _like_rows(y) else None
 
 
 def _like_rows(y: Any) -> bool:

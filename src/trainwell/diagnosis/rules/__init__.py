@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-GROUPS = ("data", "wiring", "outputs", "layers", "training")
+GROUPS = ("data", "wiring", "outputs", "layers", "training", "before")
 
 
 def load() -> None:

@@ -286,19 +286,21 @@ def exploding(signals: Signals) -> Iterator[Finding]:
 @rule(
     "dropout-before-batchnorm",
     order=23,
-    reads="`dropout_norm_shift`, `restated_validation_loss`, `final_validation_loss`",
-    limits=f"a variance shift beyond {SHIFT:g}, and statistics taken without dropout lower the validation loss by {RESTATED:.0%}",
+    reads="`dropout_norm_shift`, `eval_mode_loss`, `train_mode_loss`, `restated_validation_loss`, `final_validation_loss`",
+    limits=f"a variance shift beyond {SHIFT:g}, and {RESTATED:.0%} more loss in evaluation than in training mode, or {RESTATED:.0%} less of the "
+    "validation loss with statistics taken without dropout",
     source="Li et al. (2019), understanding the disharmony between dropout and batch normalization by variance shift",
     remedy="dropout after the last batch norm",
 )
 def shifted_variance(signals: Signals) -> Iterator[Finding]:
     shift, mended = signals.number("dropout_norm_shift"), _mended(signals)
+    worse = signals.number("eval_mode_loss", 0.0) / max(signals.number("train_mode_loss", 1.0), 1e-12) - 1
     if shift == shift and max(shift, 1 / max(shift, 1e-9)) > SHIFT:
         yield Finding(
             "dropout-before-batchnorm",
-            "problem" if mended > RESTATED else "note",
-            f"dropout before batch norm makes the variance it records {shift:.2f} times that of evaluation; statistics taken without "
-            f"dropout change the validation loss by {-mended:+.0%}",
+            "problem" if mended > RESTATED or worse > RESTATED else "note",
+            f"dropout before batch norm makes the variance it records {shift:.2f} times that of evaluation; the same training rows "
+            f"have a loss {worse:+.0%} higher in evaluation mode than in training mode",
             shift,
             SHIFT,
             remedies=(Remedy("order of layers", says="move dropout behind the last batch norm"),),

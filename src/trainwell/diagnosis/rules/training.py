@@ -262,7 +262,7 @@ def optimizer(signals: Signals) -> Iterator[Finding]:
     "too-few-epochs",
     order=47,
     reads="`curves.steps`, re-run `longer`",
-    limits="eight times the updates mend the score",
+    limits="eight times the updates, at least 1500 and at most 3000, mend the score",
     source='Godbole et al. (2023), "Deep learning tuning playbook": best checkpoint in the last steps',
     remedy="more epochs",
 )
