@@ -1,9 +1,12 @@
 """What a re-run with one change shows."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
+from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.remedies import Remedy
+from trainwell.diagnosis.rules.families import AFTER_RATE
 from trainwell.diagnosis.signals import Signals
 from trainwell.diagnosis.suspicion import level
 
@@ -38,3 +41,29 @@ def reruns(signals: Signals, name: str, remedy: Remedy) -> Remedy:
     if not math.isfinite(changed):
         return replace(remedy, trial=name)
     return replace(remedy, trial=name, before=control(signals), after=changed)
+
+
+def proven(
+    signals: Signals,
+    cause: str,
+    trial: str,
+    says: str,
+    measured: float | str,
+    limit: float | str | None,
+    remedy: Remedy,
+    explains: tuple[str, ...] = AFTER_RATE,
+    bonus: float = 0.0,
+) -> Iterator[Finding]:
+    """A finding where the re-run mends the run; surer the nearer it comes to what is reachable, and by the bonus of the rule."""
+    proof = repair(signals, trial)
+    if proof > 0:
+        yield Finding(
+            cause,
+            "problem",
+            f"{says}; a re-run with this alone changed takes the score from {control(signals):.2f} to {signals.score_of(trial):.2f}",
+            measured,
+            limit,
+            remedies=(reruns(signals, trial, remedy),),
+            explains=explains,
+            certainty=0.6 + 0.15 * proof + bonus,
+        )

@@ -2,7 +2,21 @@
 
 from importlib import import_module
 
-GROUPS = ("data", "wiring", "outputs", "layers", "training", "before")
+GROUPS = (
+    "targets",
+    "splits",
+    "scale",
+    "gradients",
+    "modes",
+    "outputs",
+    "starts",
+    "flow",
+    "norms",
+    "rates",
+    "batches",
+    "fitting",
+    "before",
+)
 
 
 def load() -> None:
