@@ -3,9 +3,9 @@
     python -m benchmarks.faults [--programs FOLDER] [--seeds 0] [--only NAME ...] [--out results.json]
     python -m benchmarks.faults --overhead [--threads 1]
 
-FOLDER holds `judge.py`, a driver `trainwell_tool.py` and `cases/`, whose files define `CASE` and `build(seed)`, and for a faulty
-program `fixed(seed)`. The tool sees the program alone. A finding counts when its severity is "problem" or "warning"; detection and
-false alarms count problems.
+FOLDER holds a driver `trainwell_tool.py` and `cases/`, whose files define `CASE` and `build(seed)`, and for a faulty program
+`fixed(seed)`. The tool sees the program alone. A cause counts as named when its severity is "problem" or "warning"; detection
+and false alarms count problems.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def overhead(widths: tuple[int, ...], batch: int, steps: int = 512, rounds: int 
     for _ in range(rounds):
         for watched in (False, True):
             sizes = [64, *widths]
-            layers = [part for a, b in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(a, b), nn.ReLU())]
+            layers = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())]
             model = nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
             optimizer = torch.optim.Adam(model.parameters())
             doctor = watch(model, optimizer, loss_fn=loss_fn, prove=False)

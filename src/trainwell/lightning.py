@@ -28,8 +28,8 @@ def diagnosis_callback(
 ) -> Any:
     """A callback that watches a module whose batches are pairs of inputs and targets.
 
-    The module's steps must give the loss, or a dictionary with `loss` and, so that outputs can be judged, `outputs`; where they are
-    missing the outputs are taken from the module in evaluation mode. Only modules with one optimizer are watched.
+    The module's steps must give the loss, or a dictionary with `loss` and, so that a breakdown can be traced, `outputs`. Only
+    modules with one optimizer are watched.
     """
 
     class Doctor(_callback_class()):  # type: ignore[misc]

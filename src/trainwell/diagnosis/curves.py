@@ -72,7 +72,8 @@ def read(curves: Curves) -> list[str]:
         said.append("the training loss became infinite or not a number")
     if rise(curves.validation) > RISE:
         said.append(
-            f"the validation loss rose {rise(curves.validation):.0%} above its best, which came after {best_at(curves.validation):.0%} of the run"
+            f"the validation loss rose {rise(curves.validation):.0%} above its best, which came after "
+            f"{best_at(curves.validation):.0%} of the run"
         )
     if worse_than_best(curves.steps) > 1.5:
         said.append("the training loss ended above its best: an unstable run, or a change in the data")

@@ -8,7 +8,7 @@ from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.rules.families import AFTER_RATE
 from trainwell.diagnosis.signals import Signals
-from trainwell.diagnosis.suspicion import level
+from trainwell.diagnosis.suspicion import level, underfits
 
 GAIN = 0.08  # chosen: a score must rise by so much
 CLOSED = 0.4  # chosen: and by this share of the way to what is reachable
@@ -54,13 +54,15 @@ def proven(
     explains: tuple[str, ...] = AFTER_RATE,
     bonus: float = 0.0,
 ) -> Iterator[Finding]:
-    """A finding where the re-run mends the run; surer the nearer it comes to what is reachable, and by the bonus of the rule."""
+    """A finding where the re-run mends the run; surer the nearer it comes to what is reachable, and by the "
+    "bonus of the rule."""
     proof = repair(signals, trial)
-    if proof > 0:
+    if proof > 0 and underfits(signals):
         yield Finding(
             cause,
             "problem",
-            f"{says}; a re-run with this alone changed takes the score from {control(signals):.2f} to {signals.score_of(trial):.2f}",
+            f"{says}; a re-run with this alone changed takes the score from {control(signals):.2f} to "
+            f"{signals.score_of(trial):.2f}",
             measured,
             limit,
             remedies=(reruns(signals, trial, remedy),),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.diagnosis.scoring import beyond_majority, gini, r_squared
+from trainwell.diagnosis.scoring import beyond_majority, gini, r_squared, two_classes
 
 ROWS = 3000  # chosen: training rows a simple model sees
 CHECKED = 1000  # chosen: validation rows it is judged on
@@ -80,7 +80,8 @@ def _score(model: Any, x: np.ndarray, y: np.ndarray, task: str) -> float:
         return r_squared(model.predict(x).reshape(len(x), -1), y.reshape(len(y), -1))
     if task == "binary":
         values = model.decision_function(x) if hasattr(model, "decision_function") else model.predict_proba(x)[:, -1]
-        return gini(values, (y == model.classes_[-1]).astype(int))
+        top = model.classes_[-1]
+        return two_classes(values, (model.predict(x) == top).astype(int), (y == top).astype(int))
     return beyond_majority(model.predict(x), y)
 
 

@@ -56,20 +56,26 @@ def _reasons(signals: Signals) -> dict[str, str]:
 
 def write_page(path: Any, findings: list[Finding], signals: Signals) -> None:
     """One HTML file with nothing to load."""
-    rows = "".join(
-        f"<section class='{finding.severity}'><h2>{escape(finding.cause)}</h2><p><b>{finding.severity}</b> {escape(finding.layer)}</p>"
-        f"<p>{escape(_sentence(finding.says))}</p><ul>{''.join(f'<li>{escape(str(remedy))}</li>' for remedy in finding.remedies)}</ul></section>"
-        for finding in findings
-    )
+    rows = "".join(map(_section, findings))
     missing = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in _reasons(signals).items())
     said = "".join(f"<li>{escape(line)}</li>" for line in curves.read(signals.curves))
     Path(path).write_text(
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Diagnosis of a training run</title><style>"
-        "body{font:16px/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}section{border-left:4px solid #999;padding-left:1rem}"
+        "body{font:16px/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 "
+        "1rem}section{border-left:4px solid #999;padding-left:1rem}"
         ".problem{border-color:#b00020}.warning{border-color:#c77700}</style></head><body><h1>Diagnosis of a training run</h1>"
         f"<p>{escape(_headline(findings))}</p>{_drawn(signals)}{rows}<h2>The curves</h2><ul>{said}</ul>"
         f"<h2>Not checked</h2><ul>{missing}</ul></body></html>",
         encoding="utf-8",
+    )
+
+
+def _section(finding: Finding) -> str:
+    remedies = "".join(f"<li>{escape(str(remedy))}</li>" for remedy in finding.remedies)
+    return (
+        f"<section class='{finding.severity}'><h2>{escape(finding.cause)}</h2>"
+        f"<p><b>{finding.severity}</b> {escape(finding.layer)}</p>"
+        f"<p>{escape(_sentence(finding.says))}</p><ul>{remedies}</ul></section>"
     )
 
 

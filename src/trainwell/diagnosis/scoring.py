@@ -15,6 +15,15 @@ def beyond_majority(guess: np.ndarray, true: np.ndarray) -> float:
     return float((np.mean(guess == true) - majority) / (1 - majority)) if majority < 1 else float("nan")
 
 
+def two_classes(values: np.ndarray, guess: np.ndarray, true: np.ndarray) -> float:
+    """Mean of how well the values rank the rows and how well the guesses part them (Youden's index)."""
+    positive = true == 1
+    if positive.all() or not positive.any():
+        return float("nan")
+    parted = (guess[positive] == 1).mean() - (guess[~positive] == 1).mean()
+    return (gini(values, true) + float(parted)) / 2
+
+
 def gini(values: np.ndarray, true: np.ndarray) -> float:
     """2 AUC - 1 by the ranks, ties counted half."""
     positive = true == 1

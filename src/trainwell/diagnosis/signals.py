@@ -1,8 +1,8 @@
 """What the rules read: plain numbers, whoever measured them.
 
 A rule never sees a network. It sees, per layer and observation, the series of `LayerSignals`; the loss curves; named `facts`
-(`MEASURES` says what each means); and `trials`, the short re-runs with one thing changed. What was not measured is absent, and a
-rule that needs it is silent.
+(`MEASURES` says what each means); and `trials`, the short re-runs with one thing changed. What was not measured is absent, and
+a rule that needs it is silent.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,8 @@ MEASURES = {
     "input_normalized": "1 where the first layer with weights is preceded by a normalization",
     "target_scale": "root mean square of the targets of a regression",
     "start_scales": "by layer, the spread of the first weights over 1/sqrt(fan_in)",
-    "start_gradients": "by layer, the root mean square of the weight gradient of the first batch, in the order of the forward pass",
+    "start_gradients": "by layer, the root mean square of the weight gradient of the first batch, in the "
+    "order of the forward pass",
     "time_gradient_ratio": "gradient of the loss by the first step of the sequence over that by its strongest step",
     "share_accumulated": "share of observed updates whose gradient still held that of the update before",
     "share_cleared": "share of observed updates whose gradient was gone when the optimizer stepped",
@@ -69,7 +70,7 @@ MEASURES = {
     "validation_changes": "share of validation rows that came back changed in a later epoch",
     "shift": "how well training and validation inputs can be told apart, as area under the curve",
     "new_classes": "share of validation targets whose class no training row has",
-    "score": "validation score: 2 AUC - 1, accuracy beyond the majority's share, or R2",
+    "score": "validation score: mean of 2 AUC - 1 and Youden's index, accuracy beyond the majority's share, or R2",
     "train_score": "the same on training rows, in evaluation mode",
     "simple_score": "the same of the best of three simple models on validation rows",
     "linear_score": "the same of a linear model",

@@ -5,10 +5,21 @@ import math
 from trainwell.diagnosis.signals import Signals
 
 TRIALS = (
-    "control", "standardized", "targets_standardized", "fresh_weights", "less_momentum", "no_dropout", "no_decay", "shuffled", "bent",
-    "thawed", "steady_rate", "rate_tenth", "rate_tenfold", "full_batches", "longer", "leaky", "adam", "clipped", "rate_hundredth",
-    "rate_hundredfold",
-)  # fmt: skip
+    *(
+        "control",
+        "standardized",
+        "targets_standardized",
+        "fresh_weights",
+        "less_momentum",
+        "no_dropout",
+        "no_decay",
+        "shuffled",
+    ),
+    *("bent", "thawed", "steady_rate", "rate_tenth", "rate_tenfold", "full_batches", "longer", "leaky", "adam", "clipped"),
+    *("rate_hundredth", "rate_hundredfold"),
+)
+RARE_SHARE = 0.15  # chosen: a class below it is rare
+RARE_RECALL = 0.5  # chosen: and ignored where less than half of it is recognized
 CLEARLY_BELOW = 0.1  # chosen: a score so far below what simple models reach is worth a closer look
 SHARE_LEFT = 1.5  # chosen: and the rest to 1 is larger by so much
 
@@ -24,6 +35,13 @@ def below(score: float, reachable: float) -> bool:
     return reachable - score > CLEARLY_BELOW and (1 - score) > SHARE_LEFT * (1 - reachable)
 
 
+def ignores_a_class(signals: Signals) -> bool:
+    """A rare class, most of which is not recognized, under a loss that weighs all rows alike."""
+    few = min(RARE_SHARE, 0.5 / max(signals.number("classes", 2), 2))
+    alike = not signals.number("loss_by_class") > 2
+    return signals.number("rare_share") < few and signals.number("rare_recall") < RARE_RECALL and alike
+
+
 def broken(signals: Signals) -> bool:
     curves = signals.curves
     return any(not math.isfinite(value) for value in (*curves.train, *curves.steps))
@@ -33,6 +51,12 @@ def unlearned(signals: Signals) -> bool:
     """The training loss is no better than that of the best constant answer."""
     constant, final = signals.number("loss_constant"), signals.number("final_train_loss")
     return constant - final < 0.05 * abs(constant)
+
+
+def underfits(signals: Signals) -> bool:
+    """Poor on its own training rows too, so that it is the training that is at fault."""
+    train = signals.number("train_score")
+    return broken(signals) or not math.isfinite(train) or below(train, level(signals))
 
 
 def looks_wrong(signals: Signals) -> bool:
@@ -45,8 +69,8 @@ def wanted(signals: Signals) -> list[str]:
     """Re-runs worth making, the most telling first."""
     facts = signals.facts
     if not looks_wrong(signals):
-        return []
-    names = ["control"]
+        return ["control", "balanced"] if ignores_a_class(signals) else []
+    names = ["control", *(["balanced"] if ignores_a_class(signals) else [])]
     scale = signals.number("input_scale")
     if scale > 5 or scale < 0.1 or signals.number("input_scale_ratio") > 50:
         names.append("standardized")

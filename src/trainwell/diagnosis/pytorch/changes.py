@@ -7,6 +7,7 @@ from torch import nn
 
 from trainwell.diagnosis.pytorch.copies import children_in_order, rows_of, taken
 from trainwell.diagnosis.pytorch.replay import Change, Replay, standardized, targets_standardized
+from trainwell.diagnosis.pytorch.scores import labels
 
 FULL_BATCH = 64  # chosen: batches of this many rows suit most small networks
 ADAM_RATE = 1e-3  # Kingma & Ba (2015): the default
@@ -59,6 +60,19 @@ def adam(replay: Replay) -> None:
 
 def shuffled(replay: Replay) -> None:
     replay.batch_rows = max(rows_of(replay.batches[0][0]), 2)
+
+
+def balanced(replay: Replay) -> bool | None:
+    """As many rows of each class, those of the rarer ones drawn again and again."""
+    y = replay.rows[1]
+    if replay.task not in ("binary", "multiclass") or not isinstance(y, torch.Tensor):
+        return False
+    classes = torch.from_numpy(labels(y, replay.task))
+    counts = torch.bincount(classes.clamp_min(0))
+    chosen = torch.multinomial(1.0 / counts[classes].double(), len(classes), replacement=True)
+    replay.rows = (taken(replay.rows[0], chosen), taken(y, chosen))
+    replay.batch_rows = max(rows_of(replay.batches[0][0]), 2)
+    return None
 
 
 def full_batches(replay: Replay) -> None:
@@ -136,6 +150,7 @@ CHANGES: dict[str, Change | None] = {
     "no_dropout": no_dropout,
     "adam": adam,
     "shuffled": shuffled,
+    "balanced": balanced,
     "full_batches": full_batches,
     "longer": longer,
     "clipped": clipped,

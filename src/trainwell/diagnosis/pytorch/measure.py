@@ -13,7 +13,7 @@ from trainwell.diagnosis.pytorch.changes import CHANGES
 from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, rows_of, taken
 from trainwell.diagnosis.pytorch.preflight import Checks, start_facts
 from trainwell.diagnosis.pytorch.replay import Material, tried
-from trainwell.diagnosis.pytorch.scores import constant_loss, labels, score
+from trainwell.diagnosis.pytorch.scores import constant_loss, decided, labels, score
 from trainwell.diagnosis.signals import LayerSignals
 
 JUDGED = 1000  # chosen: rows on which the trained network is judged
@@ -75,8 +75,9 @@ def _observed_facts(watch: Any) -> None:
     fresh, old, used = (recorder.series(name) for name in ("fresh", "old", "used"))
     weight, moved, arrived = (recorder.series(name) for name in ("weight", "moved", "arrived"))
     earlier, stepped = recorder.series("earlier")[:, 0] > 0, recorder.series("stepped")[:, 0] > 0
-    total = [np.sqrt(np.nansum(values**2, axis=1)) for values in (fresh, old, used)]
-    if earlier.any():
+    held = np.array(recorder.held)  # zero_grad clears no others
+    total = [np.sqrt(np.nansum(values**2, axis=1)) for values in (fresh, old * held, used)]
+    if earlier.any() and held.any():
         facts["share_accumulated"] = float(np.mean(total[1][earlier] > 0))
     alive = (total[0] > 0) & np.isfinite(total[0])
     if alive.any():
@@ -121,7 +122,7 @@ def looks_random(parameter: Tensor) -> bool:
 
 def whole_run(watch: Any) -> None:
     """The data, the trained network, and where something looks wrong the re-runs."""
-    signals, facts = watch.signals, watch.signals.facts
+    signals = watch.signals
     so_far(watch)
     if not watch.train_rows.batches:
         return
@@ -171,11 +172,7 @@ def _rare(outputs: Tensor, y: Tensor, train_y: Tensor, task: str) -> dict[str, A
     """Of the rarest training class: its share, and how much of it is recognized in validation."""
     known, counts = np.unique(labels(train_y, task), return_counts=True)
     true, out = labels(y, task), outputs.detach().cpu().reshape(len(outputs), -1).numpy()
-    if out.shape[1] == 1 and task == "binary":
-        probability = out.min() >= 0 and out.max() <= 1
-        guess = (out[:, 0] > (0.5 if probability else 0.0)).astype(int)
-    else:
-        guess = out.argmax(1)
+    guess = decided(out, task)
     rare = known[counts.argmin()]
     found = {"rare_share": float(counts.min() / counts.sum())}
     if (true == rare).sum() >= 5:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainwell.diagnosis.scoring import beyond_majority, gini, r_squared
+from trainwell.diagnosis.scoring import beyond_majority, r_squared, two_classes
 
 
 def inferred_task(outputs: Tensor, y: Any) -> str | None:
@@ -35,7 +35,7 @@ def labels(y: Tensor, task: str) -> np.ndarray:
 
 
 def score(outputs: Tensor, y: Tensor, task: str | None) -> float:
-    """2 AUC - 1 of a binary task, accuracy beyond the majority's share, or R2; NaN where it does not apply."""
+    """Ranking and parting of a binary task, accuracy beyond the majority's share, or R2; NaN where it does not apply."""
     if task is None or not isinstance(y, Tensor) or len(outputs) != len(y):
         return float("nan")
     out = outputs.detach().cpu().reshape(len(outputs), -1).double().numpy()
@@ -45,9 +45,17 @@ def score(outputs: Tensor, y: Tensor, task: str | None) -> float:
     if task == "regression":
         return r_squared(out, true)
     if task == "binary":
-        return gini(out[:, -1] - (out[:, 0] if out.shape[1] > 1 else 0.0), true)
-    guess = out.argmax(1) if out.shape[1] > 1 else np.clip(out[:, 0].round(), -1, 1e6).astype(int)
-    return beyond_majority(guess, true)
+        return two_classes(out[:, -1] - (out[:, 0] if out.shape[1] > 1 else 0.0), decided(out, task), true)
+    return beyond_majority(decided(out, task), true)
+
+
+def decided(out: np.ndarray, task: str) -> np.ndarray:
+    """The class that each row of outputs stands for; one output of a binary task is a probability where all lie in 0 to 1."""
+    if out.shape[1] > 1:
+        return out.argmax(1)
+    if task == "binary":
+        return (out[:, 0] > (0.5 if out.min() >= 0 and out.max() <= 1 else 0.0)).astype(int)
+    return np.clip(out[:, 0].round(), -1, 1e6).astype(int)
 
 
 def constant_loss(loss_fn: Any, like: Tensor, y: Tensor, task: str | None) -> float:

@@ -27,9 +27,16 @@ def large_batches(signals: Signals) -> Iterator[Finding]:
     rows, steps = signals.number("batch_size"), signals.number("steps")
     if rows > 128 and steps < FEW_UPDATES:
         yield from proven(
-            signals, "batch-size-too-large", "full_batches", f"batches of {rows:.0f} rows leave only {steps:.0f} updates", rows, 128.0,
-            Remedy("batch_size", to=64), ("too-few-epochs", "lr-too-low", "underfitting-capacity", "plateau-or-saddle"), 0.17,
-        )  # fmt: skip
+            signals,
+            "batch-size-too-large",
+            "full_batches",
+            f"batches of {rows:.0f} rows leave only {steps:.0f} updates",
+            rows,
+            128.0,
+            Remedy("batch_size", to=64),
+            ("too-few-epochs", "lr-too-low", "underfitting-capacity", "plateau-or-saddle"),
+            0.17,
+        )
 
 
 @rule(
@@ -44,9 +51,16 @@ def small_batches(signals: Signals) -> Iterator[Finding]:
     rows = signals.number("batch_size")
     if rows <= 8:
         yield from proven(
-            signals, "batch-size-too-small", "full_batches", f"gradients of {rows:.0f} rows are mostly noise", rows, 8.0,
-            Remedy("batch_size", to=64), ("lr-too-high", "underfitting-capacity", "plateau-or-saddle"), 0.1,
-        )  # fmt: skip
+            signals,
+            "batch-size-too-small",
+            "full_batches",
+            f"gradients of {rows:.0f} rows are mostly noise",
+            rows,
+            8.0,
+            Remedy("batch_size", to=64),
+            ("lr-too-high", "underfitting-capacity", "plateau-or-saddle"),
+            0.1,
+        )
 
 
 @rule(
@@ -61,9 +75,16 @@ def short(signals: Signals) -> Iterator[Finding]:
     epochs = signals.number("epochs")
     falling = curves.still_falling(signals.curves.steps)
     yield from proven(
-        signals, "too-few-epochs", "longer", f"{epochs:.0f} epochs are too few, the loss still fell by {falling:.0%} at the end", epochs,
-        None, Remedy("epochs", times=8.0), ("underfitting-capacity",), 0.02,
-    )  # fmt: skip
+        signals,
+        "too-few-epochs",
+        "longer",
+        f"{epochs:.0f} epochs are too few, the loss still fell by {falling:.0%} at the end",
+        epochs,
+        None,
+        Remedy("epochs", times=8.0),
+        ("underfitting-capacity",),
+        0.02,
+    )
 
 
 @rule(

@@ -29,9 +29,16 @@ def decay(signals: Signals) -> Iterator[Finding]:
     if value >= DECAY:
         remedy = Remedy("weight_decay", times=0.01)
         yield from proven(
-            signals, "weight-decay-too-high", "no_decay", f"weight decay of {value:g} keeps the weights from fitting", value, DECAY, remedy,
-            (*AFTER_RATE, "lr-too-high", "lr-too-low", "optimizer-wrong-for-problem", "dead-relu"), 0.18,
-        )  # fmt: skip
+            signals,
+            "weight-decay-too-high",
+            "no_decay",
+            f"weight decay of {value:g} keeps the weights from fitting",
+            value,
+            DECAY,
+            remedy,
+            (*AFTER_RATE, "lr-too-high", "lr-too-low", "optimizer-wrong-for-problem", "dead-relu"),
+            0.18,
+        )
 
 
 @rule(
@@ -46,16 +53,24 @@ def dropped(signals: Signals) -> Iterator[Finding]:
     value = signals.number("dropout")
     if value >= DROPPED:
         yield from proven(
-            signals, "dropout-too-high", "no_dropout", f"dropout of {value:.0%} keeps the network from fitting", value, DROPPED,
-            Remedy("dropout", to=0.1), (*AFTER_RATE, "lr-too-high", "lr-too-low", "optimizer-wrong-for-problem"), 0.15,
-        )  # fmt: skip
+            signals,
+            "dropout-too-high",
+            "no_dropout",
+            f"dropout of {value:.0%} keeps the network from fitting",
+            value,
+            DROPPED,
+            Remedy("dropout", to=0.1),
+            (*AFTER_RATE, "lr-too-high", "lr-too-low", "optimizer-wrong-for-problem"),
+            0.15,
+        )
 
 
 @rule(
     "overfitting",
     order=60,
     reads="`curves.validation`, `final_train_loss`, `final_validation_loss`, `score`, `simple_score`",
-    limits=f"validation loss {OVERFIT_RISE:.0%} above its best and {OVERFIT_GAP:g} times the training loss, with a score below reach",
+    limits=f"validation loss {OVERFIT_RISE:.0%} above its best and {OVERFIT_GAP:g} times the training loss, "
+    "with a score below reach",
     source='Godbole et al. (2023), "Deep learning tuning playbook"; Prechelt (1998), early stopping - but when?',
     remedy="stop at the best epoch; dropout, weight decay, more data, a smaller network",
 )
@@ -69,7 +84,8 @@ def overfit(signals: Signals) -> Iterator[Finding]:
         yield Finding(
             "overfitting",
             "problem" if hurt else "note",
-            f"the validation loss rose {rise:.0%} above its best, which came after {curves.best_at(signals.curves.validation):.0%} of the "
+            f"the validation loss rose {rise:.0%} above its best, which came after "
+            f"{curves.best_at(signals.curves.validation):.0%} of the "
             f"run, and is {gap:.1f} times the training loss",
             rise,
             OVERFIT_RISE,
@@ -144,6 +160,11 @@ def stuck(signals: Signals) -> Iterator[Finding]:
 def readings(signals: Signals) -> Iterator[Finding]:
     if curves.swing(signals.curves.validation) > curves.SPIKES:
         yield Finding(
-            "validation-noisy", "note", "the validation loss swings from epoch to epoch", curves.swing(signals.curves.validation), curves.SPIKES,
-            remedies=(Remedy("validation rows", says="validate on more rows"), Remedy("schedule", to="cosine")), certainty=0.2,
-        )  # fmt: skip
+            "validation-noisy",
+            "note",
+            "the validation loss swings from epoch to epoch",
+            curves.swing(signals.curves.validation),
+            curves.SPIKES,
+            remedies=(Remedy("validation rows", says="validate on more rows"), Remedy("schedule", to="cosine")),
+            certainty=0.2,
+        )

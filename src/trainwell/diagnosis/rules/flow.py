@@ -82,7 +82,8 @@ def saturated(signals: Signals) -> Iterator[Finding]:
     "vanishing-gradient",
     order=38,
     reads="`start_gradients`, `time_gradient_ratio`",
-    limits=f"below {VANISHED:g} of the gradient at the last layer, or at the strongest step of a sequence, in a run below what is reachable",
+    limits=f"below {VANISHED:g} of the gradient at the last layer, or at the strongest step of a sequence, in "
+    "a run below what is reachable",
     source="AutoTrainer (Zhang et al. 2021); Bengio, Simard & Frasconi (1994) for sequences",
     remedy="ReLU and He's start, normalization or residual connections; gates for sequences",
 )

@@ -107,7 +107,8 @@ def cut(signals: Signals) -> Iterator[Finding]:
     "parameters-not-in-optimizer",
     order=5,
     reads="`outside_optimizer`, `unmoved`, `unmoved_random`, re-run `thawed`",
-    limits="weights with gradients that no group holds and that never move; a problem where they look freshly drawn or the run is bad",
+    limits="weights with gradients that no group holds and that never move; a problem where they look "
+    "freshly drawn or the run is bad",
     source="by definition; Marchenko & Pastur (1967) for what freshly drawn looks like",
     remedy="create the optimizer from model.parameters(), after the model has all its parts",
 )

@@ -40,7 +40,8 @@ def not_training(signals: Signals) -> Iterator[Finding]:
     "eval-mode-missing",
     order=11,
     reads="`share_validation_mode_on`, `mode_parts`, `evaluation_dropouts`",
-    limits=f"more than {MODE_SHARE:.0%} of the validation batches in training mode, or a dropout that evaluation mode does not stop",
+    limits=f"more than {MODE_SHARE:.0%} of the validation batches in training mode, or a dropout that "
+    "evaluation mode does not stop",
     source="by definition",
     remedy="call model.eval() before validation, and pass training=self.training to functional dropout",
 )
@@ -118,7 +119,8 @@ def mixing(signals: Signals) -> Iterator[Finding]:
             yield Finding(
                 "batch-mixing",
                 "problem",
-                f"a row's output changes by {moved:.0%} of the outputs' spread when only the other rows of the batch are changed",
+                f"a row's output changes by {moved:.0%} of the outputs' spread when only the other rows of "
+                "the batch are changed",
                 moved,
                 DEPENDENCE,
                 remedies=(

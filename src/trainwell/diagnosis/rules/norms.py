@@ -19,7 +19,8 @@ RESTATED = 0.2  # chosen: share of the validation loss that new statistics take 
     "dropout-before-batchnorm",
     order=23,
     reads="`dropout_norm_shift`, `eval_mode_loss`, `train_mode_loss`, `restated_validation_loss`, `final_validation_loss`",
-    limits=f"a variance shift beyond {SHIFT:g}, and {RESTATED:.0%} more loss in evaluation than in training mode, or {RESTATED:.0%} less of the "
+    limits=f"a variance shift beyond {SHIFT:g}, and {RESTATED:.0%} more loss in evaluation than in training "
+    f"mode, or {RESTATED:.0%} less of the "
     "validation loss with statistics taken without dropout",
     source="Li et al. (2019), understanding the disharmony between dropout and batch normalization by variance shift",
     remedy="dropout after the last batch norm",
@@ -31,7 +32,8 @@ def shifted_variance(signals: Signals) -> Iterator[Finding]:
         yield Finding(
             "dropout-before-batchnorm",
             "problem" if mended > RESTATED or worse > RESTATED else "note",
-            f"dropout before batch norm makes the variance it records {shift:.2f} times that of evaluation; the same training rows "
+            f"dropout before batch norm makes the variance it records {shift:.2f} times that of evaluation; "
+            "the same training rows "
             f"have a loss {worse:+.0%} higher in evaluation mode than in training mode",
             shift,
             SHIFT,

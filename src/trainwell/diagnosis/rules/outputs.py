@@ -32,7 +32,8 @@ def unstable(signals: Signals) -> Iterator[Finding]:
         yield Finding(
             "numerically-unstable-loss",
             "problem",
-            f"at update {signals.number('loss_non_finite_step'):.0f} the {'loss' if loss else 'gradient of the loss'} became infinite or "
+            f"at update {signals.number('loss_non_finite_step'):.0f} the "
+            f"{'loss' if loss else 'gradient of the loss'} became infinite or "
             "not a number although the outputs were ordinary numbers: the loss takes the logarithm or root of 0 or the like",
             1.0,
             0.0,

@@ -15,7 +15,8 @@ SCALE_RATIO = 50.0  # chosen
     "data-not-scaled",
     order=33,
     reads="`input_scale`, `input_scale_ratio`, `input_normalized`, re-run `standardized`",
-    limits=f"a size outside {SCALES[0]} to {SCALES[1]} or columns {SCALE_RATIO:.0f} times apart, and standard units mend the score",
+    limits=f"a size outside {SCALES[0]} to {SCALES[1]} or columns {SCALE_RATIO:.0f} times apart, and standard "
+    "units mend the score",
     source="LeCun et al. (1998), efficient backprop, section 4.3; the limits are chosen",
     remedy="bring the inputs to mean 0 and spread 1 with the training rows' statistics",
 )

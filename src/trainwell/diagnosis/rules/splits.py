@@ -52,7 +52,8 @@ def changing_validation(signals: Signals) -> Iterator[Finding]:
         yield Finding(
             "augmentation-on-validation",
             "problem",
-            f"{share:.0%} of the validation rows came back with other inputs for the same targets; random changes meant for training "
+            f"{share:.0%} of the validation rows came back with other inputs for the same targets; random "
+            "changes meant for training "
             "are applied to them",
             share,
             CHANGED_SHARE,
@@ -91,7 +92,7 @@ def shifted(signals: Signals) -> Iterator[Finding]:
         )
     elif area > SHIFT_AREA:
         severity = "problem" if gap > 0.1 or (looks_wrong(signals) and area > 0.95) else "note"
-        says = f"training and validation inputs can be told apart (area {area:.2f}), and the score is {gap:.2f} lower in validation"
+        says = f"training and validation inputs can be told apart (area {area:.2f}); the validation score is {gap:.2f} lower"
         yield Finding(
             "train-validation-distribution-shift",
             severity,

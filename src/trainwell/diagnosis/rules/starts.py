@@ -20,7 +20,8 @@ LINEAR = 1e-4  # chosen: rounding of single precision, with room
     "missing-nonlinearity",
     order=20,
     reads="`affine_error`, `weight_layers`, `linear_score`, `simple_score`, re-run `bent`",
-    limits=f"distance from an affine map below {LINEAR:g} in two or more layers, where a simple nonlinear model scores clearly better",
+    limits=f"distance from an affine map below {LINEAR:g} in two or more layers, where a simple nonlinear "
+    "model scores clearly better",
     source="by definition: a chain of affine maps is one",
     remedy="an activation after each hidden layer",
 )

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from trainwell.diagnosis.findings import Finding, rule
+from trainwell.diagnosis.proofs import repair, reruns
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.signals import Signals
+from trainwell.diagnosis.suspicion import RARE_RECALL, RARE_SHARE, ignores_a_class, looks_wrong
 
 NEW_CLASSES = 0.2  # chosen
 NO_SIGNAL = 0.05  # chosen: no simple model's score reaches it
-RARE_SHARE = 0.15  # chosen: a class below it is rare
-RARE_RECALL = 0.5  # chosen: and ignored where less than half of it is recognized
 
 
 @rule(
@@ -78,7 +78,8 @@ def misaligned(signals: Signals) -> Iterator[Finding]:
         yield Finding(
             "labels-shuffled-or-misaligned",
             "problem",
-            "neither this network nor a linear model, nearest neighbours or a forest find anything in the inputs that tells the "
+            "neither this network nor a linear model, nearest neighbours or a forest find anything in the "
+            "inputs that tells the "
             f"targets (best score {best:.2f} of 1); rows and targets probably do not belong together",
             best,
             NO_SIGNAL,
@@ -91,25 +92,28 @@ def misaligned(signals: Signals) -> Iterator[Finding]:
 @rule(
     "class-imbalance-ignored",
     order=70,
-    reads="`rare_share`, `rare_recall`, `loss_by_class`",
-    limits=f"a class of less than {RARE_SHARE:.0%}, less than {RARE_RECALL:.0%} of which is recognized, under a loss that weighs all rows alike",
+    reads="`rare_share`, `rare_recall`, `loss_by_class`, re-run `balanced`",
+    limits=f"a class of less than {RARE_SHARE:.0%}, less than {RARE_RECALL:.0%} of which is recognized, under "
+    "a loss that weighs all rows alike",
     source="He & Garcia (2009), learning from imbalanced data; the limits are chosen",
     remedy="weigh the classes in the loss, or move the threshold",
 )
 def imbalance(signals: Signals) -> Iterator[Finding]:
-    share, recall = signals.number("rare_share"), signals.number("rare_recall")
-    alike = not signals.number("loss_by_class") > 2
-    few = min(RARE_SHARE, 0.5 / max(signals.number("classes", 2), 2))
-    if share < few and recall < RARE_RECALL and alike:
+    share, recall, proof = signals.number("rare_share"), signals.number("rare_recall"), repair(signals, "balanced")
+    if ignores_a_class(signals):
         yield Finding(
             "class-imbalance-ignored",
-            "problem",
+            "problem" if proof > 0 else "warning" if looks_wrong(signals) else "note",
             f"the rarest class has {share:.1%} of the rows and only {recall:.0%} of it is recognized; the loss weighs all rows alike",
             recall,
             RARE_RECALL,
             remedies=(
-                Remedy("class weights", to="1 / frequency", says="weigh the classes in the loss by one over their frequency"),
+                reruns(
+                    signals,
+                    "balanced",
+                    Remedy("class weights", to="1 / frequency", says="weigh the classes by one over their frequency"),
+                ),
             ),
-            explains=(),
-            certainty=0.62,
+            explains=("too-few-epochs", "underfitting-capacity", "lr-too-low") if proof > 0 else (),
+            certainty=0.64 + 0.15 * proof,
         )
