@@ -121,7 +121,7 @@ def test_weights_that_no_optimizer_holds_are_named():
     model = network()
     found = trained(model, rings(), optimizer=torch.optim.Adam(model[4].parameters()), epochs=3, prove=False)
     assert problems(found)[0] == "parameters-not-in-optimizer"
-    assert found.findings[0].layer == "0.bias"
+    assert found.findings[0].layer == "0.weight"
 
 
 def test_modes_that_were_forgotten_are_named():

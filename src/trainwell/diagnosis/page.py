@@ -10,9 +10,9 @@ Every finding, with what its rule reads, its limit, its source and the first rem
 (`trainwell.diagnosis.rules`); what they read is listed below it.
 
 "Below what is reachable" means a validation score more than 0.1 below the best of a linear model, nearest neighbours and a
-forest on the same rows, with one and a half times as much left to 1. "Mends the score" means that a short re-run from the start,
-with this one thing changed, closes 40% of the way from the unchanged re-run to what is reachable, and at least 0.08 of the score,
-in a run that is poor on its own training rows too. What a surer finding explains is not reported beside it.
+forest on the same rows, with one and a half times as much left to 1. "Mends the score" means that a short re-run from the
+start, with this one thing changed, closes 40% of the way from the unchanged re-run to what is reachable, and at least 0.08 of
+the score, in a run that is poor on its own training rows too. What a surer finding explains is not reported beside it.
 """
 
 

@@ -15,9 +15,9 @@ CLOSED = 0.4  # chosen: and by this share of the way to what is reachable
 
 
 def control(signals: Signals) -> float:
-    """The score of the unchanged re-run, or of the run where there is none."""
-    value = signals.score_of("control")
-    return value if math.isfinite(value) else signals.number("score")
+    """The score before a change: the mean of the run and of the unchanged re-run, as each has its own chance."""
+    known = [value for value in (signals.score_of("control"), signals.number("score")) if math.isfinite(value)]
+    return sum(known) / len(known) if known else float("nan")
 
 
 def share_closed(signals: Signals, name: str) -> float:

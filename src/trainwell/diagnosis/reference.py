@@ -50,7 +50,9 @@ def prepared(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return (train - mean) / size, np.clip((other - mean) / size, -20, 20)
 
 
-def simple_scores(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray, task: str) -> dict[str, float]:
+def simple_scores(
+    x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np.ndarray, task: str, weighted: bool = False
+) -> dict[str, float]:
     """Scores on the other rows of a linear model, nearest neighbours and a forest fitted to the first."""
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
     from sklearn.linear_model import Ridge, RidgeClassifier
@@ -71,17 +73,17 @@ def simple_scores(x: np.ndarray, y: np.ndarray, other_x: np.ndarray, other_y: np
         warnings.simplefilter("ignore")
         for name, model in models.items():
             model.fit(x, y)
-            found[name] = _score(model, other_x, other_y, task)
+            found[name] = _score(model, other_x, other_y, task, weighted)
     return found
 
 
-def _score(model: Any, x: np.ndarray, y: np.ndarray, task: str) -> float:
+def _score(model: Any, x: np.ndarray, y: np.ndarray, task: str, weighted: bool) -> float:
     if task == "regression":
         return r_squared(model.predict(x).reshape(len(x), -1), y.reshape(len(y), -1))
     if task == "binary":
         values = model.decision_function(x) if hasattr(model, "decision_function") else model.predict_proba(x)[:, -1]
         top = model.classes_[-1]
-        return two_classes(values, (model.predict(x) == top).astype(int), (y == top).astype(int))
+        return two_classes(values, None if weighted else (model.predict(x) == top).astype(int), (y == top).astype(int))
     return beyond_majority(model.predict(x), y)
 
 

@@ -15,11 +15,13 @@ def beyond_majority(guess: np.ndarray, true: np.ndarray) -> float:
     return float((np.mean(guess == true) - majority) / (1 - majority)) if majority < 1 else float("nan")
 
 
-def two_classes(values: np.ndarray, guess: np.ndarray, true: np.ndarray) -> float:
-    """Mean of how well the values rank the rows and how well the guesses part them (Youden's index)."""
+def two_classes(values: np.ndarray, guess: np.ndarray | None, true: np.ndarray) -> float:
+    """Mean of how well the values rank the rows and the guesses part them (Youden's index); without guesses the first."""
     positive = true == 1
     if positive.all() or not positive.any():
         return float("nan")
+    if guess is None:
+        return gini(values, true)
     parted = (guess[positive] == 1).mean() - (guess[~positive] == 1).mean()
     return (gini(values, true) + float(parted)) / 2
 

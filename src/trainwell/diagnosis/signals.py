@@ -37,6 +37,8 @@ MEASURES = {
     "loss_best": "loss of exactly right outputs of any size",
     "loss_wrong": "loss of exactly wrong outputs within reach",
     "loss_far": "loss of right outputs ten times as large as the best",
+    "loss_by_row": "largest over median loss gradient of rows that are wrong by the same amount",
+    "sudden_breakdown": "1 where the outputs of the update before the breakdown were ordinary numbers",
     "loss_by_class": "largest ratio between classes of the loss gradient of rows that are equally wrong",
     "loss_constant": "loss of the best answer that ignores the inputs",
     "loss_start": "loss of the first batch before training",

@@ -5,18 +5,9 @@ import math
 from trainwell.diagnosis.signals import Signals
 
 TRIALS = (
-    *(
-        "control",
-        "standardized",
-        "targets_standardized",
-        "fresh_weights",
-        "less_momentum",
-        "no_dropout",
-        "no_decay",
-        "shuffled",
-    ),
-    *("bent", "thawed", "steady_rate", "rate_tenth", "rate_tenfold", "full_batches", "longer", "leaky", "adam", "clipped"),
-    *("rate_hundredth", "rate_hundredfold"),
+    *("control", "standardized", "targets_standardized", "fresh_weights", "less_momentum", "no_dropout", "no_decay"),
+    *("shuffled", "balanced", "bent", "thawed", "steady_rate", "rate_tenth", "rate_tenfold", "full_batches", "longer"),
+    *("leaky", "adam", "clipped", "rate_hundredth", "rate_hundredfold"),
 )
 RARE_SHARE = 0.15  # chosen: a class below it is rare
 RARE_RECALL = 0.5  # chosen: and ignored where less than half of it is recognized
@@ -101,8 +92,14 @@ def wanted(signals: Signals) -> list[str]:
         names.append("adam")
     if broken(signals):
         names.append("clipped")
-    names += ["rate_hundredth", "rate_hundredfold"]
-    return names
+    return names + [
+        f"rate_hundred{end}" for end, nearer in (("th", "tenth"), ("fold", "tenfold")) if _worth_going_on(signals, nearer)
+    ]
+
+
+def _worth_going_on(signals: Signals, nearer: str) -> bool:
+    """Whether the nearer change of the rate helped, or nothing is learned at all."""
+    return unlearned(signals) or broken(signals) or signals.score_of(f"rate_{nearer}") > signals.number("score") + 0.02
 
 
 def _twins(signals: Signals) -> bool:

@@ -9,6 +9,7 @@ from trainwell.diagnosis.pytorch.copies import called, children_in_order, mapped
 from trainwell.diagnosis.pytorch.scores import labels, tried_loss
 
 ENDS = 20.0  # chosen: a logit of 20 is a probability within 2e-9 of 1
+FAR = 50.0  # chosen: times the right outputs
 MILD = 2.0  # chosen: a logit of 2 is a probability of 0.88, far from where any loss is flat
 PUSH = 1e3  # chosen: weights drawn so large drive any output function to its ends
 
@@ -129,6 +130,9 @@ def loss_facts(loss_fn: Any, outputs: Tensor, y: Any, task: str | None, reach: d
         facts["loss_wrong"] = tried_loss(loss_fn, right + apart, y)
         facts["loss_wrong_below"] = tried_loss(loss_fn, right - apart, y)
         facts["loss_right"] = tried_loss(loss_fn, right.clamp(low, high), y)
+        far = [tried_loss(loss_fn, times * right, y) for times in (FAR, -FAR)]
+        facts["loss_far"] = min((value for value in far if value is not None), default=None)
+        facts["loss_by_row"] = _by_row(loss_fn, right + apart, y)
         return {name: value for name, value in facts.items() if value is not None}
     hot = _hot(outputs, y, task)
     if hot is None:
@@ -177,6 +181,18 @@ def _by_class(hot: Tensor, outputs: Tensor, y: Tensor, task: str, loss_fn: Any, 
     found = labels(y, task)
     means = [float(pulls[found == one].mean()) for one in sorted(set(found.tolist()))]
     return max(means) / min(means) if len(means) > 1 and min(means) > 0 else None
+
+
+def _by_row(loss_fn: Any, outputs: Tensor, y: Tensor) -> float | None:
+    """Largest pull of the loss on a row over the usual one, all rows being wrong by the same amount."""
+    free = outputs.detach().clone().requires_grad_(True)
+    try:
+        with torch.enable_grad():
+            pulls = torch.autograd.grad(loss_fn(free, y), free)[0].abs().reshape(len(outputs), -1).sum(1)
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        return None
+    usual = float(pulls.median())
+    return float(pulls.max()) / usual if usual > 0 else None
 
 
 def pairing(loss_fn: Any, outputs: Tensor, y: Tensor) -> float | None:

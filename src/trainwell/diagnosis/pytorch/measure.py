@@ -46,6 +46,7 @@ def breakdown(watch: Any, y: Any, outputs: Any, before: Any) -> None:
         gradient = torch.autograd.grad(loss, free)[0]
     except Exception:  # a user's loss may raise anything
         return
+    facts["sudden_breakdown"] = float(bool(torch.isfinite(before[1]).all()) and float(before[1].abs().max()) < 1e2)
     facts["gradient_non_finite_then"] = float(bool(torch.isfinite(free).all()) and not bool(torch.isfinite(gradient).all()))
 
 
@@ -149,10 +150,11 @@ def whole_run(watch: Any) -> None:
 
 def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> dict[str, Any]:
     task, few = watch.signals.facts.get("task"), slice(0, JUDGED)
+    weighted = watch.signals.facts.get("loss_by_class", 1.0) > 2
     model.eval()
     x, y = taken(x, few), taken(y, few)
     outputs = outputs_of(model, x)
-    facts: dict[str, Any] = {"train_score": score(outputs, y, task)}
+    facts: dict[str, Any] = {"train_score": score(outputs, y, task, weighted)}
     if watch.loss_fn is not None:
         facts["final_train_loss"] = loss_of(model, watch.loss_fn, x, y)
         facts["loss_constant"] = constant_loss(watch.loss_fn, outputs.cpu(), y, task)
@@ -160,7 +162,7 @@ def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> d
         return facts
     xv, yv = taken(validation[0], few), taken(validation[1], few)
     outputs = outputs_of(model, xv)
-    facts["score"] = score(outputs, yv, task)
+    facts["score"] = score(outputs, yv, task, weighted)
     if watch.loss_fn is not None:
         facts["final_validation_loss"] = loss_of(model, watch.loss_fn, xv, yv)
     if task in ("binary", "multiclass"):
@@ -201,6 +203,7 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
         *watch.start,
         watch.loss_fn,
         signals.facts.get("task"),
+        signals.facts.get("loss_by_class", 1.0) > 2,
         watch.train_rows.batches,
         (x, y),
         validation,

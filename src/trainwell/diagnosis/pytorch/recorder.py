@@ -20,8 +20,9 @@ class Recorder:
 
     def __init__(self, model: nn.Module, optimizer: Any, every: int) -> None:
         self.model, self.optimizer, self.every = model, optimizer, every
-        self.names = [name for name, _ in model.named_parameters()]
-        self.parameters = [p for _, p in model.named_parameters()]
+        known = [*model.named_parameters(), *unregistered(model)]
+        self.names = [name for name, _ in known]
+        self.parameters = [p for _, p in known]
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         self.held = [id(p) in held for p in self.parameters]
         self.optimizer_steps = self._steps_before = 0
@@ -140,6 +141,30 @@ class Recorder:
     def series(self, name: str) -> np.ndarray:
         """(observations, weights) of one measure."""
         return np.array([seen[name].cpu().numpy() for seen in self.observed]).reshape(len(self.observed), -1)
+
+
+def unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Weights in plain lists and dictionaries, which `parameters()` does not give."""
+    known = {id(p) for p in model.parameters()}
+    found: list[tuple[str, nn.Parameter]] = []
+
+    def look(path: str, value: Any, depth: int = 0) -> None:
+        if isinstance(value, nn.Parameter):
+            if id(value) not in known:
+                known.add(id(value))
+                found.append((path, value))
+        elif isinstance(value, nn.Module):
+            for name, parameter in value.named_parameters():
+                look(f"{path}.{name}", parameter)
+        elif isinstance(value, list | tuple | dict) and depth < 3:
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                look(f"{path}.{key}", item, depth + 1)
+
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if not name.startswith("_") and isinstance(value, list | tuple | dict):
+                look(f"{path}.{name}".strip("."), value)
+    return found
 
 
 class Store:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainwell.diagnosis.pytorch.copies import copied, loss_of, mapped, outputs_of, own_randomness, rows_of, taken
+from trainwell.diagnosis.pytorch.copies import called, copied, loss_of, mapped, outputs_of, own_randomness, rows_of, taken
 from trainwell.diagnosis.pytorch.scores import score
 from trainwell.diagnosis.signals import Trial
 
@@ -27,6 +27,7 @@ class Material:
     optimizer: Any
     loss_fn: Any
     task: str | None
+    weighted: bool
     train: list[tuple[Any, Any]]  # batches in the order they came
     rows: tuple[Any, Any]  # the same as one batch
     validation: tuple[Any, Any] | None
@@ -42,6 +43,7 @@ class Replay:
     optimizer: Any
     loss_fn: Any
     task: str | None
+    weighted: bool
     rows: tuple[Any, Any]
     validation: tuple[Any, Any]
     rates: list[float]
@@ -78,7 +80,7 @@ def _train(replay: Replay) -> None:
         x, y = next(draws)
         _set_rate(replay, step)
         replay.optimizer.zero_grad()
-        loss = replay.loss_fn(called_with(replay, x), y)
+        loss = replay.loss_fn(called(replay.model, x), y)
         if not bool(torch.isfinite(loss)):
             return
         loss.backward()
@@ -87,21 +89,16 @@ def _train(replay: Replay) -> None:
         replay.optimizer.step()
 
 
-def called_with(replay: Replay, x: Any) -> Any:
-    from trainwell.diagnosis.pytorch.copies import called
-
-    return called(replay.model, x)
-
-
 def _set_rate(replay: Replay, step: int) -> None:
-    """The learning rate that the run had at this share of its way, times the change."""
+    """The learning rate that the run had at this share of its way, times the change; groups keep their proportions."""
     if not replay.rates:
         return
     at = min(len(replay.rates) - 1, step * len(replay.rates) // max(replay.steps, 1))
-    first = replay.optimizer.param_groups[0]["lr"]
-    share = replay.rates[at] * replay.times / first if first else 1.0
-    for group in replay.optimizer.param_groups:
-        group["lr"] = group["lr"] * share
+    groups = replay.optimizer.param_groups
+    first = groups[0].get("initial_lr", groups[0].setdefault("first_lr", groups[0]["lr"])) or 1.0
+    for group in groups:
+        own = group.get("initial_lr", group.setdefault("first_lr", group["lr"]))
+        group["lr"] = replay.rates[at] * replay.times * (own / first if own else 1.0)
 
 
 def _batches(replay: Replay) -> Iterator[tuple[Any, Any]]:
@@ -124,7 +121,7 @@ def _judged(replay: Replay) -> Trial:
     xv, yv = taken(replay.validation[0], few), taken(replay.validation[1], few)
     try:
         train, validation = loss_of(replay.model, replay.loss_fn, x, y), loss_of(replay.model, replay.loss_fn, xv, yv)
-        reached = score(outputs_of(replay.model, xv), yv, replay.task)
+        reached = score(outputs_of(replay.model, xv), yv, replay.task, replay.weighted)
     finally:
         for hook in replay.hooks:
             hook.remove()

@@ -34,8 +34,11 @@ def labels(y: Tensor, task: str) -> np.ndarray:
     return (values[:, 0] > 0.5).long().numpy() if task == "binary" else values[:, 0].long().numpy()
 
 
-def score(outputs: Tensor, y: Tensor, task: str | None) -> float:
-    """Ranking and parting of a binary task, accuracy beyond the majority's share, or R2; NaN where it does not apply."""
+def score(outputs: Tensor, y: Tensor, task: str | None, weighted: bool = False) -> float:
+    """Ranking and parting of a binary task, accuracy beyond the majority's share, or R2; NaN where it does not apply.
+
+    Where the loss weighs two classes differently, their threshold is the user's choice, and the ranking alone counts.
+    """
     if task is None or not isinstance(y, Tensor) or len(outputs) != len(y):
         return float("nan")
     out = outputs.detach().cpu().reshape(len(outputs), -1).double().numpy()
@@ -45,7 +48,9 @@ def score(outputs: Tensor, y: Tensor, task: str | None) -> float:
     if task == "regression":
         return r_squared(out, true)
     if task == "binary":
-        return two_classes(out[:, -1] - (out[:, 0] if out.shape[1] > 1 else 0.0), decided(out, task), true)
+        return two_classes(
+            out[:, -1] - (out[:, 0] if out.shape[1] > 1 else 0.0), None if weighted else decided(out, task), true
+        )
     return beyond_majority(decided(out, task), true)
 
 

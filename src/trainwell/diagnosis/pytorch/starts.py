@@ -150,7 +150,8 @@ def weight_scales(model: nn.Module) -> dict[str, float]:
             continue
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.ndim > 1 and parameter.is_floating_point() and parameter.numel() > 8:
-                fan_in = parameter[0].numel() if hasattr(module, "weight") or isinstance(module, RECURRENT) else len(parameter)
+                fan_in = parameter[0].numel() if hasattr(module, "weight") else len(parameter)
+                fan_in = module.hidden_size if isinstance(module, RECURRENT) else fan_in  # as PyTorch draws them
                 size = parameter.detach().float().square().mean().sqrt()
                 found[f"{path}.{name}".strip(".")] = float(size) * fan_in**0.5
     return found

@@ -9,6 +9,7 @@ from trainwell.diagnosis.signals import Signals
 
 OUT_OF_REACH = 0.1  # chosen: share of the best constant answer's loss that stays even with the best outputs in reach
 CLASS_RATIO = 1e3  # chosen: class weights rarely go beyond a hundred
+ROW_RATIO = 100.0  # chosen: relative errors reach it where targets are near 0
 UNBOUNDED = 1.0  # chosen: lower than the loss of right outputs, which should be the floor
 
 
@@ -19,7 +20,7 @@ def _classes(signals: Signals) -> bool:
 @rule(
     "numerically-unstable-loss",
     order=9,
-    reads="`loss_non_finite_step`, `outputs_finite_then`, `gradient_non_finite_then`",
+    reads="`loss_non_finite_step`, `outputs_finite_then`, `gradient_non_finite_then`, `sudden_breakdown`",
     limits="a loss, or its gradient by the outputs, that is not finite for outputs below 10000 in size",
     source="Goodfellow, Bengio & Courville (2016), section 4.1",
     remedy="use the loss on logits, or add a small number inside the logarithm or root",
@@ -40,6 +41,18 @@ def unstable(signals: Signals) -> Iterator[Finding]:
             remedies=(Remedy("loss", says="use the loss that takes logits, or clamp what goes into the logarithm or root"),),
             explains=(*EVERYTHING_AFTER, "data-not-scaled", "target-not-scaled"),
             certainty=0.965,
+        )
+    elif signals.number("sudden_breakdown") == 1:
+        yield Finding(
+            "numerically-unstable-loss",
+            "problem",
+            f"at update {signals.number('loss_non_finite_step'):.0f} ordinary outputs turned into infinite ones at once",
+            1.0,
+            0.0,
+            remedies=(
+                Remedy("logarithms and roots", says="look for a logarithm, root or division by 0 in the network and the loss"),
+            ),
+            certainty=0.7,
         )
 
 
@@ -176,20 +189,26 @@ def size(signals: Signals) -> Iterator[Finding]:
 @rule(
     "wrong-loss-for-task",
     order=16,
-    reads="`loss_far`, `loss_best`, `loss_by_class`, `loss_right`, `loss_wrong`, `target_low`, `target_high`",
-    limits=f"a loss without a floor, the same for right and wrong, or {CLASS_RATIO:.0f} times as heavy on one class",
+    reads="`loss_far`, `loss_best`, `loss_by_class`, `loss_by_row`, `loss_right`, `loss_wrong`, `target_low`, `target_high`",
+    limits=f"a loss without a floor, the same for right and wrong, {CLASS_RATIO:.0f} times as heavy on one class, or "
+    f"{ROW_RATIO:.0f} times on one row",
     source="Goodfellow, Bengio & Courville (2016), section 6.2.1",
     remedy="cross-entropy for classes, squared or absolute error for numbers",
 )
 def wrong_loss(signals: Signals) -> Iterator[Finding]:
-    if not _classes(signals):
-        return
-    far, best, ratio = signals.number("loss_far"), signals.number("loss_best"), signals.number("loss_by_class")
+    far, best = signals.number("loss_far"), signals.number("loss_best")
     right, wrong = signals.number("loss_right"), signals.number("loss_wrong")
-    if far < best - UNBOUNDED and right <= wrong:
-        says, measured, limit = f"the loss of larger and larger right outputs falls without end (to {far:.3g})", far, best
-    elif ratio > CLASS_RATIO:
-        says, measured, limit = f"a mistake in one class costs {ratio:.2g} times as much as in another", ratio, CLASS_RATIO
+    by_class, by_row = signals.number("loss_by_class"), signals.number("loss_by_row")
+    if far < best - UNBOUNDED and (right <= wrong or not _classes(signals)):
+        says, measured, limit = f"larger and larger outputs lower the loss below that of right ones (to {far:.3g})", far, best
+    elif by_class > CLASS_RATIO:
+        says, measured, limit = (
+            f"a mistake in one class weighs {by_class:.2g} times as much as in another",
+            by_class,
+            CLASS_RATIO,
+        )
+    elif by_row > ROW_RATIO:
+        says, measured, limit = f"the same mistake weighs {by_row:.2g} times as much in one row as usual", by_row, ROW_RATIO
     elif abs(right - wrong) < 1e-9:
         says, measured, limit = "the loss is the same for right and for wrong outputs", right, wrong
     else:
@@ -200,7 +219,11 @@ def wrong_loss(signals: Signals) -> Iterator[Finding]:
         f"{says}; it does not fit targets between {signals.number('target_low'):.3g} and {signals.number('target_high'):.3g}",
         measured,
         limit,
-        remedies=(Remedy("loss", to="cross-entropy", says="use cross-entropy on targets that are 0 and 1, or class numbers"),),
+        remedies=(
+            Remedy(
+                "loss", to="cross-entropy", says="use cross-entropy for classes 0 and 1, squared or absolute error for numbers"
+            ),
+        ),
         explains=(*EVERYTHING_AFTER, "loss-on-probabilities", "wrong-output-activation"),
         certainty=0.955,
     )

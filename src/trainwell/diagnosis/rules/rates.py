@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from trainwell.diagnosis.findings import Finding, rule
-from trainwell.diagnosis.proofs import proven
+from trainwell.diagnosis.proofs import proven, repair
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.rules.families import AFTER_RATE
 from trainwell.diagnosis.signals import Signals
 
 FALLEN = 100.0  # chosen: highest over the rate of most updates
+RISING = 1.5  # chosen
 NEAR_ONE = 0.98  # Sutskever et al. (2013) use up to 0.99 with care; beyond 0.98 is a memory of more than 50 gradients
 
 
@@ -16,28 +17,26 @@ NEAR_ONE = 0.98  # Sutskever et al. (2013) use up to 0.99 with care; beyond 0.98
     "lr-schedule-wrong",
     order=40,
     reads="`learning_rates`, re-run `steady_rate`",
-    limits=f"most updates at less than 1/{FALLEN:.0f} of the highest rate, and a steady rate mends the score",
+    limits=f"most updates at less than 1/{FALLEN:.0f} of the highest rate, a rate of 0, or one that only rises; and another "
+    "mends the score",
     source="chosen; Goyal et al. (2017) for warm-up, Loshchilov & Hutter (2017) for decay over the whole run",
     remedy="step the schedule once an epoch, or scale it to the number of updates",
 )
 def schedule(signals: Signals) -> Iterator[Finding]:
-    rates = sorted(signals.facts.get("learning_rates") or [0.0])
-    highest, middle = rates[-1], rates[len(rates) // 2]
-    off = highest > FALLEN * middle
-    says = f"half of the updates were made at a rate of {middle:.2g} or less, and the highest was {highest:.2g}"
+    rates = signals.facts.get("learning_rates") or [1.0]
+    highest, middle = max(rates), sorted(rates)[len(rates) // 2]
+    explains = ("lr-too-low", "optimizer-step-ineffective", *AFTER_RATE)
     remedy = Remedy("schedule", says="step the schedule once an epoch, or scale it to the number of updates")
-    if off:
-        yield from proven(
-            signals,
-            "lr-schedule-wrong",
-            "steady_rate",
-            says,
-            middle,
-            highest / FALLEN,
-            remedy,
-            ("lr-too-low", *AFTER_RATE),
-            0.15,
-        )
+    if highest == 0:
+        says = "the learning rate is 0 from the first update to the last; the schedule never starts"
+        yield Finding("lr-schedule-wrong", "problem", says, 0.0, 0.0, remedies=(remedy,), explains=explains, certainty=0.97)
+    elif highest > FALLEN * middle:
+        says = f"half of the updates were made at a rate of {middle:.2g} or less, and the highest was {highest:.2g}"
+        yield from proven(signals, "lr-schedule-wrong", "steady_rate", says, middle, highest / FALLEN, remedy, explains, 0.15)
+    elif rates[-1] == highest > RISING * min(rates):
+        trial = max(("rate_tenfold", "rate_hundredfold"), key=lambda name: repair(signals, name))
+        says = f"the rate rose from {min(rates):.2g} to {highest:.2g} and the run ended before the schedule had warmed up"
+        yield from proven(signals, "lr-schedule-wrong", trial, says, highest, None, remedy, explains, 0.15)
 
 
 @rule(

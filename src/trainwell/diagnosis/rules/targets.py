@@ -79,8 +79,7 @@ def misaligned(signals: Signals) -> Iterator[Finding]:
             "labels-shuffled-or-misaligned",
             "problem",
             "neither this network nor a linear model, nearest neighbours or a forest find anything in the "
-            "inputs that tells the "
-            f"targets (best score {best:.2f} of 1); rows and targets probably do not belong together",
+            f"inputs that tells the targets (best score {best:.2f} of 1); rows and targets probably do not belong together",
             best,
             NO_SIGNAL,
             remedies=(Remedy("join by a key", says="join inputs and targets by a key instead of by position"),),
@@ -104,7 +103,7 @@ def imbalance(signals: Signals) -> Iterator[Finding]:
         yield Finding(
             "class-imbalance-ignored",
             "problem" if proof > 0 else "warning" if looks_wrong(signals) else "note",
-            f"the rarest class has {share:.1%} of the rows and only {recall:.0%} of it is recognized; the loss weighs all rows alike",
+            f"the rarest class has {share:.1%} of the rows, {recall:.0%} of it is recognized, and the loss weighs all rows alike",
             recall,
             RARE_RECALL,
             remedies=(
