@@ -11,11 +11,17 @@ from trainwell.diagnosis.signals import Signals
 from trainwell.diagnosis.suspicion import level, underfits
 
 GAIN = 0.08  # chosen: a score must rise by so much
+SPOILED = 0.5  # chosen: share of the gradient that reaches the optimizer
 CLOSED = 0.4  # chosen: and by this share of the way to what is reachable
 
 
 def control(signals: Signals) -> float:
-    """The score before a change: the mean of the run and of the unchanged re-run, as each has its own chance."""
+    """The score before a change: the mean of the run and of the unchanged re-run, as each has its own chance.
+
+    Where the run's own step spoils the gradient, the re-run's plain step alone is comparable.
+    """
+    if signals.number("kept_gradient") < SPOILED and math.isfinite(signals.score_of("control")):
+        return signals.score_of("control")
     known = [value for value in (signals.score_of("control"), signals.number("score")) if math.isfinite(value)]
     return sum(known) / len(known) if known else float("nan")
 

@@ -103,7 +103,7 @@ def imbalance(signals: Signals) -> Iterator[Finding]:
         yield Finding(
             "class-imbalance-ignored",
             "problem" if proof > 0 else "warning" if looks_wrong(signals) else "note",
-            f"the rarest class has {share:.1%} of the rows, {recall:.0%} of it is recognized, and the loss weighs all rows alike",
+            f"the rarest class has {share:.1%} of the rows, {recall:.0%} of it is recognized; the loss weighs all rows alike",
             recall,
             RARE_RECALL,
             remedies=(
