@@ -1,5 +1,6 @@
 """What the network and the loss are as functions: measured by calling copies of them, whatever they are built of."""
 
+import math
 from typing import Any
 
 import torch
@@ -126,7 +127,7 @@ def loss_facts(loss_fn: Any, outputs: Tensor, y: Any, task: str | None, reach: d
             return {}
         right = y.detach().reshape(outputs.shape).to(outputs)
         facts["loss_best"] = tried_loss(loss_fn, right, y)
-        apart = 3 * spread(right) + 1e-6
+        apart = 3 * spread(right) + 0.1 * float(right.double().square().mean().sqrt()) + 1e-6
         facts["loss_wrong"] = tried_loss(loss_fn, right + apart, y)
         facts["loss_wrong_below"] = tried_loss(loss_fn, right - apart, y)
         facts["loss_right"] = tried_loss(loss_fn, right.clamp(low, high), y)
@@ -196,7 +197,7 @@ def _by_row(loss_fn: Any, outputs: Tensor, y: Tensor) -> float | None:
 
 
 def pairing(loss_fn: Any, outputs: Tensor, y: Tensor) -> float | None:
-    """Change of one row's loss gradient when only other rows' targets change, as a share of all change there is."""
+    """Change of rows' loss gradients when only other rows' targets change, as a share of all change; a common factor aside."""
     if not isinstance(y, Tensor) or len(outputs) != len(y) or len(y) < 4:
         return None
     half = len(y) // 2
@@ -211,5 +212,7 @@ def pairing(loss_fn: Any, outputs: Tensor, y: Tensor) -> float | None:
         first, second = gradient(y), gradient(swapped)
     except (RuntimeError, ValueError, IndexError, TypeError):
         return None
-    whole = first[half:].sub(second[half:]).norm()
-    return float(first[:half].sub(second[:half]).norm() / (whole + first.norm() * 1e-6 + 1e-30))
+    kept, moved = first[:half].flatten(), second[:half].flatten()
+    kept = kept * (kept @ moved) / (kept @ kept).clamp_min(1e-30)  # one factor for all rows, as a mean's root or weights give
+    share = float((moved - kept).norm() / (first[half:].sub(second[half:]).norm() + first.norm() * 1e-6 + 1e-30))
+    return share if math.isfinite(share) else None

@@ -22,13 +22,12 @@ SURE = 0.93  # chosen: the certainty from which on no other cause is asked for
 RANDOM_EDGE = 1.1  # chosen: room above the Marchenko-Pastur edge for chance
 
 
-def first_batch(watch: Any, x: Any, y: Any, outputs: Any) -> None:
-    """Preflight on the first batch, on the model as it was when watch was entered."""
+def first_rows(watch: Any, x: Any, y: Any, outputs: Any) -> None:
+    """Preflight on the first rows, on the model as it was when watch was entered."""
     if watch.start is not None:
         start_facts(watch.signals, watch.start[0], watch.loss_fn, x, y, watch.task)
-    watch.signals.facts["batch_size"] = rows_of(x)
-    if isinstance(outputs, Tensor):
-        watch.signals.facts["output_shape"] = list(outputs.shape)
+    if isinstance(outputs, Tensor) and isinstance(y, Tensor) and watch.signals.facts.get("output_shape"):
+        watch.signals.facts["output_shape"] = [len(y), *outputs.shape[1:]] if len(outputs.shape) else []
 
 
 def breakdown(watch: Any, y: Any, outputs: Any, before: Any) -> None:

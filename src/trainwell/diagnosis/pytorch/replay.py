@@ -63,9 +63,17 @@ def tried(material: Material, change: Change | None = None, seed: int = 0) -> Tr
     model, optimizer = copied(material.model, material.optimizer)
     validation = material.validation if material.validation is not None else material.rows
     replay = Replay(
-        model, optimizer, material.loss_fn, material.task, material.rows, validation, material.rates, 0, material.train
+        model,
+        optimizer,
+        material.loss_fn,
+        material.task,
+        material.weighted,
+        material.rows,
+        validation,
+        material.rates,
+        min(material.steps, STEPS),
+        material.train,
     )
-    replay.steps = min(material.steps, STEPS)
     with own_randomness(seed):
         if change is not None and change(replay) is False:
             return None

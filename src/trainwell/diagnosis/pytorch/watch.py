@@ -17,7 +17,7 @@ from trainwell.errors import InputError
 
 EVERY = 64  # chosen: at one observed step in so many, observing costs about a hundredth of training
 TASKS = ("binary", "multiclass", "regression")
-EXPLOSION = 1e6  # chosen: outputs beyond it are no longer of ordinary size
+ENOUGH = 16  # chosen: rows from which on a batch shows what must be seen
 
 
 def checked(model: Any, optimizer: Any, loss_fn: Any, task: Any) -> None:
@@ -58,7 +58,7 @@ class Watch:
         self.start: tuple[nn.Module, Any] | None = None
         self.epoch = 0
         self.modes = {"train": [0, 0], "validation": [0, 0]}
-        self._inside = self._finished = False
+        self._inside = self._finished = self._checked = False
         self._epoch_batches = self._validation_batches = 0
         self._validation_losses: list[Tensor] = []
         self._changed = [0, 0]
@@ -96,14 +96,21 @@ class Watch:
             raise InputError(f"step was given {rows_of(x)} rows of inputs and {rows_of(y)} of targets; they must be as many.")
         self._found = None
         self.modes["train"][self.model.training] += 1
-        if self.epoch == 0:
-            self.train_rows.add(x, y)
         if self.recorder.steps == 0:
             self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
-            measure.first_batch(self, x, y, outputs)
+            self.signals.facts["batch_size"] = rows_of(x)
+        if self.epoch == 0:
+            self.train_rows.add(x, y)
+            self._preflight(outputs)
         self._watch_for_breakdown(y, outputs, loss)
         self.recorder.step(loss)
         self._epoch_batches += 1
+
+    def _preflight(self, outputs: Any = None, enough: int = ENOUGH) -> None:
+        """On the first batch; of tiny batches, on the first that are a few rows together."""
+        if not self._checked and self.train_rows.rows >= enough:
+            self._checked = True
+            measure.first_rows(self, *self.train_rows.joined(), outputs)
 
     def _watch_for_breakdown(self, y: Any, outputs: Any, loss: Any) -> None:
         """The first loss that is not finite: were the outputs? On a device this waits for the epoch's end."""
@@ -145,6 +152,7 @@ class Watch:
         """After each pass over the training rows, and its validation."""
         self._must_be_inside("end_epoch")
         self._found = None
+        self._preflight(enough=1)
         curves = self.signals.curves
         losses = self.recorder.read_losses()
         curves.steps = self.recorder.step_losses
@@ -161,6 +169,7 @@ class Watch:
         if self._finished or not self.recorder.steps:
             return
         self._finished = True
+        self._preflight(enough=1)
         if self.recorder.loss_parts:
             self.recorder.read_losses()
         with warnings.catch_warnings():

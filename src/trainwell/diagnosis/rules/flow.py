@@ -30,7 +30,7 @@ def dead(signals: Signals) -> Iterator[Finding]:
     if not worst or ended[worst] <= DEAD or not looks_wrong(signals):
         return
     first = next(name for name in ended if ended[name] > DEAD)
-    from_start = shares[first][0] > DEAD
+    from_start = len(shares[first]) > 1 and shares[first][0] > DEAD
     yield Finding(
         "dead-relu",
         "problem",
@@ -60,7 +60,7 @@ def saturated(signals: Signals) -> Iterator[Finding]:
     worst = max(shares, key=lambda name: last(shares[name]), default="")
     if not worst or not looks_wrong(signals):
         return
-    from_start = shares[worst][0] > SATURATED
+    from_start = len(shares[worst]) > 1 and shares[worst][0] > SATURATED
     if last(shares[worst]) > SATURATED:
         yield Finding(
             "saturated-activation",

@@ -6,6 +6,7 @@ from trainwell.diagnosis.findings import Finding, rule
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.rules.families import EVERYTHING_AFTER
 from trainwell.diagnosis.signals import Signals
+from trainwell.diagnosis.suspicion import looks_wrong
 
 DEPENDENCE = 1e-2  # chosen: a hundredth of the outputs' spread is far above rounding
 PAIRING = 0.02  # chosen
@@ -79,14 +80,16 @@ def not_evaluating(signals: Signals) -> Iterator[Finding]:
     "broadcasting-loss",
     order=7,
     reads="`loss_pairs_rows`, `output_shape`, `target_shape`",
-    limits=f"shapes differ and a row's gradient changes by {PAIRING:.0%} with other rows' targets",
+    limits=f"a row's gradient changes by {PAIRING:.0%} with other rows' targets, and shapes differ or the run is below what is reachable",
     source="by definition; NumPy's broadcasting rules",
     remedy="give outputs and targets one shape",
 )
 def broadcasting(signals: Signals) -> Iterator[Finding]:
     shapes = signals.facts.get("output_shape"), signals.facts.get("target_shape")
     mixed = signals.number("loss_pairs_rows")
-    if None in shapes or mixed <= PAIRING or mixed != mixed or list(shapes[0]) == list(shapes[1]):
+    if None in shapes or not mixed > PAIRING:
+        return
+    if list(shapes[0]) == list(shapes[1]) and not (looks_wrong(signals) and signals.number("outputs") == 1):
         return
     if signals.facts.get("task") == "multiclass" and signals.number("outputs") > 1 and len(shapes[1]) == 1:
         return  # the usual (N, K) against (N,)

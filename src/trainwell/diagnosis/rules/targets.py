@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from trainwell.diagnosis.findings import Finding, rule
 from trainwell.diagnosis.proofs import repair, reruns
 from trainwell.diagnosis.remedies import Remedy
+from trainwell.diagnosis.rules.splits import NEW_CLASSES, SHIFT_AREA
 from trainwell.diagnosis.signals import Signals
 from trainwell.diagnosis.suspicion import RARE_RECALL, RARE_SHARE, ignores_a_class, looks_wrong
 
-NEW_CLASSES = 0.2  # chosen
 NO_SIGNAL = 0.05  # chosen: no simple model's score reaches it
 
 
@@ -64,7 +64,7 @@ def one_target(signals: Signals) -> Iterator[Finding]:
     "labels-shuffled-or-misaligned",
     order=30,
     reads="`simple_scores`, `score`, `rows`",
-    limits=f"no simple model scores above {NO_SIGNAL} on validation rows, nor does the network, from 200 rows on",
+    limits=f"no simple model scores above {NO_SIGNAL} on validation rows, nor does the network; 200 rows or more, and no shift",
     source="chosen; the randomization test of Zhang et al. (2017) turned around",
     remedy="join inputs and targets by a key, and look at a few pairs",
 )
@@ -74,7 +74,8 @@ def misaligned(signals: Signals) -> Iterator[Finding]:
         return
     best = max(*scores.values(), signals.number("score", 0.0))
     trial = max((trial.score for trial in signals.trials.values()), default=0.0)
-    if max(best, trial) < NO_SIGNAL and not signals.number("new_classes") > NEW_CLASSES:
+    moved = signals.number("new_classes") > NEW_CLASSES or signals.number("shift") > SHIFT_AREA
+    if max(best, trial) < NO_SIGNAL and not moved:
         yield Finding(
             "labels-shuffled-or-misaligned",
             "problem",
