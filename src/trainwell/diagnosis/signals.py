@@ -47,6 +47,7 @@ MEASURES = {
     "input_scale_ratio": "largest over smallest root mean square of the columns that vary",
     "input_normalized": "1 where the first layer with weights is preceded by a normalization",
     "target_scale": "root mean square of the targets of a regression",
+    "equal_weights": "by layer, the share of units whose first weights, biases aside, equal another unit's",
     "start_scales": "by layer, the spread of the first weights over 1/sqrt(fan_in)",
     "start_gradients": "by layer, the root mean square of the weight gradient of the first batch, in the "
     "order of the forward pass",

@@ -103,7 +103,11 @@ def _worth_going_on(signals: Signals, nearer: str) -> bool:
 
 
 def _twins(signals: Signals) -> bool:
-    return any(layer.twin_share and layer.twin_share[0] > 0.5 for layer in signals.layers.values())
+    equal = signals.facts.get("equal_weights", {}).values()
+    return (
+        any(layer.twin_share and layer.twin_share[0] > 0.5 for layer in signals.layers.values())
+        or max(equal, default=0.0) > 0.5
+    )
 
 
 def next_trial(signals: Signals, sure: tuple[str, ...] | None = None) -> str | None:

@@ -105,8 +105,9 @@ def fresh_weights(replay: Replay) -> None:
     """Every layer starts as PyTorch would start it, weights outside layers at 1/sqrt(fan_in)."""
     reset = set()
     for module in replay.model.modules():
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+        reset_parameters = getattr(module, "reset_parameters", None)
+        if callable(reset_parameters):
+            reset_parameters()
             reset |= {id(p) for p in module.parameters()}
     for parameter in replay.model.parameters():
         if id(parameter) not in reset and parameter.ndim > 1:

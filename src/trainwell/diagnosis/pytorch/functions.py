@@ -90,7 +90,8 @@ def reach_facts(model: nn.Module, x: Any) -> dict[str, Any]:
         return {}
     last = named[-1][1]
     before = outputs_of(model, x)
-    generator, draws = torch.Generator().manual_seed(0), []
+    generator = torch.Generator().manual_seed(0)
+    draws: list[Tensor] = []
     low, high, sums, logs, moved = float("inf"), float("-inf"), True, True, False
     for sign in (1, -1, 1, -1, 1, -1):
         with torch.no_grad():

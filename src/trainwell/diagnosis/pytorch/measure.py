@@ -10,7 +10,7 @@ from trainwell.diagnosis import suspicion
 from trainwell.diagnosis.findings import diagnose
 from trainwell.diagnosis.pytorch import curvature, norms, rows, starts
 from trainwell.diagnosis.pytorch.changes import CHANGES
-from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, rows_of, taken
+from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, taken
 from trainwell.diagnosis.pytorch.preflight import Checks, start_facts
 from trainwell.diagnosis.pytorch.replay import Material, tried
 from trainwell.diagnosis.pytorch.scores import constant_loss, decided, labels, score
@@ -149,7 +149,7 @@ def whole_run(watch: Any) -> None:
 
 def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> dict[str, Any]:
     task, few = watch.signals.facts.get("task"), slice(0, JUDGED)
-    weighted = watch.signals.facts.get("loss_by_class", 1.0) > 2
+    weighted = watch.signals.number("loss_by_class", 1.0) > 2
     model.eval()
     x, y = taken(x, few), taken(y, few)
     outputs = outputs_of(model, x)
@@ -157,6 +157,10 @@ def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> d
     if watch.loss_fn is not None:
         facts["final_train_loss"] = loss_of(model, watch.loss_fn, x, y)
         facts["loss_constant"] = constant_loss(watch.loss_fn, outputs.cpu(), y, task)
+    best = watch.signals.number("loss_best")
+    if task == "regression" and best > facts.get("loss_constant", best):
+        watch.signals.not_run["the score"] = "outputs are not meant to equal the targets, as with rates or logarithms"
+        return {**facts, "train_score": float("nan")}
     if validation is None:
         return facts
     xv, yv = taken(validation[0], few), taken(validation[1], few)
@@ -198,16 +202,18 @@ def _curvature(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, Any]
 def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
     """Re-runs in the order that the suspicion asks for, until one cause is shown or nothing is left to ask."""
     signals = watch.signals
+    model, optimizer = watch.start
     material = Material(
-        *watch.start,
-        watch.loss_fn,
-        signals.facts.get("task"),
-        signals.facts.get("loss_by_class", 1.0) > 2,
-        watch.train_rows.batches,
-        (x, y),
-        validation,
-        watch.recorder.rates,
-        watch.recorder.steps,
+        model=model,
+        optimizer=optimizer,
+        loss_fn=watch.loss_fn,
+        task=signals.facts.get("task"),
+        weighted=signals.number("loss_by_class", 1.0) > 2,
+        train=watch.train_rows.batches,
+        rows=(x, y),
+        validation=validation,
+        rates=watch.recorder.rates,
+        steps=watch.recorder.steps,
     )
     found = [finding for finding in diagnose(signals) if finding.severity == "problem" and finding.certainty >= SURE]
     sure = tuple(remedy.trial for remedy in found[0].remedies if remedy.trial) if found else None

@@ -61,6 +61,7 @@ def start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any
     checks.run("what the outputs can be", lambda m: functions.reach_facts(m, x))
     checks.run("whether the network is more than a linear map", lambda m: functions.affine_facts(m, x, facts))
     checks.run("scale of the first weights", lambda m: {"start_scales": starts.weight_scales(m)})
+    checks.run("units that start with equal weights", lambda m: {"equal_weights": starts.equal_weights(m)})
     checks.run("units that are twins", lambda m: _layer_shares(signals, "twin_share", starts.twin_shares(m, loss_fn, x, y)))
     checks.run("activations at the start", lambda m: _activations(signals, m, x))
     checks.run("dropout in evaluation mode", lambda m: starts.dropouts_in_evaluation(m, x))

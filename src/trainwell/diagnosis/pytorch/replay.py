@@ -63,16 +63,16 @@ def tried(material: Material, change: Change | None = None, seed: int = 0) -> Tr
     model, optimizer = copied(material.model, material.optimizer)
     validation = material.validation if material.validation is not None else material.rows
     replay = Replay(
-        model,
-        optimizer,
-        material.loss_fn,
-        material.task,
-        material.weighted,
-        material.rows,
-        validation,
-        material.rates,
-        min(material.steps, STEPS),
-        material.train,
+        model=model,
+        optimizer=optimizer,
+        loss_fn=material.loss_fn,
+        task=material.task,
+        weighted=material.weighted,
+        rows=material.rows,
+        validation=validation,
+        rates=material.rates,
+        steps=min(material.steps, STEPS),
+        batches=material.train,
     )
     with own_randomness(seed):
         if change is not None and change(replay) is False:

@@ -142,6 +142,16 @@ def time_gradient_ratio(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> float
     return float(by_time[0] / by_time.max()) if float(by_time.max()) > 0 else None
 
 
+def equal_weights(model: nn.Module) -> dict[str, float]:
+    """By layer, the share of units whose weights, biases aside, equal another unit's."""
+    found = {}
+    for path, module in model.named_modules():
+        weight = getattr(module, "weight", None)
+        if isinstance(weight, Tensor) and weight.ndim > 1 and len(weight) > 1 and not isinstance(module, LOOKED_UP):
+            found[path or "model"] = _twins(_scaled(weight.detach().flatten(1)))
+    return found
+
+
 def weight_scales(model: nn.Module) -> dict[str, float]:
     """Spread of each weight matrix over 1/sqrt(fan_in), which keeps the signal's size (LeCun et al. 1998); 0 is constant."""
     found = {}

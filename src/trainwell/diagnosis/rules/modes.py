@@ -80,25 +80,25 @@ def not_evaluating(signals: Signals) -> Iterator[Finding]:
     "broadcasting-loss",
     order=7,
     reads="`loss_pairs_rows`, `output_shape`, `target_shape`",
-    limits=f"a row's gradient changes by {PAIRING:.0%} with other rows' targets, and shapes differ or the run is below what is reachable",
+    limits=f"a row's gradient changes by {PAIRING:.0%} with other rows' targets, and shapes differ or the run is bad",
     source="by definition; NumPy's broadcasting rules",
     remedy="give outputs and targets one shape",
 )
 def broadcasting(signals: Signals) -> Iterator[Finding]:
-    shapes = signals.facts.get("output_shape"), signals.facts.get("target_shape")
+    given, wanted = signals.facts.get("output_shape") or [], signals.facts.get("target_shape") or []
     mixed = signals.number("loss_pairs_rows")
-    if None in shapes or not mixed > PAIRING:
+    if not given or not wanted or not mixed > PAIRING:
         return
-    if list(shapes[0]) == list(shapes[1]) and not (looks_wrong(signals) and signals.number("outputs") == 1):
+    if given == wanted and not (looks_wrong(signals) and signals.number("outputs") == 1):
         return
-    if signals.facts.get("task") == "multiclass" and signals.number("outputs") > 1 and len(shapes[1]) == 1:
+    if signals.facts.get("task") == "multiclass" and signals.number("outputs") > 1 and len(wanted) == 1:
         return  # the usual (N, K) against (N,)
     if signals.number("outputs") != signals.number("target_numbers"):
         return
     yield Finding(
         "broadcasting-loss",
         "problem",
-        f"outputs {tuple(shapes[0])} against targets {tuple(shapes[1])}: the loss compares every row with every other",
+        f"outputs {tuple(given)} against targets {tuple(wanted)}: the loss compares every row with every other",
         mixed,
         PAIRING,
         remedies=(Remedy("squeeze", says="give both one shape: outputs.squeeze(1), or targets.unsqueeze(1)"),),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from trainwell.diagnosis.findings import Finding, rule
+from trainwell.diagnosis.findings import Finding, Severity, rule
 from trainwell.diagnosis.proofs import repair, reruns
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.signals import Signals
@@ -91,7 +91,7 @@ def shifted(signals: Signals) -> Iterator[Finding]:
             certainty=0.94,
         )
     elif area > SHIFT_AREA:
-        severity = "problem" if gap > 0.1 or (looks_wrong(signals) and area > 0.95) else "note"
+        severity: Severity = "problem" if gap > 0.1 or (looks_wrong(signals) and area > 0.95) else "note"
         says = f"training and validation inputs can be told apart (area {area:.2f}); the validation score is {gap:.2f} lower"
         yield Finding(
             "train-validation-distribution-shift",

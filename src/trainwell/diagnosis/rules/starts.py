@@ -43,20 +43,24 @@ def linear(signals: Signals) -> Iterator[Finding]:
 @rule(
     "zero-or-constant-init",
     order=21,
-    reads="`twin_share` at the start",
-    limits=f"more than {TWINS:.0%} of a hidden layer's units equal another in weights and gradients",
+    reads="`twin_share` at the start, `equal_weights`, re-run `fresh_weights`",
+    limits=f"more than {TWINS:.0%} of a hidden layer's units equal another in weights and gradients, or in weights alone where "
+    "fresh ones mend the score",
     source="Goodfellow, Bengio & Courville (2016), section 8.4: the start must break symmetry",
     remedy="draw the weights at random",
 )
 def symmetric(signals: Signals) -> Iterator[Finding]:
     twins = {name: layer.twin_share[0] for name, layer in signals.layers.items() if layer.twin_share}
-    hidden = list(twins)[:-1]  # units of the last layer have targets of their own
-    worst = max(hidden, key=lambda name: twins[name], default="")
+    hidden = {name: twins[name] for name in list(twins)[:-1]}  # units of the last layer have targets of their own
+    if repair(signals, "fresh_weights") > 0:
+        equal = signals.facts.get("equal_weights", {})
+        hidden = {name: max(share, equal.get(name, 0.0)) for name, share in hidden.items()}
+    twins, worst = hidden, max(hidden, key=lambda name: hidden[name], default="")
     if worst and twins[worst] > TWINS and looks_wrong(signals):
         yield Finding(
             "zero-or-constant-init",
             "problem",
-            f"{twins[worst]:.0%} of the units of {worst} start equal and get equal gradients; they stay one and the same unit",
+            f"{twins[worst]:.0%} of the units of {worst} start as another unit's; they learn the same",
             twins[worst],
             TWINS,
             layer=worst,
