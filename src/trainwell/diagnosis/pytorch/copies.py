@@ -106,7 +106,11 @@ def children_in_order(model: nn.Module, x: Any) -> list[tuple[str, nn.Module]]:
     """The modules without children that a forward pass calls, each once, in the order of their first call."""
     names = {module: name for name, module in model.named_modules() if not list(module.children())}
     seen: dict[nn.Module, str] = {}
-    hooks = [module.register_forward_pre_hook(lambda m, _: seen.setdefault(m, names[m]) and None) for module in names]
+
+    def see(module: nn.Module, _: Any) -> None:
+        seen.setdefault(module, names[module])
+
+    hooks = [module.register_forward_pre_hook(see) for module in names]
     try:
         with torch.no_grad():
             called(model, x)

@@ -196,6 +196,11 @@ def preflight(
     checked(model, optimizer, loss_fn, task)
     if not rows_of(x) or rows_of(x) != rows_of(y):
         raise InputError(f"preflight was given {rows_of(x)} rows of inputs and {rows_of(y)} of targets; they must be as many.")
+    try:
+        with own_randomness(), torch.no_grad():
+            called(copied(model)[0].eval(), x)
+    except Exception as problem:  # whatever a user's module raises
+        raise InputError(f"The model cannot be called with this batch ({str(problem).splitlines()[0]}).") from problem
     signals = Signals()
     x, y = mapped(lambda t: t.detach(), (x, y))
     start_facts(signals, model, loss_fn, x, y, task)

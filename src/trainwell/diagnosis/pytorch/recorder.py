@@ -30,7 +30,7 @@ class Recorder:
         self.observed: list[dict[str, Tensor]] = []
         self.observed_at: list[int] = []
         self.rates: list[float] = []
-        self.loss_parts: list[Tensor] = []
+        self.loss_parts: list[Any] = []
         self.step_losses: list[float] = []
         self.steps = 0
         self._armed: dict[str, Any] | None = None
@@ -94,12 +94,17 @@ class Recorder:
         """One update is done."""
         self.steps += 1
         self.rates.append(float(self.optimizer.param_groups[0]["lr"]))
-        self.loss_parts.append(loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss)))
+        self.loss_parts.append(loss)
         if self._armed is not None:
             self._disarm()
         self._stepped_last, self._steps_before = self.optimizer_steps > self._steps_before, self.optimizer_steps
         if self.steps < FIRST or self.steps % self.every == 0:
             self._arm()
+
+    @property
+    def observing(self) -> bool:
+        """Whether the step under way is an observed one."""
+        return self._armed is not None
 
     def _disarm(self) -> None:
         armed, self._armed = self._armed, None
@@ -133,7 +138,9 @@ class Recorder:
 
     def read_losses(self) -> list[float]:
         """The losses since the last call, read back at once."""
-        found = torch.stack([part.float().reshape(()).cpu() for part in self.loss_parts]).tolist() if self.loss_parts else []
+        waiting = [part for part in self.loss_parts if isinstance(part, Tensor)]
+        read = iter(torch.stack([part.float().reshape(()) for part in waiting]).tolist() if waiting else [])
+        found = [next(read) if isinstance(part, Tensor) else float(part) for part in self.loss_parts]
         self.loss_parts = []
         self.step_losses += found
         return found

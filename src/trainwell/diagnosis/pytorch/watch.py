@@ -1,5 +1,6 @@
 """`watch`: beside a user's own loop, one line a step."""
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +60,7 @@ class Watch:
         self.epoch = 0
         self.modes = {"train": [0, 0], "validation": [0, 0]}
         self._inside = self._finished = self._checked = False
-        self._epoch_batches = self._validation_batches = 0
+        self._validation_batches = 0
         self._validation_losses: list[Tensor] = []
         self._changed = [0, 0]
         self._last: tuple[Any, Any] | None = None
@@ -88,23 +89,27 @@ class Watch:
 
     def step(self, x: Any, y: Any, outputs: Any, loss: Any) -> None:
         """After each update: the batch, the outputs and the loss that belong to it."""
+        recorder = self.recorder
+        if recorder.observing or not self._inside:
+            self._check(x, y, loss)
+        self._found = None
+        self.modes["train"][self.model.training] += 1
+        if recorder.steps == 0:
+            self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
+            self.signals.facts["batch_size"] = rows_of(x)
+        if self.epoch == 0 and not self.train_rows.full:
+            self.train_rows.add(x, y)
+            self._preflight(outputs)
+        recorder.step(self._read(y, outputs, loss))
+
+    def _check(self, x: Any, y: Any, loss: Any) -> None:
+        """Where a step is observed, also that what was given fits together."""
         self._must_be_inside("step")
         if not isinstance(loss, Tensor | float | int) or (isinstance(loss, Tensor) and loss.numel() != 1):
             shape = list(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
             raise InputError(f"The loss given to step is {shape}; it must be one number.")
         if tensors(x) and tensors(y) and rows_of(x) != rows_of(y):
             raise InputError(f"step was given {rows_of(x)} rows of inputs and {rows_of(y)} of targets; they must be as many.")
-        self._found = None
-        self.modes["train"][self.model.training] += 1
-        if self.recorder.steps == 0:
-            self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
-            self.signals.facts["batch_size"] = rows_of(x)
-        if self.epoch == 0:
-            self.train_rows.add(x, y)
-            self._preflight(outputs)
-        self._watch_for_breakdown(y, outputs, loss)
-        self.recorder.step(loss)
-        self._epoch_batches += 1
 
     def _preflight(self, outputs: Any = None, enough: int = ENOUGH) -> None:
         """On the first batch; of tiny batches, on the first that are a few rows together."""
@@ -112,15 +117,17 @@ class Watch:
             self._checked = True
             measure.first_rows(self, *self.train_rows.joined(), outputs)
 
-    def _watch_for_breakdown(self, y: Any, outputs: Any, loss: Any) -> None:
-        """The first loss that is not finite: were the outputs? On a device this waits for the epoch's end."""
-        facts = self.signals.facts
-        if not isinstance(loss, Tensor) or loss.device.type != "cpu" or "loss_non_finite_step" in facts:
-            return
-        if not bool(torch.isfinite(loss)):
-            facts["loss_non_finite_step"] = self.recorder.steps
+    def _read(self, y: Any, outputs: Any, loss: Any) -> Any:
+        """The loss as a number; on a device as it is, as reading would wait for it. At the first that is not finite, why."""
+        if isinstance(loss, Tensor):
+            if loss.device.type != "cpu":
+                return loss.detach()
+            loss = loss.item()
+        if not math.isfinite(loss) and "loss_non_finite_step" not in self.signals.facts:
+            self.signals.facts["loss_non_finite_step"] = self.recorder.steps
             measure.breakdown(self, y, outputs, self._last)
         self._last = (y, outputs.detach()) if isinstance(outputs, Tensor) else None
+        return loss
 
     def validation_step(self, x: Any, y: Any, outputs: Any, loss: Any) -> None:
         """After each validation batch."""
@@ -161,7 +168,7 @@ class Watch:
         if self._validation_losses:
             values = torch.stack([value.cpu() for value in self._validation_losses]).tolist()
             curves.validation.append(sum(values[::2]) / max(sum(values[1::2]), 1.0))
-        self._validation_losses, self._epoch_batches, self._validation_batches = [], 0, 0
+        self._validation_losses, self._validation_batches = [], 0
         self.epoch += 1
 
     def _finish(self) -> None:

@@ -167,11 +167,11 @@ def _range(low: float, high: float) -> str:
 )
 def size(signals: Signals) -> Iterator[Finding]:
     outputs, classes = signals.number("outputs"), signals.number("classes")
-    if signals.facts.get("task") == "multiclass" and classes > max(outputs, 2) - (outputs > 1) * 0 and outputs < classes:
+    targets = signals.number("target_numbers")
+    if signals.facts.get("task") == "multiclass" and outputs < classes and classes > 2:
         says = f"{classes:.0f} classes and {outputs:.0f} output{'s' if outputs > 1 else ''}"
-    elif signals.facts.get("task") == "regression" and outputs != signals.number("target_numbers", outputs):
-        classes = signals.number("target_numbers")
-        says = f"{classes:.0f} targets and {outputs:.0f} outputs a row"
+    elif signals.facts.get("task") == "regression" and (outputs < targets or outputs > targets):
+        says, classes = f"{targets:.0f} targets and {outputs:.0f} outputs a row", targets
     else:
         return
     yield Finding(
