@@ -64,7 +64,10 @@ def so_far(watch: Any) -> None:
                 off if name == "train" else on
             ) / (off + on)
     facts["mode_parts"] = norms.mode_parts(watch.model)
-    if watch._changed[1]:
+    if watch._reordered:
+        watch.signals.not_run["random changes of validation data"] = "validation rows come in another order every epoch"
+        facts.pop("validation_changes", None)
+    elif watch._changed[1]:
         facts["validation_changes"] = watch._changed[0] / watch._changed[1]
     if recorder.observed:
         _observed_facts(watch)

@@ -63,6 +63,7 @@ class Watch:
         self._validation_batches = 0
         self._validation_losses: list[Tensor] = []
         self._changed = [0, 0]
+        self._reordered = False
         self._last: tuple[Any, Any] | None = None
         self._found: list[Finding] | None = None
 
@@ -143,16 +144,15 @@ class Watch:
         self._validation_losses.append(torch.tensor(float(rows_of(x))))
 
     def _compare(self, x: Any, y: Any, x_before: Any, y_before: Any) -> None:
-        """The same targets in the same order, and other inputs: the inputs are changed at random."""
+        """The same targets in the same order, all through, and other inputs: the inputs are changed at random."""
         now, before = tensors((x, y)), tensors((x_before, y_before))
-        if (
-            [t.shape for t in now] != [t.shape for t in before]
-            or not tensors(y)
-            or not torch.equal(tensors(y)[0], tensors(y_before)[0])
-        ):
+        same_shape = [t.shape for t in now] == [t.shape for t in before]
+        if not same_shape or not tensors(y) or not torch.equal(tensors(y)[0], tensors(y_before)[0]):
+            self._reordered = True
             return
-        different = (tensors(x)[0] != tensors(x_before)[0]).reshape(rows_of(x), -1)
-        self._changed[0] += int((different & (tensors(x)[0] == tensors(x)[0]).reshape(rows_of(x), -1)).any(1).sum())
+        given = tensors(x)[0]
+        different = ((given != tensors(x_before)[0]) & (given == given)).reshape(rows_of(x), -1)
+        self._changed[0] += int(different.any(1).sum())
         self._changed[1] += rows_of(x)
 
     def end_epoch(self) -> None:

@@ -9,6 +9,7 @@ from trainwell.diagnosis.rules.families import EVERYTHING_AFTER
 from trainwell.diagnosis.signals import Signals
 from trainwell.diagnosis.suspicion import looks_wrong
 
+ALL = 0.9  # chosen: a share of the weights that stands for all of them
 MOST = 0.5  # chosen: more than half of what was observed
 
 
@@ -53,7 +54,11 @@ def no_effect(signals: Signals) -> Iterator[Finding]:
         says = "weights got gradients, but the optimizer never made a step"
     elif no_backward:
         says = "no gradient ever arrived although the loss is connected to the weights; the backward pass is missing"
-    elif inside and signals.number("unmoved_share") > 0.01 and max(signals.facts.get("learning_rates") or [0.0]) > 0:
+    elif (
+        inside
+        and (looks_wrong(signals) or signals.number("unmoved_share") > ALL)
+        and max(signals.facts.get("learning_rates") or [0.0]) > 0
+    ):
         says = f"{len(inside)} weights that the optimizer holds got gradients and never moved ({inside[0]} first)"
     else:
         return
@@ -119,7 +124,8 @@ def unknown_to_optimizer(signals: Signals) -> Iterator[Finding]:
     if not names:
         return
     fresh = [name for name in facts.get("unmoved_random", []) if name in names]
-    serious = bool(fresh) or looks_wrong(signals) or repair(signals, "thawed") > 0 or "unmoved" not in facts
+    worse = not signals.number("score") >= signals.number("simple_score")  # also where there is no score
+    serious = (bool(fresh) and worse) or looks_wrong(signals) or repair(signals, "thawed") > 0 or "unmoved" not in facts
     yield Finding(
         "parameters-not-in-optimizer",
         "problem" if serious else "note",

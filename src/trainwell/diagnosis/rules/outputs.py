@@ -199,7 +199,10 @@ def wrong_loss(signals: Signals) -> Iterator[Finding]:
     far, best = signals.number("loss_far"), signals.number("loss_best")
     right, wrong = signals.number("loss_right"), signals.number("loss_wrong")
     by_class, by_row = signals.number("loss_by_class"), signals.number("loss_by_row")
-    if far < best - UNBOUNDED and (right <= wrong or not _classes(signals)):
+    constant, regression = signals.number("loss_constant", best), not _classes(signals)
+    floor = min(best, constant) if regression else best
+    meant = best <= min(constant, wrong, signals.number("loss_wrong_below", wrong))  # outputs are meant to equal the targets
+    if far < floor - UNBOUNDED and (right <= wrong or regression):
         says, measured, limit = f"larger and larger outputs lower the loss below that of right ones (to {far:.3g})", far, best
     elif by_class > CLASS_RATIO:
         says, measured, limit = (
@@ -207,7 +210,7 @@ def wrong_loss(signals: Signals) -> Iterator[Finding]:
             by_class,
             CLASS_RATIO,
         )
-    elif by_row > ROW_RATIO:
+    elif by_row > ROW_RATIO and meant:
         says, measured, limit = f"the same mistake weighs {by_row:.2g} times as much in one row as usual", by_row, ROW_RATIO
     elif abs(right - wrong) < 1e-9:
         says, measured, limit = "the loss is the same for right and for wrong outputs", right, wrong
