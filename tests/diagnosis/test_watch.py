@@ -243,6 +243,30 @@ def test_rows_and_losses_that_do_not_fit_get_one_sentence():
             doctor.step(x, y, None, torch.ones(8))
 
 
+def test_findings_can_be_asked_for_while_training_goes_on():
+    model, (x, y) = network(), rings(64)
+    optimizer = torch.optim.Adam(model.parameters())
+    with watch(model, optimizer, loss_fn=nn.CrossEntropyLoss()) as doctor:
+        for _ in range(4):
+            doctor.step(x, y, *forgets_to_clear(model, optimizer, nn.CrossEntropyLoss(), x, y))
+        assert problems(doctor) == ["missing-zero-grad"]
+
+
+def test_after_an_exception_nothing_is_run_again():
+    model, (x, y) = network(), rings(64)
+    doctor = watch(model, torch.optim.Adam(model.parameters()), loss_fn=nn.CrossEntropyLoss())
+
+    def breaks():
+        with doctor:
+            doctor.step(x, y, *forgets_to_clear(model, doctor.optimizer, nn.CrossEntropyLoss(), x, y))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks()
+    assert doctor.signals.trials == {}
+    assert doctor.recorder.steps == 1
+
+
 def test_a_model_that_cannot_be_copied_is_watched_all_the_same():
     class Uncopied(nn.Linear):
         def __deepcopy__(self, memory):

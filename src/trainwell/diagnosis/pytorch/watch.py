@@ -79,8 +79,8 @@ class Watch:
     def __exit__(self, kind: Any, *_: Any) -> None:
         self._inside = False
         self.recorder.stop()
-        if kind is None or not issubclass(kind, KeyboardInterrupt):
-            self._finish()
+        if kind is None:
+            self._finish()  # after an exception the loop's own record must do: nobody waits for re-runs then
 
     def _must_be_inside(self, name: str) -> None:
         if not self._inside:
