@@ -11,6 +11,7 @@ from trainwell.diagnosis.pytorch.scores import labels, tried_loss
 
 ENDS = 20.0  # chosen: a logit of 20 is a probability within 2e-9 of 1
 FAR = 50.0  # chosen: times the right outputs
+WIDE = 10.0  # chosen: inputs of this size cross the kinks of any activation
 MILD = 2.0  # chosen: a logit of 2 is a probability of 0.88, far from where any loss is flat
 PUSH = 1e3  # chosen: weights drawn so large drive any output function to its ends
 
@@ -54,18 +55,27 @@ def affine_facts(model: nn.Module, x: Any, reach: dict[str, Any]) -> dict[str, A
     if len(inputs) != 1 or not inputs[0].is_floating_point() or len(inputs[0]) < 8:
         return {}
     model.eval()
-    a = inputs[0][: len(inputs[0]) // 4 * 4]
-    a, b, c = a[0::4], a[1::4], a[2::4]
-    with torch.no_grad():
-        values = [_linked(called(model, value), reach).double() for value in (a, b, a + b - c, c)]
-    error = (values[0] + values[1] - values[2] - values[3]).abs().mean()
-    scale = spread(torch.cat(values))
-    if not torch.isfinite(error) or scale <= 1e-9:
+    size = float(inputs[0].float().square().mean().sqrt()) or 1.0
+    squashed = reach.get("reach_high", WIDE) <= 1.0  # what is far out cannot be told from the ends
+    times = (1.0,) if squashed else (1.0, WIDE / size)  # small inputs may cross no kink
+    errors = [_bend(model, inputs[0] * factor, reach) for factor in times]
+    known = [error for error in errors if math.isfinite(error)]
+    if not known:
         return {}
     named = children_in_order(model, x)
     weighted = [name for name, module in named if any(p.ndim > 1 for p in module.parameters(recurse=False))]
     loose = sum(p.ndim > 1 for module in model.modules() if list(module.children()) for p in module.parameters(recurse=False))
-    return {"affine_error": float(error) / scale, "weight_layers": len(weighted) + loose}
+    return {"affine_error": max(known), "weight_layers": len(weighted) + loose}
+
+
+def _bend(model: nn.Module, x: Tensor, reach: dict[str, Any]) -> float:
+    """Mean distance from an affine map over the outputs' spread; NaN where the outputs do not vary."""
+    rows = x[: len(x) // 4 * 4]
+    a, b, c = rows[0::4], rows[1::4], rows[2::4]
+    with torch.no_grad():
+        values = [_linked(called(model, value), reach).double() for value in (a, b, a + b - c, c)]
+    scale = spread(torch.cat(values))
+    return float((values[0] + values[1] - values[2] - values[3]).abs().mean()) / scale if scale > 1e-9 else float("nan")
 
 
 def _linked(outputs: Tensor, reach: dict[str, Any]) -> Tensor:
