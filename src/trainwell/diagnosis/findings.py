@@ -1,0 +1,79 @@
+"""Findings, the causes they name, and which of them is the root of the others.
+
+A rule is a function of the signals that yields findings; `rule` declares its cause, limits and sources once, so that the page
+`docs/diagnosis.md`, the report and the rule itself speak of the same numbers.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trainwell.diagnosis.remedies import Remedy
+from trainwell.diagnosis.signals import Signals
+
+Severity = Literal["problem", "warning", "note"]
+SEVERITIES = ("problem", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause: where, how much was measured against which limit, in a sentence, with its remedies in order."""
+
+    cause: str
+    severity: Severity
+    says: str
+    measured: float | str | None = None
+    limit: float | str | None = None
+    layer: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    explains: tuple[str, ...] = ()
+    certainty: float = 0.5
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as the page lists it."""
+
+    cause: str
+    reads: str
+    limits: str
+    source: str
+    remedy: str
+    order: int
+    find: Callable[[Signals], Iterator[Finding]] = field(repr=False)
+
+
+RULES: list[Rule] = []
+
+
+def rule(cause: str, *, order: int, reads: str, limits: str, source: str, remedy: str):
+    """Declares a rule. Of two causes that are as certain, the one with the lower order is nearer the root."""
+
+    def declare(find: Callable[[Signals], Iterator[Finding]]) -> Callable[[Signals], Iterator[Finding]]:
+        RULES.append(Rule(cause, reads, limits, source, remedy, order, find))
+        return find
+
+    return declare
+
+
+def diagnose(signals: Signals) -> list[Finding]:
+    """All findings, the most likely root cause first."""
+    from trainwell.diagnosis import rules
+
+    rules.load()
+    found = [(declared.order, finding) for declared in RULES for finding in declared.find(signals)]
+    return _ranked(found)
+
+
+def _ranked(found: list[tuple[int, Finding]]) -> list[Finding]:
+    """By severity, then certainty, then nearness to the root; what a surer finding explains comes after it."""
+    found.sort(key=lambda pair: (SEVERITIES.index(pair[1].severity), -pair[1].certainty, pair[0]))
+    kept: dict[tuple[str, str], Finding] = {}
+    explained: set[str] = set()
+    for _, finding in found:
+        if finding.cause in explained and finding.severity != "note":
+            continue
+        kept.setdefault((finding.cause, finding.layer), finding)
+        if finding.severity == "problem":
+            explained |= set(finding.explains)
+    return list(kept.values())

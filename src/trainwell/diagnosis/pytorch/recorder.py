@@ -1,0 +1,199 @@
+"""What is seen of the run itself, at little cost: losses and rates of every step, gradients and moves of some.
+
+One step in `every` is observed: hooks on its gradients, and its weights before and after. Nothing is read back from a device
+before the epoch ends.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+FIRST = 4  # chosen: so many steps are observed at once, before the cadence begins
+STORED_BYTES = 64 * 2**20  # chosen: memory for rows of training, and again for validation
+STORED_ROWS = 12_000  # chosen
+
+
+class Recorder:
+    """Holds what one `watch` has seen so far."""
+
+    def __init__(self, model: nn.Module, optimizer: Any, every: int) -> None:
+        self.model, self.optimizer, self.every = model, optimizer, every
+        known = [*model.named_parameters(), *unregistered(model)]
+        self.names = [name for name, _ in known]
+        self.parameters = [p for _, p in known]
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        self.held = [id(p) in held for p in self.parameters]
+        self.optimizer_steps = self._steps_before = 0
+        self._stepped_last = False
+        self.observed: list[dict[str, Tensor]] = []
+        self.observed_at: list[int] = []
+        self.rates: list[float] = []
+        self.loss_parts: list[Any] = []
+        self.step_losses: list[float] = []
+        self.steps = 0
+        self._armed: dict[str, Any] | None = None
+        self._hooks: list[Any] = []
+        self._always: list[Any] = []
+
+    def start(self) -> None:
+        self._always = [
+            self.optimizer.register_step_pre_hook(self._before),
+            self.optimizer.register_step_post_hook(self._after),
+        ]
+        self._arm()
+
+    def stop(self) -> None:
+        for hook in (*self._hooks, *self._always):
+            hook.remove()
+        self._hooks, self._always = [], []
+
+    def _arm(self) -> None:
+        """Hooks for the next step: what arrives at each weight, and what lay there before."""
+        count, device = len(self.parameters), self.parameters[0].device if self.parameters else "cpu"
+        armed: dict[str, Any] = {
+            "fresh": [None] * count,
+            "old": [None] * count,
+            "used": None,
+            "inside": False,
+            "passes": self.optimizer_steps,
+            "earlier": self._stepped_last,
+        }
+        armed["before"] = [p.detach().clone() for p in self.parameters]
+        armed["zero"] = torch.zeros((), device=device)
+
+        def arrival(place: int, parameter: Tensor):
+            def see(gradient: Tensor) -> None:
+                norm = gradient.detach().norm()
+                if armed["used"] is not None:  # the backward pass runs in a closure inside the optimizer's step
+                    armed["used"], armed["inside"] = None, True
+                if armed["fresh"][place] is None:
+                    left = parameter.grad
+                    armed["old"][place] = None if left is None else left.detach().norm()
+                    armed["fresh"][place] = norm
+                else:
+                    armed["fresh"][place] = armed["fresh"][place] + norm
+
+            return see
+
+        self._hooks = [p.register_hook(arrival(i, p)) for i, p in enumerate(self.parameters) if p.requires_grad]
+        self._armed = armed
+
+    def _before(self, *_: Any) -> None:
+        if self._armed is not None and self._armed["used"] is None:
+            self._armed["used"] = self._gradients()
+
+    def _gradients(self) -> list[Tensor | None]:
+        return [None if p.grad is None else p.grad.detach().norm() for p in self.parameters]
+
+    def _after(self, *_: Any) -> None:
+        self.optimizer_steps += 1
+
+    def step(self, loss: Any) -> None:
+        """One update is done."""
+        self.steps += 1
+        self.rates.append(float(self.optimizer.param_groups[0]["lr"]))
+        self.loss_parts.append(loss)
+        if self._armed is not None:
+            self._disarm()
+        self._stepped_last, self._steps_before = self.optimizer_steps > self._steps_before, self.optimizer_steps
+        if self.steps < FIRST or self.steps % self.every == 0:
+            self._arm()
+
+    @property
+    def observing(self) -> bool:
+        """Whether the step under way is an observed one."""
+        return self._armed is not None
+
+    def _disarm(self) -> None:
+        armed, self._armed = self._armed, None
+        assert armed is not None
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        zero, now = armed["zero"], [p.detach() for p in self.parameters]
+        used = self._gradients() if armed["inside"] else armed["used"] or [None] * len(now)
+
+        def stacked(values: list[Tensor | None]) -> Tensor:
+            return (
+                torch.stack([zero if value is None else value.float().to(zero.device) for value in values])
+                if values
+                else zero[None]
+            )
+
+        self.observed.append(
+            {
+                "fresh": stacked(armed["fresh"]),
+                "old": stacked(armed["old"]),
+                "used": stacked(used),
+                "arrived": torch.tensor([value is not None for value in armed["fresh"]]),
+                "stepped": torch.tensor([float(self.optimizer_steps > armed["passes"])]),
+                "earlier": torch.tensor([float(armed["earlier"])]),
+                "weight": stacked([p.float().norm() for p in armed["before"]]),
+                "moved": stacked([(p - b).float().norm() for p, b in zip(now, armed["before"], strict=True)]),
+            }
+        )
+        self.observed_at.append(self.steps - 1)
+
+    def read_losses(self) -> list[float]:
+        """The losses since the last call, read back at once."""
+        waiting = [part for part in self.loss_parts if isinstance(part, Tensor)]
+        read = iter(torch.stack([part.float().reshape(()) for part in waiting]).tolist() if waiting else [])
+        found = [next(read) if isinstance(part, Tensor) else float(part) for part in self.loss_parts]
+        self.loss_parts = []
+        self.step_losses += found
+        return found
+
+    def series(self, name: str) -> np.ndarray:
+        """(observations, weights) of one measure."""
+        return np.array([seen[name].cpu().numpy() for seen in self.observed]).reshape(len(self.observed), -1)
+
+
+def unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Weights in plain lists and dictionaries, which `parameters()` does not give."""
+    known = {id(p) for p in model.parameters()}
+    found: list[tuple[str, nn.Parameter]] = []
+
+    def look(path: str, value: Any, depth: int = 0) -> None:
+        if isinstance(value, nn.Parameter):
+            if id(value) not in known:
+                known.add(id(value))
+                found.append((path, value))
+        elif isinstance(value, nn.Module):
+            for name, parameter in value.named_parameters():
+                look(f"{path}.{name}", parameter)
+        elif isinstance(value, list | tuple | dict) and depth < 3:
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                look(f"{path}.{key}", item, depth + 1)
+
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if not name.startswith("_") and isinstance(value, list | tuple | dict):
+                look(f"{path}.{name}".strip("."), value)
+    return found
+
+
+class Store:
+    """The first rows that come, copied, up to a limit of memory."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[Any, Any]] = []
+        self.bytes = self.rows = 0
+        self.full = False
+
+    def add(self, x: Any, y: Any) -> None:
+        from trainwell.diagnosis.pytorch.copies import mapped, rows_of, tensors
+
+        if self.full:
+            return
+        pair = mapped(lambda tensor: tensor.detach().clone(), (x, y))
+        self.bytes += sum(t.numel() * t.element_size() for t in tensors(pair))
+        self.rows += rows_of(x)
+        self.batches.append(pair)
+        self.full = self.bytes > STORED_BYTES or self.rows > STORED_ROWS
+
+    def joined(self) -> tuple[Any, Any]:
+        from trainwell.diagnosis.pytorch.copies import joined
+
+        return joined([x for x, _ in self.batches]), joined([y for _, y in self.batches])

@@ -1,0 +1,205 @@
+"""`watch`: beside a user's own loop, one line a step."""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainwell.diagnosis import report as reports
+from trainwell.diagnosis.findings import Finding, diagnose
+from trainwell.diagnosis.pytorch import measure
+from trainwell.diagnosis.pytorch.copies import copied, mapped, rows_of, tensors
+from trainwell.diagnosis.pytorch.recorder import Recorder, Store
+from trainwell.diagnosis.signals import Signals
+from trainwell.errors import InputError
+
+EVERY = 64  # chosen: at one observed step in so many, observing costs about a hundredth of training
+TASKS = ("binary", "multiclass", "regression")
+ENOUGH = 16  # chosen: rows from which on a batch shows what must be seen
+
+
+def checked(model: Any, optimizer: Any, loss_fn: Any, task: Any) -> None:
+    """One sentence for each thing that cannot be worked with."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"The model is a {type(model).__name__}; it must be a torch.nn.Module.")
+    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+        raise InputError(f"The optimizer is a {type(optimizer).__name__}; it must be a torch.optim.Optimizer.")
+    if loss_fn is not None and not callable(loss_fn):
+        raise InputError(f"loss_fn is a {type(loss_fn).__name__}; it must be callable as loss_fn(outputs, targets).")
+    if task is not None and task not in TASKS:
+        raise InputError(f"task is {task!r}; it must be one of {', '.join(TASKS)}, or left out.")
+
+
+class Watch:
+    """Watches one training run; `findings` and `report()` say what was found."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Any = None,
+        *,
+        loss_fn: Callable[..., Any] | None = None,
+        task: str | None = None,
+        every: int = EVERY,
+        prove: bool = True,
+    ) -> None:
+        checked(model, optimizer, loss_fn, task)
+        if optimizer is None:
+            raise InputError("watch was given no optimizer; it must be called as watch(model, optimizer, loss_fn=...).")
+        if every < 1:
+            raise InputError(f"every is {every}; it must be 1 or more.")
+        self.model, self.optimizer, self.loss_fn, self.task = model, optimizer, loss_fn, task
+        self.prove = prove
+        self.signals = Signals()
+        self.recorder = Recorder(model, optimizer, every)
+        self.train_rows, self.validation_rows = Store(), Store()
+        self.start: tuple[nn.Module, Any] | None = None
+        self.epoch = 0
+        self.modes = {"train": [0, 0], "validation": [0, 0]}
+        self._inside = self._finished = self._checked = False
+        self._validation_batches = 0
+        self._validation_losses: list[Tensor] = []
+        self._changed = [0, 0]
+        self._reordered = False
+        self._last: tuple[Any, Any] | None = None
+        self._found: list[Finding] | None = None
+
+    def __enter__(self) -> "Watch":
+        try:
+            self.start = copied(self.model, self.optimizer)
+        except Exception as problem:  # whatever a user's module does when it is copied
+            self.signals.not_run["everything that needs a copy of the model"] = f"the model cannot be copied ({problem})"
+        self._inside = True
+        self.recorder.start()
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        self._inside = False
+        self.recorder.stop()
+        if kind is None:
+            self._finish()  # after an exception the loop's own record must do: nobody waits for re-runs then
+
+    def _must_be_inside(self, name: str) -> None:
+        if not self._inside:
+            raise InputError(
+                f"{name} was called outside the with block; it must be called between entering watch and leaving it."
+            )
+
+    def step(self, x: Any, y: Any, outputs: Any, loss: Any) -> None:
+        """After each update: the batch, the outputs and the loss that belong to it."""
+        recorder = self.recorder
+        if recorder.observing or not self._inside:
+            self._check(x, y, loss)
+        self._found = None
+        self.modes["train"][self.model.training] += 1
+        if recorder.steps == 0:
+            self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
+            self.signals.facts["batch_size"] = rows_of(x)
+        if self.epoch == 0 and not self.train_rows.full:
+            self.train_rows.add(x, y)
+            self._preflight(outputs)
+        recorder.step(self._read(y, outputs, loss))
+
+    def _check(self, x: Any, y: Any, loss: Any) -> None:
+        """Where a step is observed, also that what was given fits together."""
+        self._must_be_inside("step")
+        if not isinstance(loss, Tensor | float | int) or (isinstance(loss, Tensor) and loss.numel() != 1):
+            shape = list(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+            raise InputError(f"The loss given to step is {shape}; it must be one number.")
+        if tensors(x) and tensors(y) and rows_of(x) != rows_of(y):
+            raise InputError(f"step was given {rows_of(x)} rows of inputs and {rows_of(y)} of targets; they must be as many.")
+
+    def _preflight(self, outputs: Any = None, enough: int = ENOUGH) -> None:
+        """On the first batch; of tiny batches, on the first that are a few rows together."""
+        if not self._checked and self.train_rows.rows >= enough:
+            self._checked = True
+            measure.first_rows(self, *self.train_rows.joined(), outputs)
+
+    def _read(self, y: Any, outputs: Any, loss: Any) -> Any:
+        """The loss as a number; on a device as it is, as reading would wait for it. At the first that is not finite, why."""
+        if isinstance(loss, Tensor):
+            if loss.device.type != "cpu":
+                return loss.detach()
+            loss = loss.item()
+        if not math.isfinite(loss) and "loss_non_finite_step" not in self.signals.facts:
+            self.signals.facts["loss_non_finite_step"] = self.recorder.steps
+            measure.breakdown(self, y, outputs, self._last)
+        self._last = (y, outputs.detach()) if isinstance(outputs, Tensor) else None
+        return loss
+
+    def validation_step(self, x: Any, y: Any, outputs: Any, loss: Any) -> None:
+        """After each validation batch."""
+        self._must_be_inside("validation_step")
+        self._found = None
+        self.modes["validation"][self.model.training] += 1
+        at, self._validation_batches = self._validation_batches, self._validation_batches + 1
+        if self.epoch == 0:
+            self.validation_rows.add(x, y)
+        elif at < len(self.validation_rows.batches):
+            self._compare(x, y, *self.validation_rows.batches[at])
+        self._validation_losses.append(torch.as_tensor(loss).detach().float().reshape(()) * rows_of(x))
+        self._validation_losses.append(torch.tensor(float(rows_of(x))))
+
+    def _compare(self, x: Any, y: Any, x_before: Any, y_before: Any) -> None:
+        """The same targets in the same order, all through, and other inputs: the inputs are changed at random."""
+        now, before = tensors((x, y)), tensors((x_before, y_before))
+        same_shape = [t.shape for t in now] == [t.shape for t in before]
+        if not same_shape or not tensors(y) or not torch.equal(tensors(y)[0], tensors(y_before)[0]):
+            self._reordered = True
+            return
+        given = tensors(x)[0]
+        different = ((given != tensors(x_before)[0]) & (given == given)).reshape(rows_of(x), -1)
+        self._changed[0] += int(different.any(1).sum())
+        self._changed[1] += rows_of(x)
+
+    def end_epoch(self) -> None:
+        """After each pass over the training rows, and its validation."""
+        self._must_be_inside("end_epoch")
+        self._found = None
+        self._preflight(enough=1)
+        curves = self.signals.curves
+        losses = self.recorder.read_losses()
+        curves.steps = self.recorder.step_losses
+        if losses:
+            curves.train.append(sum(losses) / len(losses))
+        if self._validation_losses:
+            values = torch.stack([value.cpu() for value in self._validation_losses]).tolist()
+            curves.validation.append(sum(values[::2]) / max(sum(values[1::2]), 1.0))
+        self._validation_losses, self._validation_batches = [], 0
+        self.epoch += 1
+
+    def _finish(self) -> None:
+        """The checks that need the whole run, once."""
+        if self._finished or not self.recorder.steps:
+            return
+        self._finished = True
+        self._preflight(enough=1)
+        if self.recorder.loss_parts:
+            self.recorder.read_losses()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            measure.whole_run(self)
+        self._found = None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found so far, the most likely root cause first."""
+        if self._found is None:
+            measure.so_far(self)
+            self._found = diagnose(self.signals)
+        return self._found
+
+    def report(self) -> str:
+        """The findings for a person, with their remedies and the checks that were not run."""
+        return reports.text(self.findings, self.signals)
+
+    def html(self, path: Any) -> None:
+        """The same as one page in a file."""
+        reports.write_page(path, self.findings, self.signals)
+
+
+def held_rows(store: Store) -> tuple[Any, Any] | None:
+    return mapped(lambda t: t.detach(), store.joined()) if store.batches else None

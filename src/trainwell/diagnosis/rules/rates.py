@@ -1,0 +1,123 @@
+"""Rules over the learning rate, its schedule, momentum and the optimizer."""
+
+from collections.abc import Iterator
+
+from trainwell.diagnosis.findings import Finding, rule
+from trainwell.diagnosis.proofs import proven, repair
+from trainwell.diagnosis.remedies import Remedy
+from trainwell.diagnosis.rules.families import AFTER_RATE
+from trainwell.diagnosis.signals import Signals
+
+FALLEN = 100.0  # chosen: highest over the rate of most updates
+RISING = 1.5  # chosen
+NEAR_ONE = 0.98  # Sutskever et al. (2013) use up to 0.99 with care; beyond 0.98 is a memory of more than 50 gradients
+
+
+@rule(
+    "lr-schedule-wrong",
+    order=40,
+    reads="`learning_rates`, re-run `steady_rate`",
+    limits=f"most updates at less than 1/{FALLEN:.0f} of the highest rate, a rate of 0, or one that only rises; and another "
+    "mends the score",
+    source="chosen; Goyal et al. (2017) for warm-up, Loshchilov & Hutter (2017) for decay over the whole run",
+    remedy="step the schedule once an epoch, or scale it to the number of updates",
+)
+def schedule(signals: Signals) -> Iterator[Finding]:
+    rates = signals.facts.get("learning_rates") or [1.0]
+    highest, middle = max(rates), sorted(rates)[len(rates) // 2]
+    explains = ("lr-too-low", "optimizer-step-ineffective", *AFTER_RATE)
+    remedy = Remedy("schedule", says="step the schedule once an epoch, or scale it to the number of updates")
+    if highest == 0:
+        says = "the learning rate is 0 from the first update to the last; the schedule never starts"
+        yield Finding("lr-schedule-wrong", "problem", says, 0.0, 0.0, remedies=(remedy,), explains=explains, certainty=0.97)
+    elif highest > FALLEN * middle:
+        says = f"half of the updates were made at a rate of {middle:.2g} or less, and the highest was {highest:.2g}"
+        yield from proven(signals, "lr-schedule-wrong", "steady_rate", says, middle, highest / FALLEN, remedy, explains, 0.15)
+    elif rates[-1] == highest > RISING * min(rates):
+        trial = max(("rate_tenfold", "rate_hundredfold"), key=lambda name: repair(signals, name))
+        says = f"the rate rose from {min(rates):.2g} to {highest:.2g} and the run ended before the schedule had warmed up"
+        yield from proven(signals, "lr-schedule-wrong", trial, says, highest, None, remedy, explains, 0.15)
+
+
+@rule(
+    "lr-too-high",
+    order=42,
+    reads="re-runs `rate_tenth`, `rate_hundredth`",
+    limits="a tenth or a hundredth of the rate mends the score",
+    source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
+    remedy="a lower learning rate, or warm-up",
+)
+def high(signals: Signals) -> Iterator[Finding]:
+    yield from _rate(signals, "lr-too-high", ("rate_tenth", 0.1), ("rate_hundredth", 0.01))
+
+
+@rule(
+    "lr-too-low",
+    order=43,
+    reads="re-runs `rate_tenfold`, `rate_hundredfold`",
+    limits="ten or a hundred times the rate mends the score",
+    source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
+    remedy="a higher learning rate",
+)
+def low(signals: Signals) -> Iterator[Finding]:
+    yield from _rate(signals, "lr-too-low", ("rate_tenfold", 10.0), ("rate_hundredfold", 100.0))
+
+
+def _rate(signals: Signals, cause: str, *options: tuple[str, float]) -> Iterator[Finding]:
+    trial, times = max(options, key=lambda option: signals.trials[option[0]].score if option[0] in signals.trials else -9)
+    rate = max(signals.facts.get("learning_rates") or [float("nan")])
+    explains = (
+        *AFTER_RATE,
+        "dead-relu",
+        "saturated-activation",
+        "exploding-gradient",
+        "optimizer-wrong-for-problem",
+        "overfitting",
+    )
+    says = f"the learning rate of {rate:.2g} is too {'high' if times < 1 else 'low'}"
+    yield from proven(signals, cause, trial, says, rate, rate * times, Remedy("learning_rate", times=times), explains, 0.05)
+
+
+@rule(
+    "momentum-unstable",
+    order=41,
+    reads="`momentum`, re-run `less_momentum`",
+    limits=f"momentum of {NEAR_ONE} or more, and 0.9 mends the score",
+    source="Sutskever et al. (2013), on the importance of initialization and momentum",
+    remedy="momentum 0.9",
+)
+def momentum(signals: Signals) -> Iterator[Finding]:
+    value = signals.number("momentum")
+    if value > 0.95:
+        yield from proven(
+            signals,
+            "momentum-unstable",
+            "less_momentum",
+            f"momentum of {value:g} adds up about {1 / max(1 - value, 1e-9):.0f} gradients",
+            value,
+            NEAR_ONE,
+            Remedy("momentum", to=0.9),
+            ("lr-too-high", *AFTER_RATE, "dead-relu", "saturated-activation"),
+            0.15,
+        )
+
+
+@rule(
+    "optimizer-wrong-for-problem",
+    order=46,
+    reads="`optimizer`, re-runs `adam`, `rate_tenth`, `rate_tenfold`, `rate_hundredfold`",
+    limits="Adam mends the score, and no other rate of the same optimizer comes near",
+    source="Zhang et al. (2020), why are adaptive methods good for attention models; documentation of torch.optim.Rprop",
+    remedy="Adam at 0.001",
+)
+def optimizer(signals: Signals) -> Iterator[Finding]:
+    name = signals.facts.get("optimizer", "")
+    yield from proven(
+        signals,
+        "optimizer-wrong-for-problem",
+        "adam",
+        f"{name} does not get anywhere here",
+        name,
+        None,
+        Remedy("optimizer", to="adam"),
+    )
