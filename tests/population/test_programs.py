@@ -1,0 +1,72 @@
+"""Compiled programs: each compiled once for all devices, in the background if asked in time, the same results everywhere."""
+
+import jax
+import numpy as np
+import pytest
+
+from trainwell.population.devices import pool
+from trainwell.population.programs import Programs, _loaded_onto
+
+
+def squares(numbers):
+    return {"squares": jax.tree.map(lambda x: x * x + 1, numbers)}
+
+
+NUMBERS = {"a": np.arange(5, dtype=np.float32), "b": np.ones((2, 3), np.float32)}
+
+
+def on_every_device(programs: Programs, function) -> list:
+    found = []
+    for device in pool(2).devices:
+        result = programs.run("squares", function, device, jax.device_put(NUMBERS, device))
+        assert {leaf.devices().pop() for leaf in jax.tree.leaves(result)} == {device}
+        found.append(result)
+    return found
+
+
+def test_a_program_is_compiled_for_one_device_and_runs_on_all_with_the_same_bits():
+    programs = Programs()
+    first, second = on_every_device(programs, jax.jit(squares))
+    jax.tree.map(np.testing.assert_array_equal, first, second)
+    np.testing.assert_array_equal(first["squares"]["a"], NUMBERS["a"] ** 2 + 1)
+    assert [one.program for one in programs.compilations] == ["squares"]
+    assert programs.ready("squares")
+    assert not programs.ready("cubes")
+    assert 0 < programs.slowest <= programs.waited
+
+
+def test_other_shapes_are_another_program():
+    programs, function, device = Programs(), jax.jit(squares), pool(1).devices[0]
+    for rows in (3, 4, 3):
+        programs.run("squares", function, device, np.ones(rows, np.float32))
+    assert len(programs.compilations) == 2
+
+
+def test_what_was_prepared_in_the_background_is_not_compiled_again():
+    programs, function, device = Programs(), jax.jit(squares), pool(1).devices[0]
+    programs.prepare("squares", function, device, NUMBERS)
+    programs.run("squares", function, device, NUMBERS)
+    assert [one.background for one in programs.compilations] == [True]
+
+
+def test_a_program_that_jax_still_holds_serves_a_second_collection_on_every_device():
+    function = jax.jit(squares)
+    for _ in range(3):
+        for result in on_every_device(Programs(), function):
+            np.testing.assert_array_equal(result["squares"]["b"], 2 * NUMBERS["b"])
+
+
+def test_a_background_failure_is_met_by_whoever_needs_the_program():
+    def refused(numbers):
+        raise ValueError("no such program")
+
+    programs, device = Programs(), pool(1).devices[0]
+    programs.prepare("refused", jax.jit(refused), device, NUMBERS)
+    with pytest.raises(ValueError, match="no such program"):
+        programs.run("refused", jax.jit(refused), device, NUMBERS)
+
+
+def test_this_version_of_jax_can_load_a_program_onto_another_core():
+    first, second = pool(2).devices
+    compiled = jax.jit(lambda x: x + 1).lower(jax.ShapeDtypeStruct((2,), np.float32)).compile()
+    assert _loaded_onto(second, compiled) is not None or first == second
