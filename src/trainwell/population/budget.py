@@ -17,11 +17,16 @@ class Budget:
         self._clock = clock
         self.start = clock()
         self.seconds = seconds
-        self.interrupted = False
+        self._interrupted = False
 
     def interrupt(self) -> None:
         """End now: whoever trains stops at its next look and keeps what it has."""
-        self.interrupted = True
+        self._interrupted = True
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody asked to end now."""
+        return self._interrupted
 
     @property
     def used(self) -> float:
@@ -52,5 +57,5 @@ class _Part(Budget):
         return self._whole.until(share)
 
     @property
-    def left(self) -> float:
-        return 0.0 if self._whole.interrupted else super().left
+    def interrupted(self) -> bool:
+        return self._whole.interrupted
