@@ -129,6 +129,8 @@ def test_a_last_event_that_was_cut_off_is_left_out(tmp_path):
     assert [event["event"] for event in events] == ["note", "progress"]
     assert events[1]["best"] is None
     assert events[1]["done"] == 3
+    EventLog(log.path).note("look", "of the run that goes on")
+    assert [event["event"] for event in read_events(log.path)] == ["note", "progress", "note"]
 
 
 def test_the_time_limit_is_a_minute_unless_something_else_ends_the_run():

@@ -122,6 +122,15 @@ def test_a_search_killed_two_dozen_times_ends_with_the_same_bits(uninterrupted, 
     assert len(expected) == 2
 
 
+def test_a_kill_in_a_write_costs_that_rung_and_no_other(uninterrupted, cache, tmp_path):
+    life = Life(tmp_path, cache, halt_at=3)
+    while life.hear() != "halted":
+        assert life.process.is_alive()
+    life.kill()
+    (kept,) = read_waves(tmp_path)
+    assert (kept.rung, len(kept.going)) == (2, 2)
+
+
 def test_the_search_that_is_killed_is_one_with_failures_rungs_and_two_waves(uninterrupted, tmp_path):
     for name, content in uninterrupted[0].items():
         (tmp_path / name).write_bytes(content)
