@@ -19,11 +19,6 @@ NEVER = 10_000  # epochs of patience: nobody stops early, so that all do the sam
 STRENGTHS = {"dropout.rate": 0.2, "input_noise.standard_deviation": 0.1, "activation_noise.standard_deviation": 0.1}  # chosen
 
 
-def has_signals() -> bool:
-    """Whether the engine can be told to take signals or not."""
-    return "signals" in Structure.__dataclass_fields__
-
-
 def structure_of(work: Work) -> Structure:
     """The network of the work, with nothing on that the others have not."""
     chosen: dict[str, Any] = {
@@ -31,8 +26,6 @@ def structure_of(work: Work) -> Structure:
         "batch_norm": "before" if "batch norm" in work.extras else "none",
         "noises": tuple(place for place in ("input", "activation") if f"{place} noise" in work.extras),
     }
-    if work.signals is not None:
-        chosen["signals"] = work.signals
     return Structure(
         numeric=work.inputs,
         continuous=work.inputs,
@@ -55,7 +48,8 @@ def population_of(work: Work) -> Population:
     data = Data(_rows(numeric, target), _rows(validation_numeric, validation_target))
     task, metric = ("regression", "r2") if work.outputs == 1 else ("multiclass", "accuracy")
     cores = None if os.environ.get("BENCHMARK_ON_GPU") else available_cores()
-    return Population(data, task, metric, np.zeros(work.outputs, np.float32), 0, pool(cores))
+    prior = np.zeros(work.outputs, np.float32)
+    return Population(data, task, metric, prior, 0, pool(cores), work.networks, work.signals)
 
 
 def trainings_of(work: Work) -> list[Training]:

@@ -121,20 +121,21 @@ def regularized(rounds: int, work: Work = FIRST) -> list[Row]:
 
 def signals(rounds: int, work: Work = FIRST) -> list[Row]:
     """The signals of the layers on, against off."""
-    from benchmarks.ours import has_signals
-
-    if not has_signals():
-        print("signals: not measured, a Structure has no choice for them yet.", flush=True)
-        return []
     on, off = by_turns([alone(str(one), OURS, replace(work, signals=one)) for one in (True, False)], rounds)
     return [Row(f"signals on, {work.shape}, one core", "ourselves: off", 1.05, True, ratio(on, off), on, off)]
 
 
 def members(rounds: int, work: Work = MANY_SMALL, one: Work = ONE_SMALL) -> list[Row]:
-    """The time of one step of one of many members, against that of one alone; both on one core."""
-    many, single = by_turns([alone("many", OURS, work), alone("one", OURS, one)], rounds)
-    what = f"{work.networks} members, per member-step, {work.shape}, batch {work.batch}, one core"
-    return [Row(what, "ourselves: 1 member", 0.35, True, ratio(many, single), many, single)]
+    """The time of one step of one of many members, against that of one alone: on the machine, whose cores one member cannot
+    share, and on one core."""
+    on_all, on_one, single = by_turns(
+        [alone("many, all cores", OURS, work, 2), alone("many, one core", OURS, work), alone("one", OURS, one, 2)], rounds
+    )
+    what = f"{work.networks} members, per member-step, {work.shape}, batch {work.batch}"
+    return [
+        Row(f"{what}, two cores", "ourselves: 1 member", 0.35, True, ratio(on_all, single), on_all, single),
+        Row(f"{what}, one core", "ourselves: 1 member", None, True, ratio(on_one, single), on_one, single),
+    ]
 
 
 def share_of_product(what: str, asked: float | None, ours: Measured, measured: Sequence[Measured]) -> Row:

@@ -29,7 +29,7 @@ class Work:
     of : how many networks there are in all processes together; 0 is those of this one.
     validation : rows that are passed through after every epoch.
     extras : names of `EXTRAS` that are on.
-    signals : with the signals of the layers taken inside the program; None is the engine's own default.
+    signals : with the signals of the layers taken inside the program, as by default.
     """
 
     widths: tuple[int, ...]
@@ -43,7 +43,7 @@ class Work:
     of: int = 0
     validation: int = 64
     extras: tuple[str, ...] = ()
-    signals: bool | None = None
+    signals: bool = True
 
     @property
     def rows(self) -> int:
