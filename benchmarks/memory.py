@@ -63,7 +63,10 @@ def engine(path: Path, folder: Path) -> dict[str, Any]:
     assert isinstance(population.data, Streamed)
     stream = population.data.train
     streaming, scores = _train(population, stream.chunks)
-    reading = _seconds(lambda: [stream.chunk(0, epoch) for epoch in range(stream.chunks)])
+    began = time.monotonic()
+    for epoch in range(stream.chunks):
+        stream.chunk(0, epoch)
+    reading = time.monotonic() - began
     in_memory = replace(population, data=Data(stream.chunk(0, 0), population.data.validation))
     some = min(8, stream.chunks)  # epochs that say what an epoch takes without reading
     resident, _ = _train(in_memory, some)
@@ -144,12 +147,6 @@ def _train(population: Any, epochs: int) -> tuple[float, list[float]]:
     began = time.monotonic()
     trained = population.train(members, epochs, epochs, Budget())
     return time.monotonic() - began, [training.score for training in trained]
-
-
-def _seconds(work: Any) -> float:
-    began = time.monotonic()
-    work()
-    return time.monotonic() - began
 
 
 def measure(way: str, path: Path, folder: Path, seconds: float) -> dict[str, Any]:
