@@ -1,6 +1,7 @@
 """A table far larger than the memory that may be used: 20 million rows of 20 numbers, trained on under 1.5 GB.
 
-    python -m benchmarks.memory [--rows 20000000] [--columns 20] [--seconds 60] [--out memory.json] [engine | fit | csv ...]
+    python -m benchmarks.memory [--rows 20000000] [--columns 20] [--seconds 60] [--stream-above 2GB] [--out memory.json]
+                                [engine | fit | csv ...]
 
 ``engine`` encodes the Parquet file into a stream and trains two networks for one pass over all rows; beside it, the same steps
 on one chunk that stays in memory say what reading from disk costs. ``fit`` is ``trainwell fit FILE --target y`` with a time
@@ -149,12 +150,13 @@ def _train(population: Any, epochs: int) -> tuple[float, list[float]]:
     return time.monotonic() - began, [training.score for training in trained]
 
 
-def measure(way: str, path: Path, folder: Path, seconds: float) -> dict[str, Any]:
+def measure(way: str, path: Path, folder: Path, seconds: float, stream_above: str | None) -> dict[str, Any]:
     """One way in a process of its own, with its wall time and its peak of resident memory."""
     if way == "engine":
         command = [sys.executable, "-m", "benchmarks.memory", "--engine", str(path), str(folder)]
     else:
         given = ["--target", "y", "--time-limit", f"{seconds:g}s", "--out", str(folder / "run"), "--quiet"]
+        given += [] if stream_above is None else ["--stream-above", stream_above]
         command = [sys.executable, "-m", "trainwell", "fit", str(path), *given]
     began = time.perf_counter()
     process = subprocess.Popen(command)
@@ -202,6 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--columns", type=int, default=COLUMNS)
     parser.add_argument("--seconds", type=float, default=60.0, help="time limit of fit")
+    parser.add_argument("--stream-above", help="of fit; what is free decides when left out")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--engine", nargs=2, type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
@@ -217,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for way in ways:
             path = Path(folder) / ("table.csv" if way == "csv" else "table.parquet")
             with tempfile.TemporaryDirectory(dir=folder) as own:
-                found[way] = measure(way, path, Path(own), chosen.seconds)
+                found[way] = measure(way, path, Path(own), chosen.seconds, chosen.stream_above)
     print_table(HEADER, [line(way, one) for way, one in found.items()])
     write_json(chosen.out, found)
 
