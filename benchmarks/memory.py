@@ -112,7 +112,7 @@ def _streamed(path: Path, folder: Path) -> tuple[Any, float]:
     with writing(folder / "rows") as writer:
         writer.append(train)
         kept_out = held_out(sample.table, schema, split)
-        for part in encode_parts(other_rows(sample, 0), encoder, kept_out, len(devices.devices)):
+        for part in encode_parts(other_rows(sample, schema, 0), encoder, kept_out, len(devices.devices)):
             writer.append(Rows(part.arrays.numeric, part.arrays.categories, part.arrays.target))
     stream = open_stream(folder / "rows")
     assert stream is not None

@@ -16,7 +16,7 @@ from trainwell.data.other_rows import encode_parts, gathered, held_out
 from trainwell.data.roles import Note
 from trainwell.data.schema import infer_schema, usable_rows
 from trainwell.data.split import split_table
-from trainwell.data.tables import read_table
+from trainwell.data.tables import read_table, sample_of
 from trainwell.errors import InputError
 
 ROWS = 3000
@@ -81,11 +81,31 @@ def test_the_sample_and_the_other_rows_are_all_rows_each_once(path):
     assert file.rows == whole.rows
     assert file.columns == whole.columns
     assert 400 < sample.table.rows < 600
-    parts = [sample.table, *(load() for load in other_rows(sample, seed=1))]
+    schema, _ = infer_schema(sample.table, "bought", time="day")
+    parts = [sample.table, *(load() for load in other_rows(sample, schema, seed=1))]
     numbers = np.concatenate([np.asarray(part.row_numbers) for part in parts])
     assert sorted(numbers.tolist()) == list(range(whole.first_row, whole.first_row + whole.rows))
     together = pa.concat_tables([part.frame for part in parts]).take(pa.array(np.argsort(numbers)))
     assert together.to_pydict() == whole.frame.to_pydict()
+
+
+def test_columns_that_do_not_reach_the_network_are_read_no_second_time(path):
+    sample = draw_sample(opened(path), seed=1, rows=500)
+    schema, _ = infer_schema(sample.table, "bought", ignore=("town",), group="family")
+    for load in other_rows(sample, schema, seed=1):
+        assert load().columns == ("size", "colour", "day", "family", "bought")
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_a_minus_is_a_sign_or_a_missing_cell_in_every_part_as_in_the_sample(tmp_path, signs):
+    letters = (["+", "-"] if signs else ["a", "-"]) * 50 + ["-", "+"] * 50 + ["-", "b"] * 50
+    path = write_parquet(tmp_path / "t.parquet", {"n": list(range(300)), "letter": letters}, group=100)
+    file = opened(path)
+    first = pa.table({"n": list(range(100)), "letter": letters[:100]})
+    sample = large.Sample(file, sample_of(first, path, (), 1, np.arange(1, 101)), {0: np.arange(100)})
+    schema, _ = infer_schema(sample.table, "n", task="regression")
+    seen = {value for load in other_rows(sample, schema, 0) for value in load().column("letter").to_pylist()}
+    assert seen == {"+", "b", "-" if signs else None}
 
 
 def test_the_sample_is_spread_over_the_file_and_comes_from_the_seed(path):
@@ -120,7 +140,7 @@ def encoded(path: Path, **asked):
     table = sample.table.take(usable_rows(sample.table, schema))
     split = split_table(table, schema, seed=0)
     encoder = fit_encoder(table, schema, split.train)
-    parts = list(encode_parts(other_rows(sample, 0), encoder, held_out(table, schema, split), threads=2))
+    parts = list(encode_parts(other_rows(sample, schema, 0), encoder, held_out(table, schema, split), threads=2))
     return sample, table, schema, split, encoder, parts
 
 

@@ -70,17 +70,25 @@ def is_category(column: pa.ChunkedArray) -> bool:
     return pa.types.is_dictionary(column.type)
 
 
-def clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, dict[str, int]]:
-    """Text without the blanks around it and null where it stands for missing; and how often each such word stood there."""
+def clean(column: pa.ChunkedArray, signs: bool | None = None) -> tuple[pa.ChunkedArray, dict[str, int]]:
+    """Text without the blanks around it and null where it stands for missing; and how often each such word stood there.
+
+    Whether a minus is a ``signs`` column's value rather than a missing cell is found out from the cells when left out.
+    """
     column = pc.utf8_trim_whitespace(column)
     missing = pc.is_in(column, value_set=pa.array(MISSING, column.type))
     if not pc.any(missing).as_py():
         return column, {}
-    if pc.any(pc.equal(column, "+")).as_py():  # where there is a plus, a minus is a sign
+    if has_plus(column) if signs is None else signs:  # where there is a plus, a minus is a sign
         missing = pc.and_(missing, pc.invert(pc.equal(column, "-").fill_null(False)))
     counted = pc.value_counts(column.filter(missing))
     found = {entry["values"].as_py(): entry["counts"].as_py() for entry in counted}
     return pc.if_else(missing, pa.scalar(None, column.type), column), found
+
+
+def has_plus(column: pa.ChunkedArray) -> bool:
+    """Whether a cell of a column of text is a plus and nothing else."""
+    return bool(pc.any(pc.equal(column, "+")).as_py())
 
 
 def missing_mask(column: pa.ChunkedArray) -> np.ndarray:

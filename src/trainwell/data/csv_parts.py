@@ -1,7 +1,7 @@
 """A text file of cells in parts of whole lines: one look at every byte finds where they begin, then any part is read alone."""
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,11 +60,11 @@ class CsvParts:
     def part_rows(self, part: int) -> int:
         return int(self.lines[part + 1] - self.lines[part])
 
-    def frames(self, part: int) -> Iterator[Frame]:
+    def frames(self, part: int, columns: Sequence[str] | None = None) -> Iterator[Frame]:
         """All rows of a part at once."""
-        yield Frame(int(self.lines[part]), partial(self._load, part))
+        yield Frame(int(self.lines[part]), partial(self._load, part, columns))
 
-    def _load(self, part: int) -> pa.Table:
+    def _load(self, part: int, columns: Sequence[str] | None) -> pa.Table:
         begin, end = int(self.ends[part]), int(self.ends[part + 1])
         with self.path.open("rb") as file:
             file.seek(begin)
@@ -72,7 +72,8 @@ class CsvParts:
         data, _ = csv_text.as_utf8(self.path, data)
         data = csv_text.repaired(data, self.dialect)
         dialect = self.dialect._replace(header=self.dialect.header and part == 0)
-        return csv_text.parse(self.path, data, dialect, list(self.names), self.first_row - 1 + int(self.lines[part]))
+        frame = csv_text.parse(self.path, data, dialect, list(self.names), self.first_row - 1 + int(self.lines[part]))
+        return frame if columns is None else frame.select(list(columns))
 
 
 def open_csv(path: Path, header: bool | None = None) -> CsvParts | None:

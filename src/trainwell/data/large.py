@@ -16,7 +16,9 @@ import pyarrow as pa
 from trainwell.data.csv_parts import open_csv
 from trainwell.data.parquet_parts import open_parquet
 from trainwell.data.parts import Frame, PartedFile
-from trainwell.data.tables import Table, check_file, is_parquet, table_of
+from trainwell.data.roles import FEATURES
+from trainwell.data.schema import Schema
+from trainwell.data.tables import Table, check_file, is_parquet, part_of, sample_of
 
 BYTES_PER_CELL = 40  # measured: peak memory of a run that holds its table, over the number of cells; see docs/memory.md
 SHORTEST_CELL = 2  # bytes of text: a digit and a comma
@@ -25,6 +27,7 @@ SAMPLE_ROWS = (
     100_000  # chosen: 20,000 to test on, which place an AUC within a few thousandths; more would only slow the first stages
 )
 SAMPLE_CELLS = 10_000_000  # chosen: fewer rows of wide tables, so that the sample takes about as much memory
+USED = (*FEATURES, "target", "group", "time")  # the roles whose columns are read again
 FEWEST_PARTS, MOST_PARTS = 4, 32  # chosen: parts that a sample is drawn from
 READ_FOR_ONE = 20  # chosen: rows read for one of the sample, more than that only for the fewest parts
 
@@ -108,7 +111,7 @@ def draw_sample(file: PartedFile, seed: int, rows: int | None = None) -> Sample:
             frames.append(loaded.take(pa.array(taken[frame.first])))
     positions = np.concatenate([first + places for first, places in taken.items()])
     whole = pa.concat_tables(frames).combine_chunks()
-    table = table_of(whole, file.path, file.notes, file.first_row, positions + file.first_row)
+    table = sample_of(whole, file.path, file.notes, file.first_row, positions + file.first_row)
     return Sample(file, table, taken)
 
 
@@ -125,21 +128,22 @@ def _parts_of_sample(file: PartedFile, wanted: int, random: np.random.Generator)
     return sorted(chosen)
 
 
-def other_rows(sample: Sample, seed: int) -> Iterator[Callable[[], Table]]:
-    """All rows of the file that are not in the sample, part by part; each call reads some of them.
+def other_rows(sample: Sample, schema: Schema, seed: int) -> Iterator[Callable[[], Table]]:
+    """All rows of the file that are not in the sample, part by part, with the columns that are used; each call reads some.
 
     The parts come in an order drawn from the seed: whatever was read is spread over the file, also where reading ends early.
     """
+    used = [column.name for column in schema.columns if column.role in USED]
     for part in np.random.default_rng([seed, 2]).permutation(sample.file.parts).tolist():
-        for frame in sample.file.frames(part):
-            yield partial(_rest_of, sample.file, frame, sample.taken.get(frame.first))
+        for frame in sample.file.frames(part, used):
+            yield partial(_rest_of, sample, frame)
 
 
-def _rest_of(file: PartedFile, frame: Frame, taken: np.ndarray | None) -> Table:
-    loaded = frame.load()
+def _rest_of(sample: Sample, frame: Frame) -> Table:
+    loaded, taken, file = frame.load(), sample.taken.get(frame.first), sample.file
     numbers = file.first_row + np.arange(frame.first, frame.first + loaded.num_rows)
     if taken is not None and len(taken):
         keep = np.ones(loaded.num_rows, bool)
         keep[taken] = False
         loaded, numbers = loaded.filter(pa.array(keep)), numbers[keep]
-    return table_of(loaded, file.path, (), file.first_row, numbers)
+    return part_of(loaded, file.path, sample.table, numbers)

@@ -1,6 +1,6 @@
 """A Parquet file, one row group after the other, in batches of few rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,14 +45,14 @@ class ParquetParts:
     def part_rows(self, part: int) -> int:
         return self.group_rows[part]
 
-    def frames(self, part: int) -> Iterator[Frame]:
+    def frames(self, part: int, columns: Sequence[str] | None = None) -> Iterator[Frame]:
         """The rows of a row group, in order."""
         import pyarrow.parquet
 
         first = sum(self.group_rows[:part])
         try:
             with pyarrow.parquet.ParquetFile(self.path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[part]):
+                for batch in file.iter_batches(BATCH_ROWS, row_groups=[part], columns=columns):
                     yield Frame(first, partial(pa.Table.from_batches, [batch]))
                     first += batch.num_rows
         except pa.ArrowException as problem:

@@ -1,6 +1,6 @@
 """What a Parquet file and a text file have in common when they are read part by part."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -39,5 +39,5 @@ class PartedFile(Protocol):
     def part_rows(self, part: int) -> int:
         """How many rows a part has."""
 
-    def frames(self, part: int) -> Iterator[Frame]:
-        """The rows of a part, in order, some at a time; frames and their first rows are the same every time."""
+    def frames(self, part: int, columns: Sequence[str] | None = None) -> Iterator[Frame]:
+        """The rows of a part, in order, some at a time, with all columns or these; frames begin at the same rows every time."""

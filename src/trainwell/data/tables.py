@@ -221,12 +221,18 @@ def _cell_text(value: Any) -> str | None:
     return None if missing else str(value)
 
 
-def table_of(frame: pa.Table, path: Path, notes: tuple[str, ...], first_row: int, row_numbers: np.ndarray) -> Table:
-    """Some rows of a file as a table, their cells cleaned; no rows are a table, too."""
-    columns = dict_of(frame, str(path))
-    if not frame.num_rows:
-        return Table(pa.table({name: _clean(column)[0] for name, column in columns.items()}), stem(path), str(path))
-    return replace(_table(columns, stem(path), str(path), notes, first_row), row_numbers=row_numbers)
+def sample_of(frame: pa.Table, path: Path, notes: tuple[str, ...], first_row: int, row_numbers: np.ndarray) -> Table:
+    """Some rows from all over a file as a table, their cells cleaned."""
+    return replace(_table(dict_of(frame, str(path)), stem(path), str(path), notes, first_row), row_numbers=row_numbers)
+
+
+def part_of(frame: pa.Table, path: Path, sample: Table, row_numbers: np.ndarray) -> Table:
+    """Some rows of a file, or none, cleaned as those of the sample were."""
+    columns = {}
+    for name, column in zip(frame.column_names, frame.columns, strict=True):
+        known = sample.column(name)
+        columns[name] = _clean(column, cells.is_text(known) and cells.has_plus(known))[0]
+    return Table(pa.table(columns), stem(path), str(path), row_numbers=row_numbers)
 
 
 def _table(
@@ -246,7 +252,7 @@ def _table(
     return Table(frame, name, source, notes + tuple(_missing_note(word, found[word]) for word in found), None, first_row)
 
 
-def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, dict[str, int]]:
+def _clean(column: pa.ChunkedArray, signs: bool | None = None) -> tuple[pa.ChunkedArray, dict[str, int]]:
     """One of few types: text, float64, int64, bool, timestamp, category; anything else as it is (and ignored later)."""
     kind = column.type
     if cells.is_category(column):
@@ -261,7 +267,7 @@ def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, dict[str, int]]:
         return cells.labels(column), {}
     if pa.types.is_large_string(kind) or str(kind) == "string_view":
         column = column.cast(pa.string())
-    return cells.clean(column) if cells.is_text(column) else (column, {})
+    return cells.clean(column, signs) if cells.is_text(column) else (column, {})
 
 
 def _per_second(unit: str) -> float:

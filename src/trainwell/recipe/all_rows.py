@@ -42,7 +42,8 @@ def _written(context: Context, sample: Sample, folder: Path) -> Stream | None:
         return None
     began, notes, left_out = time.monotonic(), list[Note](), [0, 0]
     kept_out = held_out(context.table, context.schema, context.split)
-    parts = encode_parts(other_rows(sample, context.options.seed), context.encoder, kept_out, len(context.pool.devices))
+    rest = other_rows(sample, context.schema, context.options.seed)
+    parts = encode_parts(rest, context.encoder, kept_out, len(context.pool.devices))
     with closing(parts), writing(folder) as writer:
         writer.append(_rows(context.train))
         cut = _append(context, writer, parts, notes, left_out)
