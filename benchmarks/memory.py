@@ -69,7 +69,7 @@ def engine(path: Path, folder: Path) -> dict[str, Any]:
         stream.chunk(0, epoch)
     reading = time.monotonic() - began
     in_memory = replace(population, data=Data(stream.chunk(0, 0), population.data.validation))
-    some = min(8, stream.chunks)  # epochs that say what an epoch takes without reading
+    some = min(40, stream.chunks)  # epochs that say what an epoch takes without reading
     resident, _ = _train(in_memory, some)
     return {
         "rows": stream.rows,

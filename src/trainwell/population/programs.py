@@ -16,6 +16,8 @@ import jax
 import numpy as np
 from jax.sharding import SingleDeviceSharding
 
+from trainwell.population.allocator import give_back
+
 
 @dataclass
 class Compilation:
@@ -85,6 +87,7 @@ class Programs:
         placed = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=own), shapes)
         read_before = _read_back()
         compiled = function.lower(*placed).compile()
+        give_back()
         if _read_back() != read_before:
             _FROM_CACHE.append(compiled.runtime_executable())
         if not any(compiled.runtime_executable() is one for one in _FROM_CACHE):

@@ -11,6 +11,7 @@ from trainwell.data.encode import Arrays
 from trainwell.data.large import Sample, other_rows
 from trainwell.data.other_rows import Encoded, encode_parts, gathered, held_out
 from trainwell.data.roles import Note
+from trainwell.population.allocator import give_back
 from trainwell.population.step import Rows
 from trainwell.population.stream import Stream, Writer, open_stream, writing
 from trainwell.recipe.context import Context
@@ -49,6 +50,7 @@ def _written(context: Context, sample: Sample, folder: Path) -> Stream | None:
         cut = _append(context, writer, parts, notes, left_out)
         if context.budget.interrupted:
             writer.discard()
+    give_back()
     for note in gathered(notes):
         context.log.note("tune", note.message, note.column)
     stream = open_stream(folder)

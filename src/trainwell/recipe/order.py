@@ -14,6 +14,7 @@ from trainwell.errors import InputError, StageStopped
 from trainwell.files import whole_file
 from trainwell.model import Model
 from trainwell.population import checkpoint
+from trainwell.population.allocator import give_back
 from trainwell.population.member import Training
 from trainwell.recipe import folder as folders
 from trainwell.recipe.all_rows import all_rows, forget_rows
@@ -106,6 +107,7 @@ class Recipe:
         pool = self.context.pool
         compiled, waited = len(pool.programs.compilations), pool.waited_seconds
         evidence = stage(self.context.until(self._end(name)))
+        give_back()
         for one in pool.programs.compilations[compiled:]:
             log.add("compiled", program=one.program.describe(), seconds=round(one.seconds, 3), background=one.background)
         log.add("waited_for_programs", stage=name, seconds=round(pool.waited_seconds - waited, 3))

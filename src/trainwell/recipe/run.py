@@ -21,6 +21,7 @@ from trainwell.data.tables import Table, read_table
 from trainwell.errors import InputError, listed
 from trainwell.files import remove_unfinished
 from trainwell.model import load
+from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
 from trainwell.population.devices import pool
 from trainwell.population.metrics import metric_for
@@ -130,6 +131,7 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     _check_measurable(table, schema, split)
     encoder = fit_encoder(table, schema, split.train)
     arrays = encoder.transform(table)
+    give_back()
     notes = (*_sample_notes(sample), *(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
     devices = pool(options.cores)
