@@ -68,6 +68,7 @@ STRUCTURES = [
     structure(batch_norm="before", schedule="reduce_on_plateau"),
     structure("multiclass", weight_norm="plain", widths=(4, 4), numeric_embedding="periodic"),
     structure(optimizer=IN_HALVES),
+    structure(optimizer=optax.sgd(0.1, momentum=0.9, accumulator_dtype="float8_e4m3b11fnuz")),  # the file has no name for it
     structure(optimizer=optax.inject_hyperparams(optax.lion)(learning_rate=0.01)),
 ]
 
