@@ -128,14 +128,12 @@ def signals(rounds: int, work: Work = FIRST) -> list[Row]:
 def members(rounds: int, work: Work = MANY_SMALL, one: Work = ONE_SMALL) -> list[Row]:
     """The time of one step of one of many members, against that of one alone: on the machine, whose cores one member cannot
     share, and on one core."""
-    on_all, on_one, single = by_turns(
-        [alone("many, all cores", OURS, work, 2), alone("many, one core", OURS, work), alone("one", OURS, one, 2)], rounds
-    )
     what = f"{work.networks} members, per member-step, {work.shape}, batch {work.batch}"
-    return [
-        Row(f"{what}, two cores", "ourselves: 1 member", 0.35, True, ratio(on_all, single), on_all, single),
-        Row(f"{what}, one core", "ourselves: 1 member", None, True, ratio(on_one, single), on_one, single),
-    ]
+    found = []
+    for cores_, said, asked in ((2, "two cores", 0.35), (1, "one core", None)):
+        many, single = by_turns([alone("many", OURS, work, cores_), alone("one", OURS, one, cores_)], rounds)
+        found.append(Row(f"{what}, {said}", "ourselves: 1 member", asked, True, ratio(many, single), many, single))
+    return found
 
 
 def share_of_product(what: str, asked: float | None, ours: Measured, measured: Sequence[Measured]) -> Row:

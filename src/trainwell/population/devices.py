@@ -1,9 +1,9 @@
 """The machine's cores (or GPU) as a pool of XLA devices, each fed by one thread.
 
 A network for a table is too small for two cores to share one matrix product. So every core becomes a device of its own and
-trains its own cohort. ``NPROC=1`` keeps XLA's thread pool from competing with the device threads, and dispatch is
-synchronous because the thread has nothing else to do: together they were worth a fifth of the speed where it was measured.
-Both must be set before JAX starts; a JAX that is running already keeps the devices it has.
+trains its own cohort. Each device has an XLA client of its own: the devices of one client share a pool of threads, which take
+parts of each other's matrix products from core to core and cost a quarter of the speed where both are busy. ``NPROC=1`` leaves a
+client no thread but the one that calls it.
 """
 
 import os
@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
 import jax
+from jaxlib import xla_client
 
 from trainwell.population.programs import Programs
 
@@ -27,23 +28,29 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@cache
+_CORES: list[jax.Device] = []  # one for each core asked for so far
+_making = threading.Lock()
+
+
 def start(cores: int | None = None) -> tuple[jax.Device, ...]:
-    """Start JAX, once, with one CPU device for each of ``cores`` cores (all by default); a GPU is taken where there is one."""
+    """One device for each of ``cores`` cores (all by default); the GPUs where there are any."""
+    _keep_compiled_programs()
     already = os.environ.get("NPROC")
     os.environ["NPROC"] = "1"
     try:
-        jax.config.update("jax_num_cpu_devices", cores or available_cores())
-        jax.config.update("jax_cpu_enable_async_dispatch", False)
-    except RuntimeError:  # JAX runs already, in a notebook for example: its devices are the pool
-        pass
-    _keep_compiled_programs()
-    devices = jax.devices()
-    if already is None:
-        del os.environ["NPROC"]
-    else:
-        os.environ["NPROC"] = already
-    return tuple(devices[:cores] if cores else devices)
+        devices = jax.devices()
+        if devices[0].platform != "cpu":
+            return tuple(devices[:cores] if cores else devices)
+        with _making:
+            wanted = cores or available_cores()
+            while len(_CORES) < wanted:
+                _CORES.extend(xla_client.make_cpu_client(asynchronous=False, num_devices=1).devices())
+        return tuple(_CORES[:wanted])
+    finally:
+        if already is None:
+            del os.environ["NPROC"]
+        else:
+            os.environ["NPROC"] = already
 
 
 def _keep_compiled_programs() -> None:

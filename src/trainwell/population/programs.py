@@ -5,7 +5,6 @@ is compiled for the device that needs it first and its machine code is loaded on
 A program that JAX read back from its cache of an earlier run cannot be written down a second time: the others read it, too.
 """
 
-import io
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import numpy as np
+from jax.experimental import serialize_executable
 from jax.sharding import SingleDeviceSharding
 
 from trainwell.population.allocator import give_back
@@ -119,28 +118,11 @@ def _shapes(arguments: Any) -> Any:
 
 
 def _loaded_onto(device: jax.Device, compiled: Any) -> Any | None:
-    """The compiled program on another CPU device; None where this version of JAX cannot do it.
-
-    JAX has the parts (`jax.experimental.serialize_executable`) but loads a program onto the device it was compiled for; the
-    options given here name the other one.
-    """
+    """The compiled program on another core; None where JAX cannot do it."""
     if device.platform != "cpu":
         return None
     try:
-        from jax.experimental import serialize_executable
-        from jaxlib import xla_client
-
-        options = xla_client.CompileOptions()
-        options.device_assignment = xla_client.DeviceAssignment.create(np.array([[device.id]]))
-
-        class Loader(serialize_executable._JaxPjrtUnpickler):
-            def persistent_load(self, what):
-                if what[0] == "exec":
-                    return device.client.deserialize_executable(what[1], [device], compile_options=options)
-                return device if what[0] == "device" else super().persistent_load(what)
-
-        written, in_tree, out_tree = serialize_executable.serialize(compiled)
-        unloaded, shapes, no_keywords = Loader(io.BytesIO(written), device.client, [device]).load()
-        return jax.stages.Compiled(unloaded.load(), [], in_tree.unflatten(shapes), out_tree, no_kwargs=no_keywords)
-    except (AttributeError, ImportError, NotImplementedError, TypeError, ValueError, RuntimeError):
+        written = serialize_executable.serialize(compiled)
+        return serialize_executable.deserialize_and_load(*written, backend=device.client, execution_devices=[device])
+    except (KeyError, NotImplementedError, TypeError, ValueError, RuntimeError):
         return None
