@@ -2,8 +2,8 @@
 
 A network for a table is too small for two cores to share one matrix product. So every core becomes a device of its own and
 trains its own cohort. Each device has an XLA client of its own: the devices of one client share a pool of threads, which take
-parts of each other's matrix products from core to core and cost a quarter of the speed where both are busy. ``NPROC=1`` leaves a
-client no thread but the one that calls it.
+parts of each other's matrix products from core to core and cost a quarter of the speed where both are busy. ``NPROC=1`` leaves
+a client no thread but the one that calls it.
 """
 
 import os
@@ -44,7 +44,8 @@ def start(cores: int | None = None) -> tuple[jax.Device, ...]:
         with _making:
             wanted = cores or available_cores()
             while len(_CORES) < wanted:
-                _CORES.extend(xla_client.make_cpu_client(asynchronous=False, num_devices=1).devices())
+                client: Any = xla_client.make_cpu_client(asynchronous=False, num_devices=1)
+                _CORES.extend(client.devices())
         return tuple(_CORES[:wanted])
     finally:
         if already is None:

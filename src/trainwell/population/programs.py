@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import jax
 from jax.experimental import serialize_executable
@@ -122,7 +122,7 @@ def _loaded_onto(device: jax.Device, compiled: Any) -> Any | None:
     if device.platform != "cpu":
         return None
     try:
-        written = serialize_executable.serialize(compiled)
-        return serialize_executable.deserialize_and_load(*written, backend=device.client, execution_devices=[device])
+        written, takes, gives = serialize_executable.serialize(compiled)
+        return serialize_executable.deserialize_and_load(written, takes, gives, cast(Any, device.client), [device])
     except (KeyError, NotImplementedError, TypeError, ValueError, RuntimeError):
         return None
