@@ -70,9 +70,23 @@ def test_a_small_table_is_no_large_one_and_what_is_in_memory_already_never_is(pa
     assert opened(path).parts > 3
 
 
-def test_the_memory_that_is_free_is_a_part_of_the_machines(monkeypatch):
-    assert 1e8 < large.free_memory() < 1e13
-    assert large.memory_limit() == pytest.approx(large.SHARE_OF_MEMORY * large.free_memory(), rel=0.2)
+def test_the_memory_that_is_free_is_what_the_system_and_the_container_leave(tmp_path):
+    assert 1e7 < large.free_memory() < 1e14
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 8000 kB\n")
+    assert large.free_memory(tmp_path, tmp_path) == 8000 * 1024
+    (tmp_path / "memory.current").write_text("5000000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert large.free_memory(tmp_path, tmp_path) == 8000 * 1024
+    (tmp_path / "memory.max").write_text("6000000\n")
+    (tmp_path / "memory.stat").write_text("anon 100\ninactive_file 2000000\n")
+    assert large.free_memory(tmp_path, tmp_path) == 3_000_000, "what is cached of files can be had"
+
+
+def test_a_small_table_is_held_however_little_memory_is_free(monkeypatch):
+    monkeypatch.setattr(large, "free_memory", lambda: 0)
+    assert large.memory_limit() == large.LEAST
+    monkeypatch.setattr(large, "free_memory", lambda: 40 * 10**9)
+    assert large.memory_limit() == 10 * 10**9
 
 
 def test_the_sample_and_the_other_rows_are_all_rows_each_once(path):

@@ -16,10 +16,10 @@ def resident() -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from Linux")
 def test_freed_memory_goes_back_to_the_system():
-    pieces = [np.ones(15_000, np.float32) for _ in range(2000)]  # 120 MB that the C library takes from its heap
-    between = [np.ones(10, np.float32) for _ in pieces[::40]]
+    pieces = [(np.ones(15_000, np.float32), np.ones(500, np.float32)) for _ in range(2000)]
+    between = [small for _, small in pieces]  # 120 MB of the C library's heap, with something that stays after every piece
     held = resident()
     del pieces
     give_back()
     assert resident() < held - 80_000_000
-    assert all(piece.sum() == 10 for piece in between)
+    assert all(piece.sum() == 500 for piece in between)

@@ -130,6 +130,13 @@ def test_first_weights_are_rescaled_on_streamed_rows_too(tmp_path):
     assert trained.sound
 
 
+def test_programs_for_streamed_rows_are_compiled_ahead_and_only_once(tmp_path):
+    network, of = structure(widths=(9,)), streamed(written(tmp_path / "rows"))
+    of.prepare([network])
+    train([member(0, network)], 2, of=of)
+    assert sum(one.program == network for one in of.pool.programs.compilations) == 2, "first weights, and training"
+
+
 def test_tables_smaller_than_a_chunk_and_wide_ones_have_smaller_chunks(tmp_path):
     tiny = Stream(tmp_path, rows=20, numeric=3, categories=0, target="int32")
     assert 0 < tiny.chunk_rows <= 20

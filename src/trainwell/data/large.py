@@ -23,6 +23,8 @@ from trainwell.data.tables import Table, check_file, is_parquet, part_of, sample
 BYTES_PER_CELL = 40  # measured: peak memory of a run that holds its table, over the number of cells; see docs/memory.md
 SHORTEST_CELL = 2  # bytes of text: a digit and a comma
 SHARE_OF_MEMORY = 0.25  # chosen: of the memory that is free; what is larger is streamed
+LEAST = 500_000_000  # bytes, chosen: smaller tables are held however little is free: a run takes as much for itself
+UNKNOWN = 8_000_000_000  # bytes, chosen: of memory where the system does not say
 SAMPLE_ROWS = (
     100_000  # chosen: 20,000 to test on, which place an AUC within a few thousandths; more would only slow the first stages
 )
@@ -69,23 +71,33 @@ def _bytes_of(file: PartedFile) -> int:
 
 def memory_limit() -> int:
     """Bytes from which on a table is too large: a quarter of the memory that is free."""
-    return int(SHARE_OF_MEMORY * free_memory())
+    return max(LEAST, int(SHARE_OF_MEMORY * free_memory()))
 
 
-def free_memory() -> int:
+def free_memory(proc: Path = Path("/proc"), group: Path = Path("/sys/fs/cgroup")) -> int:
     """Bytes that programs can still take: what the system says is available, within the limit of a container."""
-    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    free = 1024 * _numbers(proc / "meminfo").get("MemAvailable:", 0) or _all_memory()
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        pass
-    try:
-        group = Path("/sys/fs/cgroup")
-        free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+        most, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
     except (OSError, ValueError):  # no container, or one without a limit
-        pass
-    return max(free, 0)
+        return free
+    return min(free, max(0, most - used + _numbers(group / "memory.stat").get("inactive_file", 0)))
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """The lines of a file that the system writes: a name and a number each."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
+
+
+def _all_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return UNKNOWN
 
 
 def draw_sample(file: PartedFile, seed: int, rows: int | None = None) -> Sample:
