@@ -45,8 +45,8 @@ def schedule(signals: Signals) -> Iterator[Finding]:
     "lr-too-high",
     order=42,
     reads="re-runs `rate_tenth`, `rate_hundredth`; `failed_epoch`, `non_finite`",
-    limits="a tenth or a hundredth of the rate mends the score; or the loss left the finite numbers on rows known to be finite, "
-    "and no re-run was made",
+    limits="a tenth or a hundredth of the rate mends the score; or the loss left the finite numbers on rows known to be "
+    "finite, and no re-run was made",
     source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
     remedy="a lower learning rate, or warm-up",
 )
@@ -79,8 +79,8 @@ def _failed(signals: Signals) -> Finding:
     "lr-too-low",
     order=43,
     reads="re-runs `rate_tenfold`, `rate_hundredfold`; `update_ratio`, `loss_constant`, `final_train_loss`",
-    limits="ten or a hundred times the rate mends the score; or without a re-run, a loss no better than a constant answer's with "
-    f"no hidden layer ever changing by {NO_MOVE:g} of its size in a step",
+    limits="ten or a hundred times the rate mends the score; or without a re-run, a loss no better than a constant answer's "
+    f"with no hidden layer ever changing by {NO_MOVE:g} of its size in a step",
     source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
     remedy="a higher learning rate",
 )
