@@ -88,7 +88,7 @@ def low(signals: Signals) -> Iterator[Finding]:
     yield from _rate(signals, "lr-too-low", ("rate_tenfold", 10.0), ("rate_hundredfold", 100.0))
     hidden = [layer.update_ratio for layer in list(signals.layers.values())[:-1]]
     moved = max((value for series in hidden for value in finite(series)), default=float("nan"))
-    if moved < NO_MOVE and "rate_tenfold" not in signals.trials and unlearned(signals) and looks_wrong(signals):
+    if moved < NO_MOVE and not signals.trials and unlearned(signals) and looks_wrong(signals):
         yield Finding(
             "lr-too-low",
             "problem",
