@@ -36,11 +36,11 @@ def _times(factor: float) -> Callable[[Member], Member | None]:
     return change
 
 
-def _with(member: Member, settings: Mapping[str, float] = {}, **structure: Any) -> Member:  # noqa: B006 - never changed
+def _with(member: Member, settings: Mapping[str, float] | None = None, **structure: Any) -> Member:
     """The member with other settings, or another structure, whose new settings stand at their defaults."""
     changed = dataclasses.replace(member.structure, **structure)
     known = hyperparameters_of(changed)
-    chosen = {name: value for name, value in {**member.settings, **settings}.items() if name in known}
+    chosen = {name: value for name, value in {**member.settings, **(settings or {})}.items() if name in known}
     return dataclasses.replace(member, structure=changed, settings=resolve(changed, chosen))
 
 
