@@ -13,10 +13,10 @@ from typing import Any
 from trainwell.files import write_whole
 from trainwell.recipe.evidence import STAGES, Figure
 from trainwell.report.figures import Plot, is_empty, plot
+from trainwell.report.findings import went_wrong
 from trainwell.report.headline import lead, scores
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot
-from trainwell.report.findings import went_wrong
 from trainwell.report.tables import columns_of, common_settings, flush, is_numeric, member_rows, points, said, varied
 from trainwell.words import VERDICTS, duration, metric_name, number, score
 
