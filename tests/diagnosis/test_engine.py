@@ -1,4 +1,4 @@
-"""The same rules on our own engine: what a training tells, which faults are found in it, and that a healthy one is left alone."""
+"""The same rules on our own engine: what a training tells, which faults are found, and that a healthy one is left alone."""
 
 import dataclasses
 
