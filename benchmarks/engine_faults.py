@@ -73,7 +73,7 @@ def prepared(name: str) -> Prepared:
     return Prepared(arrays.take(split.train), arrays.take(split.validation), schema.task, shape)
 
 
-def level(task: str, train: Rows, validation: Rows, prior: np.ndarray) -> Known:
+def level(task: str, train: Rows, validation: Rows) -> Known:
     """What a linear model and boosted trees reach on the same rows."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
@@ -90,7 +90,7 @@ def level(task: str, train: Rows, validation: Rows, prior: np.ndarray) -> Known:
     share = float(train.target.mean())
     entropy = float(train.target.var()) if regression else -(share * np.log(share) + (1 - share) * np.log(1 - share))
     constant = 0.0 if regression else 0.5
-    return Known(task, metric.name, len(train.target), entropy, constant, simple, 0, prior)
+    return Known(task, metric.name, len(train.target), entropy, constant, simple)
 
 
 def judged(table: Prepared, fault: Fault) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def judged(table: Prepared, fault: Fault) -> dict[str, Any]:
     validation = Rows(table.validation.numeric, table.validation.categories, other)
     mean = float(target.mean())
     prior = np.array([np.log(mean / (1 - mean)) if table.task == "binary" else mean], np.float32)
-    known = level(table.task, train, validation, prior)
+    known = level(table.task, train, validation)
     structure = Structure(**{**table.shape, **fault.structure})
     rate = f"{structure.optimizer}.learning_rate"
     settings = {rate if name == "RATE" else name: value for name, value in fault.settings.items()}

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +15,7 @@ from trainwell.diagnosis.findings import Finding, diagnose
 from trainwell.diagnosis.signals import Curves, LayerSignals, Signals
 from trainwell.diagnosis.suspicion import looks_wrong
 from trainwell.network.forward import init
-from trainwell.network.structure import Structure
-from trainwell.population.cohort import member_key
+from trainwell.network.structure import Structure, resolve
 from trainwell.population.member import Training
 from trainwell.population.signals import layers_of
 
@@ -52,7 +52,7 @@ def signals_of(training: Training, known: Known, whole: bool = True) -> Signals:
     else:
         signals.not_run["comparison with simple models"] = "the search left it behind on its way"
     if looks_wrong(signals) and training.member.structure.first_pass == "none":
-        _measure_start(signals, training, known)
+        _measure_start(signals, training)
     return signals
 
 
@@ -122,16 +122,28 @@ def _kept(training: Training, settings: Mapping[str, float]) -> float:
     return float(np.median([min(1.0, limit / max(norm, 1e-30)) for norm in norms]))
 
 
-def _measure_start(signals: Signals, training: Training, known: Known) -> None:
-    """The spread of each layer's first weights, and the share of its units that begin as another: drawn again by number."""
-    member = training.member
-    key, settings = jnp.uint32(member_key(known.seed, member.number)), {k: jnp.float32(v) for k, v in member.settings.items()}
-    weights, _ = init(key, member.structure, settings, jnp.asarray(known.prior, jnp.float32))
-    scales, equal = {}, {}
-    for name in layers_of(member.structure):
+def _measure_start(signals: Signals, training: Training) -> None:
+    """The spread of each layer's first weights, and the share of its units that begin as another."""
+    structure = training.member.structure
+    kept = (structure.drawn_by, *((structure.activation, "dropout") if structure.drawn_by == "dropout_adjusted" else ()))
+    drawn = {name: value for name, value in training.member.settings.items() if name.rsplit(".", 1)[0] in kept}
+    found = _first_weights(structure, tuple(sorted(drawn.items())))
+    signals.facts["start_scales"] = {name: scale for name, (scale, _) in found.items()}
+    signals.facts["equal_weights"] = {name: equal for name, (_, equal) in found.items()}
+    for name, (_, equal) in found.items():
+        signals.layers.setdefault(name, LayerSignals()).twin_share = [equal]
+
+
+@cache
+def _first_weights(structure: Structure, drawn: tuple[tuple[str, float], ...]) -> dict[str, tuple[float, float]]:
+    """By layer, (root mean square of first weights over 1/sqrt(fan_in), share of units that equal another): of one draw for all
+    members of a structure, as another draw would tell the same."""
+    settings = {name: jnp.float32(value) for name, value in resolve(structure, dict(drawn)).items()}
+    weights, _ = init(jnp.uint32(0), structure, settings, jnp.zeros(structure.outputs))
+    found = {}
+    for name in layers_of(structure):
         matrix = np.asarray(weights[f"{name}.weight"])
-        scales[name] = float(np.sqrt(np.mean(matrix**2)) * math.sqrt(matrix.shape[1]))
-        distinct = np.unique(matrix, axis=0, return_counts=True)[1]
-        equal[name] = float(distinct[distinct > 1].sum() / len(matrix))
-        signals.layers.setdefault(name, LayerSignals()).twin_share = [equal[name]]
-    signals.facts |= {"start_scales": scales, "equal_weights": equal}
+        times = np.unique(matrix, axis=0, return_counts=True)[1]
+        scale = float(np.sqrt(np.mean(matrix**2)) * math.sqrt(matrix.shape[1]))
+        found[name] = (scale, float(times[times > 1].sum() / len(matrix)))
+    return found

@@ -21,7 +21,7 @@ class Known:
     prior_loss : loss of the best answer that ignores the inputs.
     constant : score of that answer.
     simple : scores of simple models on the validation rows, by name.
-    seed, prior : of the population, by which a member's first weights are drawn again.
+    seed : of the run, by which rows to score are picked.
     """
 
     task: str
@@ -31,7 +31,6 @@ class Known:
     constant: float
     simple: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
-    prior: np.ndarray = field(default_factory=lambda: np.zeros(1, np.float32))
 
     def score(self, value: float) -> float:
         """A score of the metric as the rules read it: 0 for an answer that ignores the inputs, 1 for a perfect one."""
