@@ -33,8 +33,8 @@ def known_of(context: Context, evidence: Mapping[str, Evidence]) -> Known:
     constant = next((simple[name] for name in CONSTANT if name in simple), None)
     if constant is None:
         constant = 0.5 if context.metric.name == "auc" else 0.0
-    rows, prior = len(context.split.train), context.prior
-    return Known(context.task, context.metric.name, rows, context.prior_loss, constant, simple, context.options.seed, prior)
+    rows = len(context.split.train)
+    return Known(context.task, context.metric.name, rows, context.prior_loss, constant, simple, context.options.seed)
 
 
 def whole(training: Training) -> bool:
