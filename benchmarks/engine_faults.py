@@ -131,9 +131,9 @@ def judged(table: Prepared, fault: Fault) -> dict[str, Any]:
     }
 
 
-def faults(only: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+def faults(tables: Sequence[str], only: Sequence[str] | None) -> dict[str, dict[str, Any]]:
     found, lines = {}, []
-    for name in TABLES:
+    for name in tables:
         table = prepared(name)
         for fault, change in FAULTS.items():
             if only and fault not in only:
@@ -147,15 +147,15 @@ def faults(only: Sequence[str] | None) -> dict[str, dict[str, Any]]:
     return found
 
 
-def healthy(wanted: int, seconds: float) -> dict[str, Any]:
+def healthy(tables: Sequence[str], wanted: int, seconds: float) -> dict[str, Any]:
     """Runs at the defaults on both tables: how many members have a finding that is a problem."""
     import trainwell
 
     found: dict[str, Any] = {}
-    for name in TABLES:
+    for name in tables:
         goal = GOALS[name]
         with tempfile.TemporaryDirectory() as home:
-            trials = -(-wanted // len(TABLES))
+            trials = -(-wanted // len(tables))
             run = trainwell.fit(DATA / goal.file, goal.target, out=Path(home) / "run", trials=trials, time_limit=seconds)
             events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
         told = [event for event in events if event["event"] in ("member_finished", "member_failed")]
@@ -179,14 +179,15 @@ def healthy(wanted: int, seconds: float) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine_faults", description=__doc__)
     parser.add_argument("--out", type=Path, help="file for all figures as JSON")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
     parser.add_argument("--only", nargs="+", help="names of faults")
     parser.add_argument("--healthy", type=int, default=0, help="healthy members to look at, of both tables together")
-    parser.add_argument("--seconds", type=float, default=100.0, help="time limit of each of the two healthy runs")
+    parser.add_argument("--seconds", type=float, default=100.0, help="time limit of each healthy run")
     parser.add_argument("--skip-faults", action="store_true")
     chosen = parser.parse_args(arguments)
-    results: dict[str, Any] = {"faults": {} if chosen.skip_faults else faults(chosen.only)}
+    results: dict[str, Any] = {"faults": {} if chosen.skip_faults else faults(chosen.tables, chosen.only)}
     if chosen.healthy:
-        results["healthy"] = healthy(chosen.healthy, chosen.seconds)
+        results["healthy"] = healthy(chosen.tables, chosen.healthy, chosen.seconds)
     write_json(chosen.out, results)
 
 
