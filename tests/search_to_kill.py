@@ -18,7 +18,7 @@ NETWORK = structure("regression", widths=(4,), optimizer="momentum", decay="none
 TRIALS, EPOCHS = 24, 12  # a wave of 18 with 2 in the places of those that fail, and one of 4; three rungs each
 
 
-def draw(number: int) -> Training:
+def draw(number: int, before=()) -> Training:
     """The member of that number; two fail at once."""
     chance = np.random.default_rng(number)
     rate, dropped = 10 ** chance.uniform(-3, -1), chance.uniform(0, 0.5)

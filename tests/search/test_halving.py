@@ -169,7 +169,7 @@ def test_a_member_that_fails_in_the_first_rung_gives_its_place_to_a_new_one():
     asked, told = [], []
     new = iter([wild(6), tame(7), tame(8)])
 
-    def refill(count: int) -> list[Training]:
+    def refill(count: int, beside) -> list[Training]:
         asked.append(count)
         return list(islice(new, count))
 
@@ -185,7 +185,7 @@ def test_a_member_that_fails_in_the_first_rung_gives_its_place_to_a_new_one():
 def test_a_member_that_stops_in_the_first_rung_gives_its_place_too_and_stays_in_the_running():
     weary = member(0, NETWORK, early_stopping__patience=1, early_stopping__min_delta=1e6)
     asked = []
-    closed = begun([weary, member(1, NETWORK)], refill=lambda count: asked.append(count) or [])
+    closed = begun([weary, member(1, NETWORK)], refill=lambda count, beside: asked.append(count) or [])
     assert asked == [1]
     assert closed.trainings[0].stopped
     assert closed.trainings[0].state.best_weights
@@ -194,7 +194,7 @@ def test_a_member_that_stops_in_the_first_rung_gives_its_place_too_and_stays_in_
 def test_no_member_is_replaced_where_all_go_on_or_where_the_first_rung_is_the_end():
     asked = []
 
-    def refill(count: int) -> list[Training]:
+    def refill(count: int, beside) -> list[Training]:
         asked.append(count)
         return []
 

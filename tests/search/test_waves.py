@@ -23,7 +23,7 @@ KILLS = 24  # eight of each kind
 NETWORK = structure()
 
 
-def drawn(number: int) -> Training:
+def drawn(number: int, before=()) -> Training:
     return member(number, NETWORK, adam__learning_rate=0.002 * (number + 1))
 
 
@@ -144,7 +144,7 @@ def test_members_are_numbered_from_the_first_on_and_trials_count_the_replacement
     def some_fail(number: int) -> Training:
         return search_to_kill.draw(number - 97)  # numbers 100 and 108 fail
 
-    def numbered_as_drawn(number: int) -> Training:
+    def numbered_as_drawn(number: int, before) -> Training:
         drawn_as = some_fail(number)
         return replace(drawn_as, member=replace(drawn_as.member, number=number))
 

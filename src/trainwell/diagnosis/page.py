@@ -13,6 +13,14 @@ Every finding, with what its rule reads, its limit, its source and the first rem
 forest on the same rows, with one and a half times as much left to 1. "Mends the score" means that a short re-run from the
 start, with this one thing changed, closes 40% of the way from the unchanged re-run to what is reachable, and at least 0.08 of
 the score, in a run that is poor on its own training rows too. What a surer finding explains is not reported beside it.
+
+The same rules read the networks of `trainwell fit`, from the signals that the compiled program measures in each layer. There
+the score is that of the run's own metric, from 0 for an answer that ignores the inputs to 1 for a perfect one, and the simple
+models are those of its second stage; a network that the search left behind on its way is not held against them. A problem or
+warning is a `finding` in the run's diary and in its report. In the stages overfit and regularize, one network that broke down
+or stands still is trained once more with the first remedy alone. What is done: rates that did harm narrow the range of the
+learning rate for the networks that follow, those in the places of networks that failed included. Rules whose signals the
+engine does not measure (functions of the loss, modes, the order of a step, curvature) are silent there.
 """
 
 

@@ -118,6 +118,8 @@ MEASURES = {
     "rare_guessed": "share of validation rows taken for the rarest class",
     "curvature": "gradient norm, lowest and highest curvature at the end",
     "plateau_says": "the verdict as a sentence",
+    "failed_epoch": "epoch in which the loss of a run on finite rows left the finite numbers",
+    "best_kept": "1 where the weights of the best epoch are kept, and the score is theirs",
     "plateau": "verdict on the curvature at the end: saddle, minimum, plateau, furrow or slope",
 }
 

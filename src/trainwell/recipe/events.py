@@ -12,6 +12,8 @@ compiled                program, seconds, background
 waited_for_programs     stage, seconds
 member_finished         member, stage, epochs, score, settings
 member_failed           member, stage, cause
+finding                 member, stage, cause, severity, layer, measured, limit, says, remedies
+remedied                stage, cause, says
 stage_finished          stage, verdict, summary, seconds
 interrupted             stage
 run_finished            test_score, low, high, metric, seconds, model, report

@@ -22,6 +22,7 @@ from trainwell.recipe.baselines import baselines
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import read_events
 from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evidence
+from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.look import look
 from trainwell.recipe.overfit import overfit
 from trainwell.recipe.regularize import regularize
@@ -81,6 +82,9 @@ class Recipe:
         self.result = Run(context.folder)
         self.simple: dict[str, np.ndarray] = {}
         events = read_events(context.folder / "events.jsonl")
+        self.found = {
+            (event.get("member"), event.get("cause"), event.get("layer")) for event in events if event["event"] == "finding"
+        }
         self.told = {event.get("member") for event in events if event["event"] in ("member_finished", "member_failed")}
 
     def run(self) -> Run:
@@ -146,12 +150,14 @@ class Recipe:
         return evidence
 
     def _overfit(self, context: Context) -> Evidence:
-        return self._kept("overfit", lambda: overfit(context, self._next_number))
+        return self._kept("overfit", context, lambda: overfit(context, self._next_number))
 
     def _regularize(self, context: Context) -> Evidence:
         measures = self._size()
         return self._kept(
-            "regularize", lambda: regularize(context, self._next_number, measures["widths"], measures["learning_rate"])
+            "regularize",
+            context,
+            lambda: regularize(context, self._next_number, measures["widths"], measures["learning_rate"]),
         )
 
     def _tune(self, context: Context) -> Evidence:
@@ -159,7 +165,7 @@ class Recipe:
         kept = read_waves(folder)
         begun = [training for wave in kept for training in wave.trainings if training.curves]
         if "tune" in self.done and len(begun) == self.done["tune"].measures.get("trials"):
-            self._take([training for wave in kept for training in wave.trainings])
+            self._take([training for wave in kept for training in wave.trainings], "tune", context)
             return self.done["tune"]
         self.done.pop("tune", None)
         context = all_rows(context)
@@ -169,13 +175,14 @@ class Recipe:
             name.removeprefix("best."): float(value or 0) for name, value in found.items() if name.startswith("best.")
         }
         searched = space(context, size["widths"], size["learning_rate"], regularized)
-        evidence, trainings = tune(context, first, searched, folder, kept)
-        self._take(trainings)
+        known, before = known_of(context, self.result.evidence), list(self.result.trainings)
+        evidence, trainings = tune(context, first, searched, folder, kept, known, before)
+        self._take(trainings, "tune", context)
         if not self._trained and not self.context.budget.interrupted:
             context.log.note(
                 "tune", "The time limit was too short to search: one network was trained a little, to have a model."
             )
-            self._take([last_resort(context, self._next_number, searched)])
+            self._take([last_resort(context, self._next_number, searched)], "tune", context)
         return evidence
 
     def _squeeze(self, context: Context) -> Evidence:
@@ -186,21 +193,23 @@ class Recipe:
         self.result.model.save(context.folder / "model")
         return evidence
 
-    def _kept(self, stage: str, make: Callable[[], tuple[Evidence, list[Training]]]) -> Evidence:
+    def _kept(self, stage: str, context: Context, make: Callable[[], tuple[Evidence, list[Training]]]) -> Evidence:
         """What a stage with trainings comes to: read back where the folder has it, else made and written."""
         path = self.context.folder / "members" / f"{stage}.safetensors"
         if stage in self.done and path.exists():
-            self._take(checkpoint.load(path))
+            self._take(checkpoint.load(path), stage, context)
             return self.done[stage]
         self.done.pop(stage, None)
         evidence, trainings = make()
         checkpoint.save(trainings, path)
-        self._take(trainings)
+        self._take(trainings, stage, context)
         return evidence
 
-    def _take(self, trainings: list[Training]) -> None:
-        """Keep what a stage has trained, and tell of each network that no event told of yet."""
+    def _take(self, trainings: list[Training], stage: str, context: Context) -> None:
+        """Keep what a stage has trained, and tell of each network that no event told of yet, and of what went wrong in it."""
         self.result.trainings += trainings
+        new = [training for training in trainings if training.member.number not in self.told]
+        tell(context, stage, new, known_of(context, self.result.evidence), self.found)
         for training in trainings:
             if training.member.number in self.told:
                 continue

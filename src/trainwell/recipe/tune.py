@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainwell.diagnosis.engine.known import Known
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
@@ -17,6 +18,7 @@ from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.overfit import sizes
+from trainwell.recipe.remedies import Narrowed
 from trainwell.search.halving import Wave
 from trainwell.search.space import SEARCHED, Space
 from trainwell.search.waves import WAVE, search
@@ -44,19 +46,29 @@ def space(context: Context, widths: str, learning_rate: float | None, regularize
     return Space(structures, free, held, {name: ends for name, ends in ranges.items() if name in free})
 
 
-def tune(context: Context, first: int, searched: Space, folder: Path, kept: Sequence[Wave]) -> tuple[Evidence, list[Training]]:
+def tune(
+    context: Context,
+    first: int,
+    searched: Space,
+    folder: Path,
+    kept: Sequence[Wave],
+    known: Known,
+    before: Sequence[Training] = (),
+) -> tuple[Evidence, list[Training]]:
     """(evidence, every member of the search with its best weights).
 
-    ``kept`` are the waves that a run before the resumed one left in the folder, which those of this one are written to.
+    ``kept`` are the waves that a run before the resumed one left in the folder, which those of this one are written to. What
+    went wrong in a network narrows what is searched for those that follow; ``before`` are those of the stages before.
     """
     trials = context.options.trials
+    narrowed = Narrowed(context, searched, known)
 
     def epochs(wave: int) -> int:
         """Of a table too large for memory later waves see more."""
         return context.epochs(searched.structures[0], doublings=wave)
 
-    def draw(number: int) -> Training:
-        return Training(searched.member(number, first, context.options.seed))
+    def draw(number: int, trainings: Sequence[Training]) -> Training:
+        return Training(narrowed.after([*before, *trainings]).member(number, first, context.options.seed))
 
     def report(trainings: list[Training]) -> None:
         context.report_progress("tune", trainings, trials)

@@ -13,6 +13,7 @@ from typing import Any
 from trainwell.files import write_whole
 from trainwell.recipe.evidence import STAGES, Figure
 from trainwell.report.figures import Plot, is_empty, plot
+from trainwell.report.findings import went_wrong
 from trainwell.report.headline import lead, scores
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot
@@ -78,6 +79,7 @@ def render(record: Record) -> str:
             curve_plots=curve_plots(record.members, best[0] if best else None) if record.members else {},
             best=member_rows(best[:BEST_SHOWN], varied(record.members), metric_name(record.metric)),
             common=common_settings(record.members),
+            wrong=went_wrong(record.events),
             failures=[event for event in record.events if event["event"] == "member_failed"],
             time_plot=time_plot(spent) if spent else None,
             waited=sum(waited for _, waited in spent.values()),

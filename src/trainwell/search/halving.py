@@ -19,6 +19,7 @@ from trainwell.population.member import Training
 FACTOR = 3  # Li et al. (2018), Hyperband: 3 or 4
 MARGIN = 0.85  # chosen: of the time left, what the remaining rungs are planned for; the last members seldom fill all cores
 REFILLS = 2  # chosen: rounds of new members for those that fail or stop; where two do not do, the space itself is bad
+Refill = Callable[[int, Sequence[Training]], list[Training]]
 OVERHEAD = 10_000  # chosen: multiplications per row that a step costs besides those of its layers
 
 
@@ -120,7 +121,7 @@ def wave(
     population: Population,
     begun: Wave,
     budget: Budget,
-    refill: Callable[[int], list[Training]] = lambda count: [],
+    refill: Refill = lambda count, beside: [],
     on_rung: Callable[[Wave], None] = lambda wave: None,
 ) -> Wave:
     """The wave taken through the rungs that are left, and closed. Under a time limit the rungs are drawn in after the first
@@ -130,8 +131,8 @@ def wave(
     ----------
     population, budget : what the members are trained in, and when to end at the latest.
     begun : a wave that begins, or one that ``on_rung`` was given: it comes to the same end.
-    refill : gives as many new members as it is asked for, or fewer. In the first rung a member that fails or stops gives its
-        place to a new one.
+    refill : gives as many new members as it is asked for, or fewer, and is told of those trained beside them. In the first rung
+        a member that fails or stops gives its place to a new one.
     on_rung : called with the wave after each rung.
     """
     now = begun
@@ -141,7 +142,7 @@ def wave(
     return now.closed()
 
 
-def _next_rung(population: Population, now: Wave, budget: Budget, refill: Callable[[int], list[Training]]) -> Wave:
+def _next_rung(population: Population, now: Wave, budget: Budget, refill: Refill) -> Wave:
     before, clock = now.going, budget.used - population.pool.waited_seconds
     ends, last = now.ends, now.rung + 1 == len(now.ends)
     trained = population.train(before, ends[now.rung], ends[-1], budget)
@@ -161,13 +162,14 @@ def _replacements(
     trained: Sequence[Training],
     ends: Sequence[int],
     budget: Budget,
-    refill: Callable[[int], list[Training]],
+    refill: Refill,
 ) -> list[Training]:
     """New members for those that failed or stopped in the first rung, taken through it, and for those of the new that do."""
-    newest, found = list(trained), []
+    newest = list(trained)
+    found: list[Training] = []
     for _ in range(REFILLS):
         free = sum(training.stopped for training in newest)
-        if not free or budget.passed or not (new := refill(free)):
+        if not free or budget.passed or not (new := refill(free, [*trained, *found])):
             break
         newest = population.train(new, ends[0], ends[-1], budget)
         found += newest

@@ -22,7 +22,7 @@ TOO_SHORT = 0.4  # chosen: of the longest wave; in less a wave cannot get past i
 
 def search(
     population: Population,
-    draw: Callable[[int], Training],
+    draw: Callable[[int, Sequence[Training]], Training],
     epochs: Callable[[int], int],
     budget: Budget,
     folder: Path,
@@ -37,7 +37,8 @@ def search(
     Parameters
     ----------
     population : what they are trained in.
-    draw : the member of a number, always the same.
+    draw : the member of a number, always the same; it may hang on the members that went before, which are those of the waves
+        that are over and, for one in the place of a member that failed, those of its own wave's first rung.
     epochs : of a full training in the wave of a number, from 0.
     budget : when to end at the latest.
     folder : where the waves are kept.
@@ -51,8 +52,9 @@ def search(
     finished = [training for one in waves for training in one.trainings]
     numbers = islice(count(first), len(finished) + len(begun.trainings if begun else ()), trials)
 
-    def new(members: int) -> list[Training]:
-        return [draw(number) for number in islice(numbers, members)]
+    def new(members: int, beside: Sequence[Training] = ()) -> list[Training]:
+        before = [*finished, *beside]
+        return [draw(number, before) for number in islice(numbers, members)]
 
     def after_rung(now: Wave) -> None:
         on_rung([*finished, *now.trainings])

@@ -68,9 +68,9 @@ def dropped(signals: Signals) -> Iterator[Finding]:
 @rule(
     "overfitting",
     order=60,
-    reads="`curves.validation`, `final_train_loss`, `final_validation_loss`, `score`, `simple_score`",
+    reads="`curves.validation`, `final_train_loss`, `final_validation_loss`, `score`, `simple_score`, `best_kept`",
     limits=f"validation loss {OVERFIT_RISE:.0%} above its best and {OVERFIT_GAP:g} times the training loss, "
-    "with a score below reach",
+    "with a score below reach; a warning where the weights of the best epoch are kept",
     source='Godbole et al. (2023), "Deep learning tuning playbook"; Prechelt (1998), early stopping - but when?',
     remedy="stop at the best epoch; dropout, weight decay, more data, a smaller network",
 )
@@ -80,10 +80,11 @@ def overfit(signals: Signals) -> Iterator[Finding]:
     gap = validation / train if train > 0 else float("inf")
     if rise > OVERFIT_RISE and (gap > OVERFIT_GAP):
         score, simple = signals.number("score"), signals.number("simple_score")
-        hurt = simple - score > 0.05 or validation > signals.number("loss_constant")
+        useless, kept = validation > signals.number("loss_constant"), signals.number("best_kept") == 1
+        hurt = simple - score > 0.05 or (useless and not kept)
         yield Finding(
             "overfitting",
-            "problem" if hurt else "note",
+            "problem" if hurt else "warning" if useless else "note",
             f"the validation loss rose {rise:.0%} above its best, which came after "
             f"{curves.best_at(signals.curves.validation):.0%} of the "
             f"run, and is {gap:.1f} times the training loss",

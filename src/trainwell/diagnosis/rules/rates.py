@@ -6,10 +6,12 @@ from trainwell.diagnosis.findings import Finding, rule
 from trainwell.diagnosis.proofs import proven, repair
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.rules.families import AFTER_RATE
-from trainwell.diagnosis.signals import Signals
+from trainwell.diagnosis.signals import Signals, finite
+from trainwell.diagnosis.suspicion import looks_wrong, unlearned
 
 FALLEN = 100.0  # chosen: highest over the rate of most updates
 RISING = 1.5  # chosen
+NO_MOVE = 1e-5  # chosen: a hundredth of the change of a weight a step that practice takes for healthy, about 1e-3
 NEAR_ONE = 0.98  # Sutskever et al. (2013) use up to 0.99 with care; beyond 0.98 is a memory of more than 50 gradients
 
 
@@ -42,25 +44,61 @@ def schedule(signals: Signals) -> Iterator[Finding]:
 @rule(
     "lr-too-high",
     order=42,
-    reads="re-runs `rate_tenth`, `rate_hundredth`",
-    limits="a tenth or a hundredth of the rate mends the score",
+    reads="re-runs `rate_tenth`, `rate_hundredth`; `failed_epoch`, `non_finite`",
+    limits="a tenth or a hundredth of the rate mends the score; or the loss left the finite numbers on rows known to be "
+    "finite, and no re-run was made",
     source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
     remedy="a lower learning rate, or warm-up",
 )
 def high(signals: Signals) -> Iterator[Finding]:
     yield from _rate(signals, "lr-too-high", ("rate_tenth", 0.1), ("rate_hundredth", 0.01))
+    if signals.number("failed_epoch") > 0 and "rate_tenth" not in signals.trials:
+        yield _failed(signals)
+
+
+def _failed(signals: Signals) -> Finding:
+    epoch, rate = signals.number("failed_epoch"), max(signals.facts.get("learning_rates") or [float("nan")])
+    broken = next((name for name, layer in signals.layers.items() if sum(layer.non_finite) > 0), "")
+    return Finding(
+        "lr-too-high",
+        "problem",
+        f"the loss was no longer a finite number in epoch {epoch:.0f}, at a learning rate of {rate:.2g}",
+        rate,
+        "a finite loss",
+        layer=broken,
+        remedies=(
+            Remedy("learning_rate", times=0.1, trial="rate_tenth"),
+            Remedy("clip by norm", to=1.0, says="clip the gradient's norm at 1", trial="clipped"),
+        ),
+        explains=(*AFTER_RATE, "dead-relu", "saturated-activation", "exploding-gradient", "optimizer-wrong-for-problem"),
+        certainty=0.5,
+    )
 
 
 @rule(
     "lr-too-low",
     order=43,
-    reads="re-runs `rate_tenfold`, `rate_hundredfold`",
-    limits="ten or a hundred times the rate mends the score",
+    reads="re-runs `rate_tenfold`, `rate_hundredfold`; `update_ratio`, `loss_constant`, `final_train_loss`",
+    limits="ten or a hundred times the rate mends the score; or without a re-run, a loss no better than a constant answer's "
+    f"with no hidden layer ever changing by {NO_MOVE:g} of its size in a step",
     source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
     remedy="a higher learning rate",
 )
 def low(signals: Signals) -> Iterator[Finding]:
     yield from _rate(signals, "lr-too-low", ("rate_tenfold", 10.0), ("rate_hundredfold", 100.0))
+    hidden = [layer.update_ratio for layer in list(signals.layers.values())[:-1]]
+    moved = max((value for series in hidden for value in finite(series)), default=float("nan"))
+    if moved < NO_MOVE and not signals.trials and unlearned(signals) and looks_wrong(signals):
+        yield Finding(
+            "lr-too-low",
+            "problem",
+            f"the network stands still: a step changes no hidden layer by more than {moved:.1g} of its size",
+            moved,
+            NO_MOVE,
+            remedies=(Remedy("learning_rate", times=10.0, trial="rate_tenfold"),),
+            explains=AFTER_RATE,
+            certainty=0.5,
+        )
 
 
 def _rate(signals: Signals, cause: str, *options: tuple[str, float]) -> Iterator[Finding]:

@@ -1,0 +1,109 @@
+"""What the search does about a finding, and how a run tells of both."""
+
+import json
+
+import pytest
+
+from small_networks import member, structure
+from trainwell.diagnosis.findings import Finding
+from trainwell.diagnosis.remedies import Remedy
+from trainwell.recipe.remedies import remedied
+from trainwell.recipe.run import fit
+from trainwell.report.findings import went_wrong
+from trainwell.search.space import Space
+
+NETWORK = structure()
+RATE = "adam.learning_rate"
+SPACE = Space((NETWORK,), (RATE,), ranges={RATE: (1e-4, 1.0)})
+
+
+def fault(rate: float, times: float, number: int = 1):
+    finding = Finding(
+        "lr-too-high" if times < 1 else "lr-too-low", "problem", "it broke", remedies=(Remedy("learning_rate", times=times),)
+    )
+    return member(number, NETWORK, adam__learning_rate=rate), finding
+
+
+def test_rates_that_did_harm_lower_the_upper_end_of_the_range():
+    space, done = remedied(SPACE, [fault(0.3, 0.1), fault(0.6, 0.1)], [])
+    assert space.ranges[RATE] == (1e-4, pytest.approx(0.1))
+    assert done[0].says == "the upper end of adam.learning_rate was moved from 1 to 0.1 for the networks that followed"
+
+
+def test_rates_at_which_networks_stand_still_raise_the_lower_end():
+    space, done = remedied(SPACE, [fault(1e-3, 10.0)], [])
+    assert space.ranges[RATE] == (pytest.approx(3e-3), 1.0)
+    assert [one.cause for one in done] == ["lr-too-low"]
+
+
+def test_the_range_stays_where_nothing_went_wrong_or_where_the_rate_is_held_fixed():
+    assert remedied(SPACE, [], []) == (SPACE, [])
+    fixed = Space((NETWORK,), ("dropout.rate",))
+    assert remedied(fixed, [fault(0.3, 0.1)], []) == (fixed, [])
+
+
+def test_the_range_never_closes():
+    space, _ = remedied(SPACE, [fault(1e-4, 0.1)], [])
+    low, high = space.ranges[RATE]
+    assert high == pytest.approx(2 * low)
+
+
+@pytest.fixture(scope="module")
+def broken_run(make_table, tmp_path_factory):
+    """Plain gradient descent on one layer, at rates of which the highest break the network."""
+    fixed = {
+        "optimizer": "gradient_descent",
+        "decay": "none",
+        "activation": "relu",
+        "numeric_embedding": "none",
+        "widths": "16-16-16",
+    }
+    table = make_table()
+    return fit(
+        table,
+        "left",
+        out=tmp_path_factory.mktemp("broken") / "run",
+        trials=2,
+        settings=fixed | {"gradient_descent.learning_rate": 10.0},
+        keep_going=True,
+    )
+
+
+def test_a_finding_in_a_network_is_an_event_and_in_the_report(broken_run):
+    events = [json.loads(line) for line in (broken_run.folder / "events.jsonl").read_text().splitlines()]
+    found = [event for event in events if event["event"] == "finding"]
+    assert found
+    assert {"member", "stage", "cause", "severity", "layer", "measured", "limit", "says", "remedies"} <= set(found[0])
+    page = broken_run.report.read_text()
+    assert "What went wrong in training, and what was done" in page
+    assert found[0]["cause"].replace("-", " ") in page
+
+
+def test_a_run_in_which_nothing_went_wrong_says_so(run):
+    events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
+    assert not [event for event in events if event["event"] == "remedied"]
+    assert not [event for event in events if event["event"] == "finding" and event["severity"] == "problem"]
+
+
+def test_findings_are_grouped_by_cause_with_what_was_done():
+    events = [
+        {"event": "finding", "cause": "overfitting", "severity": "warning", "member": 4, "stage": "tune", "says": "it rose"},
+        {
+            "event": "finding",
+            "cause": "lr-too-high",
+            "severity": "problem",
+            "member": 3,
+            "stage": "overfit",
+            "says": "it broke",
+        },
+        {"event": "finding", "cause": "lr-too-high", "severity": "problem", "member": 9, "stage": "tune", "says": "so did it"},
+        {"event": "remedied", "cause": "lr-too-high", "stage": "tune", "says": "the range was moved"},
+    ]
+    first, second = went_wrong(events)
+    assert (first.cause, first.members, first.stages, first.done) == (
+        "lr-too-high",
+        (3, 9),
+        ("overfit", "tune"),
+        ("the range was moved",),
+    )
+    assert (second.cause, second.severity, second.done) == ("overfitting", "warning", ())
