@@ -8,9 +8,16 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import gpu, growth, parts, speed, tables
+from benchmarks import gpu, growth, parts, speed, tables, widths
 
-PARTS = {"speed": speed.main, "growth": growth.main, "parts": parts.main, "gpu": gpu.main, "tables": tables.main}
+PARTS = {
+    "speed": speed.main,
+    "growth": growth.main,
+    "parts": parts.main,
+    "widths": widths.main,
+    "gpu": gpu.main,
+    "tables": tables.main,
+}
 
 
 def main() -> None:
