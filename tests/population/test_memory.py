@@ -57,7 +57,7 @@ for count in (FEW, MANY):
     print(peak())
 """
 STREAMED = """
-for count in (2 * FEW, MANY):
+for count in (MANY, 2 * MANY):  # many chunks each time: the first few fill what is used again
     with tempfile.TemporaryDirectory() as folder:
         with writing(Path(folder) / "rows") as writer:
             for _ in range(count // 100_000):

@@ -4,6 +4,9 @@ import ctypes
 from functools import cache
 from typing import Any
 
+THRESHOLD_OPTION = -3  # M_MMAP_THRESHOLD of glibc's malloc.h
+LARGE = 1 << 20  # chosen: bytes; a chunk of rows is far above, what a step works with stays below or is asked for once a call
+
 
 @cache
 def _library() -> Any:
@@ -13,6 +16,17 @@ def _library() -> Any:
         return library if hasattr(library, "malloc_trim") else None
     except (OSError, TypeError):  # no Unix
         return None
+
+
+@cache
+def keep_apart() -> None:
+    """From now on large blocks are pages of their own, which go back to the system when they are freed.
+
+    glibc would learn from the first freed chunk of rows to take the next from a heap, one for each thread, and keep them all: a
+    streamed table then grew in memory by what was read of it.
+    """
+    if _library() is not None:
+        _library().mallopt(THRESHOLD_OPTION, LARGE)
 
 
 def give_back() -> None:

@@ -144,6 +144,8 @@ class Population:
             running[structure] -= 1
             if running[structure] or budget.passed:
                 return []
+            if result[0].epochs == job[0].epochs:
+                return []  # no time was left to compile its program: nor will there be
             further = self._jobs(t for t in groups.pop(structure) if not t.stopped and t.epochs < epochs)
             running[structure] = len(further)
             return further

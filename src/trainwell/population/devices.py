@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 import jax
 from jaxlib import xla_client
 
+from trainwell.population.allocator import keep_apart
 from trainwell.population.programs import Programs
 
 Job = TypeVar("Job")
@@ -34,6 +35,7 @@ _making = threading.Lock()
 
 def start(cores: int | None = None) -> tuple[jax.Device, ...]:
     """One device for each of ``cores`` cores (all by default); the GPUs where there are any."""
+    keep_apart()
     _keep_compiled_programs()
     already = os.environ.get("NPROC")
     os.environ["NPROC"] = "1"
