@@ -89,7 +89,8 @@ def test_rows_in_memory_cost_what_the_formula_says():
 
 @LINUX
 def test_streamed_rows_cost_nothing_however_many_there_are():
-    assert abs(grown(STREAMED)) < 0.1 * 1_000_000 * memory.row_bytes(50, 0)
+    in_hand = 2 * CHUNK_ROWS * memory.row_bytes(50, 0)  # whether one more chunk is read already depends on the moment
+    assert abs(grown(STREAMED)) < in_hand < 0.25 * 1_200_000 * memory.row_bytes(50, 0)
 
 
 @LINUX
