@@ -88,7 +88,7 @@ def test_clipping_is_held_against_the_gradient_that_was_measured():
 
 
 def test_a_re_run_proves_the_cause_and_says_by_how_much():
-    fault = trained(adam__learning_rate=3e-5)
+    fault = trained(adam__learning_rate=3e-4)
     findings, signals = examined(fault, population("regression"), known(), epochs=EPOCHS)
     assert problems(findings)[0] == "lr-too-low"
     assert findings[0].remedies[0].proven

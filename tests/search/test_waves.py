@@ -153,6 +153,19 @@ def test_members_are_numbered_from_the_first_on_and_trials_count_the_replacement
     assert [training.member.number for training in trainings if training.failed] == [100, 108]
 
 
+def test_a_draw_may_hang_on_the_members_before_it_and_on_those_whose_place_it_takes(tmp_path):
+    asked = {}
+
+    def draw(number: int, before) -> Training:
+        asked[number] = [training.member.number for training in before]
+        return search_to_kill.draw(number)
+
+    search(population("regression"), draw, lambda wave: 12, Budget(), tmp_path, trials=21)
+    assert asked[0] == []
+    assert asked[18] == list(range(18)), "two of the first rung failed"
+    assert asked[20] == list(range(20)), "the second wave comes after the whole first one"
+
+
 def test_a_wave_that_was_kept_in_the_middle_is_gone_on_with_and_not_begun_again(tmp_path):
     whole = searched(tmp_path)
     standing = []
