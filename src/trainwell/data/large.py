@@ -20,7 +20,7 @@ from trainwell.data.roles import FEATURES
 from trainwell.data.schema import Schema
 from trainwell.data.tables import Table, check_file, is_parquet, part_of, sample_of
 
-BYTES_PER_CELL = 40  # measured: peak memory of a run that holds its table, over the number of cells; see docs/memory.md
+BYTES_PER_CELL = 40  # chosen: about what a run that holds its table takes for each cell; see docs/memory.md
 SHORTEST_CELL = 2  # bytes of text: a digit and a comma
 SHARE_OF_MEMORY = 0.25  # chosen: of the memory that is free; what is larger is streamed
 LEAST = 500_000_000  # bytes, chosen: smaller tables are held however little is free: a run takes as much for itself
