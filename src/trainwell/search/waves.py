@@ -17,12 +17,13 @@ from trainwell.population.member import Training
 from trainwell.search.halving import Wave, wave
 
 WAVE = 18  # chosen: members of a wave; 18 -> 6 -> 2
+Draw = Callable[[Sequence[int], Sequence[Wave], Sequence[Training]], list[Training]]
 TOO_SHORT = 0.4  # chosen: of the longest wave; in less a wave cannot get past its first rung, and teaches nothing
 
 
 def search(
     population: Population,
-    draw: Callable[[int, Sequence[Training]], Training],
+    draw: Draw,
     epochs: Callable[[int], int],
     budget: Budget,
     folder: Path,
@@ -30,34 +31,33 @@ def search(
     first: int = 0,
     trials: int | None = None,
     kept: Sequence[Wave] = (),
-    on_rung: Callable[[list[Training]], None] = lambda trainings: None,
-) -> list[Training]:
-    """Every member of the search with its best weights.
+    on_rung: Callable[[list[Wave]], None] = lambda waves: None,
+) -> list[Wave]:
+    """The waves of the search, each with all its members and their best weights.
 
     Parameters
     ----------
     population : what they are trained in.
-    draw : the member of a number, always the same; it may hang on the members that went before, which are those of the waves
-        that are over and, for one in the place of a member that failed, those of its own wave's first rung.
+    draw : the members of some numbers, always the same; fewer where there are no more, and none ends the search. They may hang
+        on the waves that are over and, for those in the place of members that failed, on what their own wave's first rung
+        trained, which is empty for the others.
     epochs : of a full training in the wave of a number, from 0.
     budget : when to end at the latest.
     folder : where the waves are kept.
     first : the number of the first member.
     trials : how many members; as many as the time allows where it is None.
     kept : the waves that a run before this one left, from `read_waves`.
-    on_rung : called after each rung with all members so far.
+    on_rung : called after each rung with the waves so far, the last of them as far as it has come.
     """
     waves = [one for one in kept if one.over]
     begun = next((one for one in kept if not one.over), None)
-    finished = [training for one in waves for training in one.trainings]
-    numbers = islice(count(first), len(finished) + len(begun.trainings if begun else ()), trials)
+    numbers = islice(count(first), len(members_of(kept)), trials)
 
     def new(members: int, beside: Sequence[Training] = ()) -> list[Training]:
-        before = [*finished, *beside]
-        return [draw(number, before) for number in islice(numbers, members)]
+        return draw(list(islice(numbers, members)), waves, beside)
 
     def after_rung(now: Wave) -> None:
-        on_rung([*finished, *now.trainings])
+        on_rung([*waves, now])
         if not (budget.passed or now.over):  # a rung that was cut is no rung: a resumed run does it again
             write_wave(now, folder, len(waves) + 1)
 
@@ -73,9 +73,13 @@ def search(
         if trials is None or not budget.passed:
             write_wave(done, folder, len(waves) + 1)
         waves.append(done)
-        finished += done.trainings
         begun, longest = None, max(longest, time.monotonic() - began)
-    return finished
+    return waves
+
+
+def members_of(waves: Iterable[Wave]) -> list[Training]:
+    """All members of some waves, in order."""
+    return [training for one in waves for training in one.trainings]
 
 
 def write_wave(one: Wave, folder: Path, number: int) -> None:
