@@ -184,9 +184,9 @@ def structures_of(context: Context, entries: Entries, **usual: Any) -> tuple[Str
             fitting |= set(chosen.items())
         except InputError as refusal:
             refused |= {item: refusal for item in chosen.items() if item not in refused}
-    for item, refusal in refused.items():
+    for item, first in refused.items():
         if item not in fitting:
-            raise refusal
+            raise first
     return tuple(found)
 
 

@@ -26,7 +26,7 @@ from trainwell.search.waves import WAVE, members_of, search
 from trainwell.search.widening import Widened, edges
 
 CENTRE = {"adam.beta2": 0.95, "early_stopping.patience": 16.0, "dropout.rate": 0.15, "weight_decay.rate": 0.02}  # RealMLP's
-SAID = {"tpe": "drawn by TPE, which learns from the waves before", "random": "drawn at random", "grid": "taken from a grid"}
+SAID = {"tpe": "drawn by TPE from what the waves before had shown", "random": "drawn at random", "grid": "taken from a grid"}
 
 
 def space(context: Context, widths: str, learning_rate: float | None, regularized: dict[str, float]) -> Space:
@@ -211,8 +211,8 @@ def _explanation(context: Context, outcome: Outcome, trials: int, found: Importa
     best = outcome.trained[0]
     drawn = ", ".join(f"{name} {best.member.settings[name]:.3g}" for name in outcome.names if name in best.member.settings)
     return (
-        f"{trials} networks with settings {SAID[context.options.search]} were trained in waves of {WAVE} for up to "
-        f"{outcome.epochs} epochs: at each of a few rungs only the best third goes on. The best is "
+        f"{trials} networks were trained in waves of {WAVE} for up to {outcome.epochs} epochs, with settings "
+        f"{SAID[context.options.search]}: at each of a few rungs only the best third goes on. The best is "
         f"{best.member.structure.describe()}{f' with {drawn}' if drawn else ''}; "
         f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
         f"{best.curves.best_epoch}. {_mattered(found, len(outcome.finished))}{_what_was_widened(outcome)}{_streamed(context)}"
@@ -222,8 +222,8 @@ def _explanation(context: Context, outcome: Outcome, trials: int, found: Importa
 def _mattered(found: Importance, members: int) -> str:
     if found.together:
         return (
-            f"What mattered most was {next(iter(found.together))}: settings and choices explain {found.explained:.0%} of how "
-            f"networks trained alike differ."
+            f"What mattered most was {next(iter(found.together))}; settings and choices explain {found.explained:.0%} of how "
+            f"networks differ after {found.epochs} epochs, which all of them were trained for."
         )
     if members < FEWEST:
         return "Too few networks to say which setting matters."
@@ -271,8 +271,8 @@ def _importance_figure(found: Importance) -> Figure:
         Series("with others", names, [round(found.together[name], 3) for name in names]),
     )
     caption = (
-        "The share of the differences between networks that each explains, by itself and together with others; what is small "
-        "here may be left at its default."
+        f"The share of the differences between networks after {found.epochs} epochs that each explains, by itself and together "
+        f"with others; what is small here may be left at its default."
     )
     return Figure("bars", "What mattered", "", "share explained", bars, caption)
 

@@ -4,14 +4,14 @@ A forest learns the score of a member from what was drawn for it; functional ana
 predictions over the whole space apart. What a setting explains by itself is V[E[score | setting]] / V[score]; what it explains
 together with others is what remains unexplained when all others are known, E[V[score | others]] / V[score].
 
-How far a member was trained is learned by the forest as well, and is the same on both sides of every comparison: being left
-behind after a few epochs is no merit of any setting.
+Halving trains the members for different times, and longer those that do well. So they are compared after as many epochs as all
+of them had, those of the first rung: there are as many of each kind as were drawn, and being left behind costs nothing.
 
 Sources: Hutter et al. (2014), "An efficient approach for assessing hyperparameter importance"; the estimators: Jansen (1999),
 "Analysis of variance designs for model output"; the points: Sobol' (1967).
 """
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from trainwell.search.space import Space
 
 FEWEST = 12  # chosen: members; of fewer nothing can be said
 CLIP = 0.1  # chosen: the worst tenth counts as the best of it: how bad the worst are says little
-TREES, LEAF = 100, 3  # chosen: more trees change the shares by less than a hundredth; leaves of three smooth the noise
+TREES, LEAF = 100, 5  # chosen: more trees change the shares by less than a hundredth; leaves of five smooth the noise
 POINTS = 2048  # chosen: a power of two, as the points ask for; shares are then right to about a hundredth
 ABSENT = 0.5  # chosen: where a member has no such setting; the forest sees its choices beside it
 
@@ -33,36 +33,43 @@ ABSENT = 0.5  # chosen: where a member has no such setting; the forest sees its 
 class Importance:
     """Shares of what can be explained, the largest first: by itself, and together with others.
 
-    ``explained`` is the share of the spread, among members trained alike, that the forest predicts for members it has not seen;
-    where there is nothing it can predict there are no shares.
+    ``explained`` is the share of the spread that the forest predicts for members it has not seen; where there is nothing it can
+    predict there are no shares. ``epochs`` are those after which members were compared.
     """
 
     alone: dict[str, float]
     together: dict[str, float]
     explained: float
+    epochs: int = 0
 
 
 def importance(space: Space, trainings: Sequence[Training]) -> Importance:
     """The importance of everything that was drawn, see above; members that broke down count among the worst."""
-    begun = [t for t in trainings if t.curves and t.member.structure in space.structures]
-    scores = np.array([t.score if t.sound and math.isfinite(t.score) else np.nan for t in begun])
+    begun, epochs = _compared([t for t in trainings if t.curves and t.member.structure in space.structures])
+    scores = np.array([t.curves.score_at(epochs) if t.sound else np.nan for t in begun])
     if np.isfinite(scores).sum() < FEWEST:
         return Importance({}, {}, 0.0)
-    floor = np.nanquantile(scores, CLIP)
-    scores = np.where(np.isfinite(scores), np.maximum(scores, floor), floor)
+    scores = np.where(np.isfinite(scores), scores, np.nanmin(scores))
+    scores = np.maximum(scores, np.quantile(scores, CLIP))
     names, drawn = _coded(space, begun, scores)
-    epochs = np.log([t.epochs for t in begun])[:, None]
     if not names or scores.std() < 1e-9:  # nothing to explain, or nothing to explain it by
         return Importance({}, {}, 0.0)
-    forest, unexplained = _learned(np.hstack([drawn, epochs]), scores)
-    explained = 1 - unexplained / max(_learned(epochs, scores)[1], 1e-30)
-    if explained <= 0:
+    forest = RandomForestRegressor(TREES, min_samples_leaf=LEAF, oob_score=True, random_state=0).fit(drawn, scores)
+    if forest.oob_score_ <= 0:
         return Importance({}, {}, 0.0)
-    alone, together = _shares(forest, drawn, epochs)
+    alone, together = _shares(forest, drawn)
     order = sorted(range(len(names)), key=lambda place: -together[place])
-    return Importance(
-        {names[i]: float(alone[i]) for i in order}, {names[i]: float(together[i]) for i in order}, float(explained)
-    )
+    alone_of, together_of = ({names[i]: float(shares[i]) for i in order} for shares in (alone, together))
+    return Importance(alone_of, together_of, float(forest.oob_score_), epochs)
+
+
+def _compared(trainings: Sequence[Training]) -> tuple[list[Training], int]:
+    """(those that can be compared, after how many epochs): where most were left behind, which is the first rung.
+
+    Those that the end of the time kept from it are left out; one that stopped or broke down before it is as it was then."""
+    left = Counter(t.epochs for t in trainings if not t.stopped) or Counter(t.epochs for t in trainings)
+    epochs = min(left, key=lambda one: (-left[one], one), default=0)
+    return [t for t in trainings if t.stopped or t.epochs >= epochs], epochs
 
 
 def _coded(space: Space, trainings: Sequence[Training], scores: np.ndarray) -> tuple[list[str], np.ndarray]:
@@ -91,23 +98,11 @@ def _coded(space: Space, trainings: Sequence[Training], scores: np.ndarray) -> t
     return names, np.array(columns).reshape(len(columns), -1).T
 
 
-def _learned(columns: np.ndarray, scores: np.ndarray) -> tuple[RandomForestRegressor, float]:
-    """(forest, the variance that it leaves unexplained in members that its trees have not seen)."""
-    forest = RandomForestRegressor(TREES, min_samples_leaf=LEAF, oob_score=True, random_state=0)
-    forest.fit(columns, scores)
-    return forest, float(np.mean((scores - forest.oob_prediction_) ** 2))
-
-
-def _shares(forest: RandomForestRegressor, drawn: np.ndarray, epochs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(by itself, together with others) of each column, over points spread evenly; each point is as far trained as a member."""
-    count = drawn.shape[1]
+def _shares(forest: RandomForestRegressor, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(by itself, together with others) of each column, over points spread evenly."""
+    count, predicted = drawn.shape[1], forest.predict
     spread = qmc.Sobol(2 * count, scramble=True, rng=np.random.default_rng(0)).random(POINTS)
     first, second = (_values(drawn, half) for half in (spread[:, :count], spread[:, count:]))
-    trained = epochs[np.arange(POINTS) % len(epochs)]
-
-    def predicted(columns: np.ndarray) -> np.ndarray:
-        return forest.predict(np.hstack([columns, trained]))
-
     at_first, at_second = predicted(first), predicted(second)
     variance = ((at_first - at_second) ** 2).mean() / 2
     alone, together = np.zeros(count), np.zeros(count)

@@ -83,7 +83,7 @@ class Journal:
         if state.is_finished():
             return
         for epoch in sorted({end for end in wave.ends if end <= training.epochs} - self._rungs.setdefault(known, set())):
-            self._storage.set_trial_intermediate_value(trial, epoch, self._shown(score_at(training, epoch)))
+            self._storage.set_trial_intermediate_value(trial, epoch, self._shown(training.curves.score_at(epoch)))
             self._rungs[known].add(epoch)
         state = state_of(training)
         if state.is_finished():
@@ -120,10 +120,3 @@ class Journal:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(text)
         self._written += len(new)
-
-
-def score_at(training: Training, epoch: int) -> float:
-    """The score of the weights that were the best up to an epoch."""
-    curves = training.curves
-    kept = [place for place, improved in enumerate(curves.improved[:epoch]) if improved]
-    return curves.validation_score[kept[-1]] if kept else float("nan")
