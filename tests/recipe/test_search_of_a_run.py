@@ -108,8 +108,9 @@ def test_a_run_over_a_space_that_was_stopped_goes_on_without_the_file(searched, 
         if event["event"] == "widened":
             raise Stop
 
+    space = json.loads((searched.folder / "config.json").read_text())["space"]
     with pytest.raises(Stop):
-        fit(table, "left", out=tmp_path / "run", trials=24, space=json.loads((searched.folder / "config.json").read_text())["space"],
+        fit(table, "left", out=tmp_path / "run", trials=24, space=space,
             settings={"batch_size": 64}, listeners=[stop])  # fmt: skip
     resumed = fit(table, resume=tmp_path / "run")
     own, other = (json.loads((one.folder / "members" / "history.json").read_text()) for one in (resumed, searched))
