@@ -43,6 +43,7 @@ def fit(
     categories: list[str] | None = None,
     group: str | None = None,
     time: str | None = None,
+    test: Path | None = None,
     out: Path | None = None,
     seed: int | None = None,
     time_limit: str | None = None,
@@ -73,6 +74,8 @@ def fit(
         Column whose equal values stay together in training, validation or test.
     time
         Column by which the latest rows become the test rows.
+    test
+        A file of rows to test on; a fifth of the table when left out.
     out
         The run folder; runs/<file>-<date>-<n> when left out.
     seed
@@ -98,7 +101,8 @@ def fit(
         Print nothing but errors.
     """
     given = {
-        "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "out": out, "seed": seed,
+        "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "test": test, "out": out,
+        "seed": seed,
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
         "stream_above": None if stream_above is None else words.parse_size(stream_above),

@@ -21,6 +21,7 @@ class Options(BaseModel):
     categories : columns of numbers that are names of categories.
     group : rows with the same value here stay together in training, validation or test.
     time : the latest rows by this column are the test rows, those before them validate.
+    test : a file of rows to test on; a fifth of the table when left out.
     out : the run folder; ``runs/<file>-<date>-<n>`` when left out.
     seed : of everything random.
     time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it. 60 when neither is given.
@@ -41,6 +42,7 @@ class Options(BaseModel):
     categories: tuple[str, ...] = ()
     group: str | None = None
     time: str | None = None
+    test: Path | None = None
     out: Path | None = None
     seed: int = Field(0, ge=0, lt=2**31)
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
