@@ -46,6 +46,7 @@ def fit(
     test: Path | None = None,
     out: Path | None = None,
     seed: int | None = None,
+    effort: Literal["fast", "default", "best"] | None = None,
     time_limit: str | None = None,
     trials: int | None = None,
     metric: str | None = None,
@@ -80,8 +81,10 @@ def fit(
         The run folder; runs/<file>-<date>-<n> when left out.
     seed
         Of everything random; 0 when left out.
+    effort
+        How long to try: fast (at most 15 s), default (1 min) or best (5 min); less where the table needs no more.
     time_limit
-        Time for the whole run, such as 90s, 5m or 1h30m; 1m when neither it nor --trials is given.
+        Time for the whole run, such as 90s, 5m or 1h30m; overrules the effort.
     trials
         How many networks to try; without a time limit the result is then the same every time.
     metric
@@ -102,7 +105,7 @@ def fit(
     """
     given = {
         "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "test": test, "out": out,
-        "seed": seed,
+        "seed": seed, "effort": effort,
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
         "stream_above": None if stream_above is None else words.parse_size(stream_above),

@@ -9,11 +9,11 @@ import numpy as np
 from trainwell.model import EnsembleMember, Model, ensemble_members
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
+from trainwell.recipe.options import EFFORTS
 from trainwell.search.cross_fit import Finalist, criteria, held_out_once, held_out_target
 from trainwell.search.ensemble import MOST_CANDIDATES, greedy, optimism
 from trainwell.search.halving import MARGIN, work
 
-MOST = 8  # chosen: finalists that are cross-fitted; more make the model slower rather than better
 FEWEST = 2  # chosen: of fewer the ensemble would have nothing to choose from
 MOST_ROWS = 200_000  # chosen: with more rows a fifth of them is enough to choose by
 
@@ -78,13 +78,14 @@ def affordable(context: Context, candidates: Sequence[Training], trainings: Sequ
     others = len(context.other_folds)
     if not others or context.stream is not None or context.table.rows > MOST_ROWS:
         return 0
+    most = EFFORTS[context.options.effort].finalists
     if math.isinf(context.budget.left):
-        return MOST
+        return most
     searched = [t for t in trainings if t.member.stage == "tune"]
     done = sum(work(t.member.structure) * t.epochs for t in searched)
     if not done:
         return 0
-    costs = np.cumsum([seconds / done * work(t.member.structure) * max(t.epochs, 1) * others for t in candidates[:MOST]])
+    costs = np.cumsum([seconds / done * work(t.member.structure) * max(t.epochs, 1) * others for t in candidates[:most]])
     return int(np.searchsorted(costs, MARGIN * context.budget.left, side="right"))
 
 

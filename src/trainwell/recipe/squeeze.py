@@ -15,10 +15,10 @@ from trainwell.population.metrics import METRICS
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.finalists import Choice
+from trainwell.recipe.options import EFFORTS
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
 MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower
-LONG = 300.0  # seconds, chosen: a time limit from which on no more time is advised
 MOST_CLASSES_DRAWN, MOST_POINTS = 40, 1000  # chosen: what a figure can show
 
 
@@ -170,8 +170,8 @@ def _actions(context: Context, scores: Scores) -> list[str]:
         actions.append(
             "The score on the rows it was chosen by lies above the interval of the test score: choosing flattered it."
         )
-    if context.options.time_limit is not None and context.options.time_limit < LONG:
-        actions.append("More time buys more networks: --time-limit 5m is the next step.")
+    if context.options.effort != "best" and (context.options.time_limit or 0) < EFFORTS["best"].seconds:
+        actions.append("More time buys more networks: --effort best is the next step.")
     return actions
 
 
