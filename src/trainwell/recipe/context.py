@@ -12,9 +12,10 @@ import numpy as np
 
 from trainwell import words
 from trainwell.data.encode import Arrays, Encoder
+from trainwell.data.folds import other_folds
 from trainwell.data.large import Sample
 from trainwell.data.schema import Schema
-from trainwell.data.split import Split, other_folds
+from trainwell.data.split import Split
 from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, of, resolve
 from trainwell.population.budget import Budget
@@ -209,9 +210,13 @@ class Context:
 
         return on_finished
 
+    def shown_gap(self, gap: float) -> float:
+        """A difference of two scores, in the target's unit where the metric is."""
+        return gap * (self.encoder.target_scale if self.metric.in_target_units else 1.0)
+
     def said_gap(self, gap: float) -> str:
-        """A difference of two scores in a sentence, in the target's unit where the metric is."""
-        shown = gap * (self.encoder.target_scale if self.metric.in_target_units else 1.0)
+        """A difference of two scores in a sentence."""
+        shown = self.shown_gap(gap)
         return f"{shown + 0.0:.3f}" if abs(shown) < 10 else words.number(shown)
 
     def said(self, score: float) -> str:

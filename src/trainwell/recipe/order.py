@@ -30,7 +30,6 @@ from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.tune import last_resort, space, tune
 from trainwell.report.page import write_report
-from trainwell.search.cross_fit import STAGE as CROSS_FIT
 from trainwell.search.waves import read_waves
 
 ENDS = {
@@ -200,9 +199,9 @@ class Recipe:
     def _squeeze(self, context: Context) -> Evidence:
         self.done.pop("squeeze", None)
         reserved = context.until(1 - self._closing_share)
-        choice = choose(reserved, self.result.trainings, self._next_number, self.result.evidence["tune"].seconds)
-        new = [network for one in choice.finalists for network in one.networks if network.member.stage == CROSS_FIT]
-        self._take(sorted(new, key=lambda training: training.member.number), "squeeze", context)
+        searched = self.result.evidence.get("tune")
+        choice = choose(reserved, self.result.trainings, self._next_number, searched.seconds if searched else 0.0)
+        self._take(list(choice.trained), "squeeze", context)
         evidence, test_score = squeeze(context, choice, self.simple)
         self.result.model = dataclasses.replace(choice.model, test_score=test_score)
         self.result.model.save(context.folder / "model")
