@@ -18,7 +18,7 @@ from trainwell.data.roles import Note
 from trainwell.data.schema import Schema, infer_schema, target_values, usable_rows
 from trainwell.data.split import Split, split_table
 from trainwell.data.tables import Table, read_table
-from trainwell.data.test_table import joined
+from trainwell.data.test_table import check_test_rows, joined, notes_of_test
 from trainwell.errors import InputError, listed
 from trainwell.files import remove_unfinished
 from trainwell.model import load
@@ -29,7 +29,7 @@ from trainwell.population.metrics import metric_for
 from trainwell.recipe import fixed, spaces, tune
 from trainwell.recipe import folder as folders
 from trainwell.recipe.context import Context
-from trainwell.recipe.events import EventLog, Listener
+from trainwell.recipe.events import EventLog, Listener, read_events
 from trainwell.recipe.evidence import STAGES, read_evidence
 from trainwell.recipe.options import Options
 from trainwell.recipe.order import Recipe, Run, closing
@@ -88,9 +88,10 @@ def fit(
 
 
 def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
-    """The run of a folder in which nothing is left to do; a stage that Ctrl-C cut short has left no evidence."""
+    """The run of a folder in which nothing is left to do; a stage that Ctrl-C cut short has left no evidence, the last one
+    has, but its end is no end."""
     evidence = read_evidence(folder / "evidence")
-    if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file():
+    if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
         return None
     run = Run(folder, evidence, load(folder))
     folders.remove_weights(folder)  # where a kill kept the run from it
@@ -98,6 +99,12 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
         write_report(folder)
     EventLog(None, listeners).add("run_finished", **closing(run))
     return run
+
+
+def _was_interrupted(folder: Path) -> bool:
+    """Whether Ctrl-C ended the latest run of a folder."""
+    kinds = [event["event"] for event in read_events(folder / "events.jsonl")]
+    return next((kind for kind in reversed(kinds) if kind in ("run_started", "interrupted")), None) == "interrupted"
 
 
 def _forget_the_closing(folder: Path) -> None:
@@ -133,6 +140,9 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     read = table.notes
     usable = usable_rows(table, schema)
     table, for_test = table.take(usable), for_test[usable]
+    if options.test is not None:
+        check_test_rows(table, for_test, schema)
+        notes = (*notes_of_test(table, for_test, schema), *notes)
     split = split_table(table, schema, seed=options.seed, test_rows=for_test)
     _check_measurable(table, schema, split)
     encoder = fit_encoder(table, schema, split.train)
@@ -196,7 +206,9 @@ def _write_givens(context: Context, source: Any, resumed: Path | None) -> None:
     folder, options = context.folder, context.options
     if not resumed:
         path = str(Path(source).resolve()) if isinstance(source, str | Path) else None
-        folders.write_json(folder / "config.json", {"source": path, **options.model_dump(mode="json", exclude={"out"})})
+        kept = options.model_dump(mode="json", exclude={"out"})
+        kept["test"] = None if options.test is None else str(options.test.resolve())
+        folders.write_json(folder / "config.json", {"source": path, **kept})
     if not (folder / "environment.json").exists():  # the last of them: else the run was killed as it began
         folders.write_json(folder / "schema.json", context.schema.to_json())
         folders.write_json(folder / "profile.json", profile(context.table, context.schema))

@@ -5,27 +5,34 @@ have shown, or at random, or from a grid. Random rather than grid: when few of m
 values of those that do (Bergstra & Bengio, 2012).
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from trainwell.diagnosis.engine.known import Known
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
 from trainwell.recipe import fixed, spaces
-from trainwell.recipe.context import Context
+from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.overfit import sizes
+from trainwell.recipe.pace import shape_of_waves
 from trainwell.recipe.remedies import Searched
 from trainwell.search import grid
-from trainwell.search.halving import Wave
+from trainwell.search.halving import Shape, Wave
 from trainwell.search.importance import FEWEST, Importance, importance
 from trainwell.search.space import SEARCHED, Axis, Space, labelled
-from trainwell.search.waves import WAVE, members_of, search
+from trainwell.search.waves import members_of, search
 from trainwell.search.widening import Widened, edges
 
-CENTRE = {"adam.beta2": 0.95, "early_stopping.patience": 16.0, "dropout.rate": 0.15, "weight_decay.rate": 0.02}  # RealMLP's
+CENTRE = {  # beta2 is RealMLP's; the others were the best over several tables, see docs/benchmarks.md
+    "adam.beta2": 0.95,
+    "early_stopping.patience": 16.0,
+    "dropout.rate": 0.25,
+    "weight_decay.rate": 0.05,
+}
 SAID = {"tpe": "drawn by TPE from what the waves before had shown", "random": "drawn at random", "grid": "taken from a grid"}
 
 
@@ -38,7 +45,10 @@ def space(context: Context, widths: str, learning_rate: float | None, regularize
         structures = spaces.structures_of(context, own, widths=chosen)
     else:
         others = [structure.widths for structure in sizes(context) if structure.widths != chosen]
-        structures = tuple(dict.fromkeys(context.structure(widths=widths) for widths in (chosen, *others[-1:])))
+        ways: list[dict[str, Any]] = [{"widths": chosen}, *({"widths": widths} for widths in others[-1:])]
+        if len(context.split.train) < FEW_ROWS:  # the detail that embeddings give is mostly noise there
+            ways.append({"widths": chosen, "numeric_embedding": "none"})
+        structures = tuple(dict.fromkeys(context.structure(**way) for way in ways))
     rate = f"{structures[0].optimizer}.learning_rate"
     centre = CENTRE | ({} if learning_rate is None else {rate: learning_rate}) | regularized
     held = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
@@ -70,12 +80,13 @@ def tune(
     kept: Sequence[Wave],
     known: Known,
     before: Sequence[Training] = (),
+    full_training: float = math.nan,
 ) -> tuple[Evidence, list[Training]]:
     """(evidence, every member of the search with its best weights).
 
     ``kept`` are the waves that a run before the resumed one left in the folder, which those of this one are written to. What
     went wrong in a network narrows what is searched for those that follow, and where the best lie at an edge it is widened;
-    ``before`` are those of the stages before.
+    ``before`` are those of the stages before, and ``full_training`` is how many seconds one may take.
     """
     from trainwell.search.journal import Journal  # with Optuna, which is loaded where a search begins
     from trainwell.search.sampler import draw
@@ -119,6 +130,7 @@ def tune(
         folder,
         first=first,
         trials=options.trials,
+        shape=shape_of_waves(context, full_training),
         kept=kept,
         on_rung=report,
     )
@@ -127,7 +139,8 @@ def tune(
     if not any(t.sound for t in finished):
         return _nothing(finished), finished
     final = space_after(waves)
-    return _evidence(context, Outcome(searched, final, changing.widened, finished, epochs(len(waves) - 1))), finished
+    outcome = Outcome(searched, final, changing.widened, finished, epochs(len(waves) - 1), waves[-1].shape)
+    return _evidence(context, outcome), finished
 
 
 def last_resort(context: Context, number: int, searched: Space) -> Training:
@@ -151,13 +164,15 @@ def _say_what_it_needs(context: Context, searched: Space) -> None:
 
 
 class Outcome(NamedTuple):
-    """What a search came to: what it began with and ended with, what was widened, every member, epochs of the last wave."""
+    """What a search came to: what it began with and ended with, what was widened, every member, epochs and shape of the last
+    wave."""
 
     begun: Space
     final: Space
     widened: Sequence[Widened]
     finished: list[Training]
     epochs: int
+    shape: Shape
 
     @property
     def trained(self) -> list[Training]:
@@ -214,8 +229,9 @@ def _explanation(context: Context, outcome: Outcome, trials: int, found: Importa
     best = outcome.trained[0]
     drawn = ", ".join(f"{name} {best.member.settings[name]:.3g}" for name in outcome.names if name in best.member.settings)
     return (
-        f"{trials} networks were trained in waves of {WAVE} for up to {outcome.epochs} epochs, with settings "
-        f"{SAID[context.options.search]}: at each of a few rungs only the best third goes on. The best is "
+        f"{trials} networks were trained in waves of {outcome.shape.members} for up to {outcome.epochs} epochs, with settings "
+        f"{SAID[context.options.search]}: after each of {outcome.shape.rungs} rungs only the best "
+        f"{outcome.shape.share:.0%} go on. The best is "
         f"{best.member.structure.describe()}{f' with {drawn}' if drawn else ''}; "
         f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
         f"{best.curves.best_epoch}. {_mattered(found, len(outcome.finished))}{_what_was_widened(outcome)}{_streamed(context)}"

@@ -15,6 +15,7 @@ SEARCHED = (  # chosen: what published ablations found to matter most for tables
     "weight_decay.rate",
     "dropout.rate",
     "periodic.frequency",
+    "input_noise.standard_deviation",
 )
 MOST_STRUCTURES = 32  # chosen: each is a program of its own, which takes about a second to compile
 MOST_CENTRES = 6  # chosen: a third of a wave; the others explore

@@ -14,9 +14,8 @@ from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
 from trainwell.population.member import Training
-from trainwell.search.halving import Wave, wave
+from trainwell.search.halving import WIDE, Shape, Wave, wave
 
-WAVE = 18  # chosen: members of a wave; 18 -> 6 -> 2
 Draw = Callable[[Sequence[int], Sequence[Wave], Sequence[Training]], list[Training]]
 TOO_SHORT = 0.4  # chosen: of the longest wave; in less a wave cannot get past its first rung, and teaches nothing
 
@@ -30,6 +29,7 @@ def search(
     *,
     first: int = 0,
     trials: int | None = None,
+    shape: Shape = WIDE,
     kept: Sequence[Wave] = (),
     on_rung: Callable[[list[Wave]], None] = lambda waves: None,
 ) -> list[Wave]:
@@ -46,6 +46,7 @@ def search(
     folder : where the waves are kept.
     first : the number of the first member.
     trials : how many members; as many as the time allows where it is None.
+    shape : of the waves to come.
     kept : the waves that a run before this one left, from `read_waves`.
     on_rung : called after each rung with the waves so far, the last of them as far as it has come.
     """
@@ -64,7 +65,7 @@ def search(
     longest = 0.0
     while begun or (not budget.passed and budget.left >= TOO_SHORT * longest):
         began = time.monotonic()
-        begun = begun or Wave.of(new(WAVE), epochs(len(waves)))
+        begun = begun or Wave.of(new(shape.members), epochs(len(waves)), shape)
         if not begun.trainings:
             break
         done = wave(population, begun, budget, new, after_rung)
@@ -84,7 +85,7 @@ def members_of(waves: Iterable[Wave]) -> list[Training]:
 
 def write_wave(one: Wave, folder: Path, number: int) -> None:
     """Keep a wave; ``number`` counts from 1."""
-    checkpoint.save(one.trainings, _path(folder, number), {"ends": one.ends, "rung": one.rung})
+    checkpoint.save(one.trainings, _path(folder, number), {"ends": one.ends, "rung": one.rung, "shape": one.shape})
 
 
 def read_waves(folder: Path, known: Iterable[Structure] = ()) -> list[Wave]:
@@ -96,7 +97,8 @@ def read_waves(folder: Path, known: Iterable[Structure] = ()) -> list[Wave]:
     while (not waves or waves[-1].over) and (path := _path(folder, len(waves) + 1)).exists():
         trainings, notes = checkpoint.load(path, known), checkpoint.notes_of(path)
         with checkpoint.any_error_is_damage(path):
-            waves.append(Wave(tuple(trainings), tuple(map(int, notes["ends"])), int(notes["rung"])))
+            shape = Shape(int(notes["shape"][0]), int(notes["shape"][1]), float(notes["shape"][2]))
+            waves.append(Wave(tuple(trainings), tuple(map(int, notes["ends"])), int(notes["rung"]), shape))
     return waves
 
 
