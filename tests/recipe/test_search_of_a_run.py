@@ -35,7 +35,7 @@ class Stop(Exception):
 
 @pytest.fixture(scope="module")
 def searched(table, tmp_path_factory):
-    """Linear models at rates far too low, so that the best lie at the upper edge; stopped between two waves, and resumed without the file."""
+    """Linear models at rates far too low, the best at the upper edge; stopped between two waves, resumed without the file."""
     folder = tmp_path_factory.mktemp("searched")
     (folder / "space.toml").write_text(TOML)
 
