@@ -65,7 +65,7 @@ def importance(space: Space, trainings: Sequence[Training]) -> Importance:
 
 
 def _compared(trainings: Sequence[Training]) -> tuple[list[Training], int]:
-    """(those that can be compared, after how many epochs): the earliest at which many were left behind, which is the first rung.
+    """(those that can be compared, after how many epochs): the earliest at which many were left behind, the first rung.
 
     Those that the end of the time kept from it are left out; one that stopped or broke down before it is as it was then."""
     left = Counter(t.epochs for t in trainings if not t.stopped) or Counter(t.epochs for t in trainings)
