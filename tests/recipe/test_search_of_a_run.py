@@ -83,13 +83,9 @@ def test_where_the_best_lay_at_the_edge_the_range_was_widened_for_the_second_wav
 def test_the_report_says_what_was_searched_what_mattered_and_which_were_best(searched):
     tune = searched.evidence["tune"]
     rows = {row["choice or setting"]: row for row in tune.tables["What was searched"]}
-    assert rows["widths"] == {
-        "choice or setting": "widths",
-        "searched": "8, 12, 16",
-        "scale": "choice",
-        "in the end": "the same",
-    }
-    assert rows["dropout.rate"]["searched"] == "0, 0.25"
+    assert rows["activation"]["searched"] == "relu, silu"
+    assert (rows["activation"]["scale"], rows["activation"]["in the end"]) == ("choice", "the same")
+    assert rows["weight_decay.rate"]["searched"] == "0.0001, 0.001"
     assert rows[RATE]["searched"] == "1e-06 to 1e-05"
     assert rows[RATE]["in the end"].endswith(" to 2e-05")
     assert len(tune.tables["The ten best"]) == 10
