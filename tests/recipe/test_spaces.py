@@ -7,9 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainwell.errors import InputError
+from trainwell.population.budget import Budget
 from trainwell.recipe import spaces
-from trainwell.recipe.run import fit
+from trainwell.recipe.options import Options
+from trainwell.recipe.run import _prepare, fit
 from trainwell.recipe.settings_page import every_setting
+from trainwell.recipe.tune import space
+from trainwell.search import grid
 
 RATE = "adam.learning_rate"
 DECLARED = every_setting()
@@ -32,6 +36,7 @@ def test_what_an_entry_leaves_out_is_as_declared(tmp_path):
 
 
 def test_a_name_without_quotes_means_the_same(tmp_path):
+    assert set(of("[dropout.rate]\nlow = 0.1\n[dropout]\nvalues = ['course']", tmp_path)) == {"dropout.rate", "dropout"}
     quoted = of('["adam.learning_rate"]\nlow = 0.001\n[activation]\nvalues = ["relu"]', tmp_path)
     assert of("[adam.learning_rate]\nlow = 0.001\n[activation]\nvalues = ['relu']", tmp_path) == quoted
 
@@ -95,7 +100,7 @@ def test_a_file_that_cannot_be_read_and_what_is_no_space_are_said(tmp_path):
 
 
 def test_what_only_the_table_can_tell_is_refused_before_a_folder_is_made(table, tmp_path):
-    for space, sentence in {
+    for own, sentence in {
         "activation": ({"activation": {"values": ["relu", "silo"]}}, r"activation is 'silo', did you mean 'silu'\?"),
         "widths": ({"widths": {"values": ["128x"]}}, "widths is '128x', allowed is units of each layer such as 256-128"),
         "widest": ({"widths": {"values": ["8", "99999"]}}, r"widths is \(99999,\), allowed are up to 64 layers"),
@@ -110,25 +115,28 @@ def test_what_only_the_table_can_tell_is_refused_before_a_folder_is_made(table, 
         ),
     }.values():
         with pytest.raises(InputError, match=f"^the space: {sentence}"):
-            fit(table, "left", out=tmp_path / "run", trials=2, space=space)
+            fit(table, "left", out=tmp_path / "run", trials=2, space=own)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_grid_too_large_for_anybody_is_refused_before_a_folder_is_made(table, tmp_path):
     names = [f"adam.{name}" for name in ("learning_rate", "beta1", "beta2", "epsilon")]
     names += ["dropout.rate", "weight_decay.rate", "early_stopping.patience", "periodic.frequency", "flat_cosine.flat"]
-    space = {name: {} for name in names}
+    own = {name: {} for name in names}
     with pytest.raises(InputError, match=r"^the space: a grid of this space needs 19,683 networks, allowed are 10,000"):
-        fit(table, "left", out=tmp_path / "run", trials=2, search="grid", space=space)
+        fit(table, "left", out=tmp_path / "run", trials=2, search="grid", space=own)
     assert not (tmp_path / "run").exists()
 
 
 def test_combinations_that_do_not_go_together_are_left_out_and_the_others_searched(table, tmp_path):
-    space = {"first_pass": {"values": ["none", "data_dependent"]}, "batch_norm": {"values": ["none", "before"]},
-             "widths": {"values": ["8"]}}  # fmt: skip
-    run = fit(table, "left", out=tmp_path / "run", trials=3, search="grid", space=space)
-    (row, other) = run.evidence["tune"].tables["What was searched"]
-    assert {row["choice or setting"], other["choice or setting"]} == {"first_pass", "batch_norm"}
-    assert run.evidence["tune"].measures["trials"] == 3, "of the four combinations one is impossible"
-    events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
-    assert "The grid has 3 points, one network each." in [event.get("message") for event in events]
+    own = {name: {"values": values} for name, values in
+           {"first_pass": ["none", "data_dependent"], "batch_norm": ["none", "before"], "widths": ["8"]}.items()}  # fmt: skip
+    options = Options.checked(target="left", out=tmp_path / "run", space=spaces.read(own, {}))
+    context, _ = _prepare(table, options, Budget(), None, (), "the space")
+    searched = space(context, "128-128", 1e-3, {})
+    assert searched.choices == {"first_pass": ("none", "data_dependent"), "batch_norm": ("none", "before")}
+    assert [one.widths for one in searched.structures] == [(8,)] * 3, "the fourth combination is impossible"
+    assert {one.batch_norm_test for one in searched.structures if one.batch_norm == "before"} == {"population"}
+    assert grid.size(searched) == 3
+    assert searched.searched == ()
+    assert searched.centre["adam.learning_rate"] == 1e-3

@@ -66,6 +66,11 @@ def test_a_draw_hangs_on_the_seed_the_numbers_and_the_members_before_alone(sampl
     assert (first != draw(sampler, SPACE, numbers, 0, 1, other)) == (sampler == "tpe")
 
 
+def test_every_wave_draws_anew():
+    one, other = ([m.settings[RATE] for m in draw("random", SPACE, range(first, first + 18), 0, 0)] for first in (18, 36))
+    assert not set(one) & set(other)
+
+
 def test_random_draws_fill_the_range_evenly_on_its_scale():
     members = draw("random", Space((SMALL,)), range(1001), 0, seed=0)[1:]
     low, high = hyperparameters_of(SMALL)[RATE].search_range

@@ -14,6 +14,7 @@ with the file, the name, the value and what is allowed.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -86,16 +87,24 @@ def _flat(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, A
     """Names to entries: ``[adam.learning_rate]`` without its quotes is a table in a table, and means the same."""
     for key, value in content.items():
         name = f"{before}{key}"
-        inner = isinstance(value, Mapping) and bool(value) and all(isinstance(one, Mapping) for one in value.values())
-        if inner and name not in fixed.STRUCTURAL and name not in every_setting():
-            yield from _flat(value, f"{name}.")
-        else:
+        if not isinstance(value, Mapping):
             yield name, value
+            continue
+        inner = {one: other for one, other in value.items() if isinstance(other, Mapping) and one not in KEYS}
+        own = {one: other for one, other in value.items() if one not in inner}
+        if own or not inner:
+            yield name, own
+        yield from _flat(inner, f"{name}.")
+
+
+@cache
+def _settings() -> dict[str, Hyperparameter]:
+    return every_setting()
 
 
 def _checked(name: str, entry: Any) -> dict[str, Any]:
     """The entry with everything that it leaves out."""
-    declared = every_setting()
+    declared = _settings()
     known = [*fixed.STRUCTURAL, *declared]
     if name not in known:
         hint = nearest(name, known) or ","

@@ -110,8 +110,11 @@ def tune(
         members = draw(options.search, space_after(waves, beside), numbers, first, options.seed, learned)
         return [Training(member) for member in members]
 
+    drawn_from: list[Space] = []
+
     def keep(waves: Sequence[Wave]) -> None:
-        journal.update(waves, [space_after(waves[:place]) for place in range(len(waves))])
+        drawn_from.extend(space_after(waves[:place]) for place in range(len(drawn_from), len(waves)))
+        journal.update(waves, drawn_from[: len(waves)])
 
     def report(waves: list[Wave]) -> None:
         context.report_progress("tune", members_of(waves), options.trials)

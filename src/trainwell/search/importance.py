@@ -26,6 +26,7 @@ FEWEST = 12  # chosen: members; of fewer nothing can be said
 CLIP = 0.1  # chosen: the worst tenth counts as the best of it: how bad the worst are says little
 TREES, LEAF = 100, 5  # chosen: more trees change the shares by less than a hundredth; leaves of five smooth the noise
 POINTS = 2048  # chosen: a power of two, as the points ask for; shares are then right to about a hundredth
+MANY = 0.2  # chosen: of all members; a wave leaves a third or two thirds of its own behind at its first rung
 ABSENT = 0.5  # chosen: where a member has no such setting; the forest sees its choices beside it
 
 
@@ -64,11 +65,11 @@ def importance(space: Space, trainings: Sequence[Training]) -> Importance:
 
 
 def _compared(trainings: Sequence[Training]) -> tuple[list[Training], int]:
-    """(those that can be compared, after how many epochs): where most were left behind, which is the first rung.
+    """(those that can be compared, after how many epochs): the earliest at which many were left behind, the first rung.
 
     Those that the end of the time kept from it are left out; one that stopped or broke down before it is as it was then."""
     left = Counter(t.epochs for t in trainings if not t.stopped) or Counter(t.epochs for t in trainings)
-    epochs = min(left, key=lambda one: (-left[one], one), default=0)
+    epochs = min((one for one, count in left.items() if count >= MANY * left.total()), default=max(left, default=0))
     return [t for t in trainings if t.stopped or t.epochs >= epochs], epochs
 
 
