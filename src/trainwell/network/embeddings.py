@@ -15,9 +15,10 @@ an ensemble bends in more places than one network does.
 
 A category is looked up in a table of learned vectors; slot 0 is for missing, rare and unseen levels.
 
-Sources: Gorishniy et al. (2022), "On embeddings for numerical features in tabular deep learning", for both; the form with x itself and a
-bias inside the cosine is PBLD of Holzmueller et al. (2024), "Better by default". The cosine is a polynomial in the fraction of
-a turn (error below 1e-6), which a CPU computes eight at a time where the library's cosine goes one by one.
+Sources: Gorishniy et al. (2022), "On embeddings for numerical features in tabular deep learning", for both; the periodic form,
+with x itself and a bias inside the cosine, is PBLD of Holzmueller et al. (2024), "Better by default". The cosine is a
+polynomial in the fraction of a turn (error below 1e-6), which a CPU computes eight at a time where the library's goes one by
+one.
 """
 
 import jax

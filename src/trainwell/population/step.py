@@ -50,7 +50,7 @@ def start(
 ) -> MemberState:
     """A member before its first step; its randomness comes from its own key alone.
 
-    ``batch`` holds the training rows that the structure's first weights hang on, see `first_rows`; None where they hang on none.
+    ``batch`` holds the training rows that the structure's first weights hang on, see `first_rows`; None if on none.
     """
     weights, statistics = init(key, structure, settings, prior)
     if batch is not None and needs_edges(structure):

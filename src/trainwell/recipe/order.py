@@ -38,7 +38,7 @@ ENDS = {
     "baselines": 0.15,
     "overfit": 0.22,
     "regularize": 0.3,
-    "tune": 0.65,
+    "tune": 0.55,
     "squeeze": 1.0,
 }  # chosen: shares of the time
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
@@ -196,8 +196,9 @@ class Recipe:
         context = all_rows(context)
         size = self._size()
         found = self.result.evidence["regularize"].measures if "regularize" in self.result.evidence else {}
+        whole = found.get("trained_to_the_end", False)  # after a short training the least regularized looks best
         regularized = {
-            name.removeprefix("best."): float(value or 0) for name, value in found.items() if name.startswith("best.")
+            name.removeprefix("best."): float(value or 0) for name, value in found.items() if whole and name.startswith("best.")
         }
         searched = space(context, size["widths"], size["learning_rate"], regularized)
         known, before = known_of(context, self.result.evidence), list(self.result.trainings)

@@ -11,10 +11,12 @@ from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines import SMALLEST
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.search.halving import work
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
 MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried
 RATES = (0.5, 1.5, 4.0, 10.0)  # chosen: times the default learning rate, about a factor of three apart
+BELOW_FASTEST = 0.5  # chosen: of the fastest rate; Smith (2017) stays below where the loss begins to rise
 CLEARLY = 0.9  # chosen: a training loss below this share of the validation loss is overfitting
 NOTHING_LEFT = 0.05  # chosen: a training loss below this share of the prior's has learned all there is
 UNREGULARIZED = {"weight_decay.rate": 0.0, "dropout.rate": 0.0, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}
@@ -54,9 +56,10 @@ def final_loss(training: Training) -> float:
 def _evidence(context: Context, trainings: list[Training], sound: list[Training], rate: str, epochs: int) -> Evidence:
     begun = [training for training in trainings if training.curves]
     best, lowest = max(sound, key=lambda training: training.rank), min(sound, key=final_loss)
+    chosen = _to_go_on_with(context, sound, best)
     loss, validation_loss = final_loss(lowest), lowest.curves.validation_loss[-1]
     learned = loss <= CLEARLY * validation_loss or loss < NOTHING_LEFT * context.prior_loss
-    chosen_rate = best.member.settings.get(rate, math.nan)
+    best_rate, chosen_rate = best.member.settings.get(rate, math.nan), _rate_of(context, chosen, rate)
     failed = sum(training.failed for training in trainings)
     verdict = "it can learn what is there" if learned else "it does not overfit: the features may say no more"
     return Evidence(
@@ -67,12 +70,13 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
             f"{len(begun)} networks without any regularization, of {len({t.member.structure for t in begun})} sizes and with "
             f"up to {len(RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
             f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
-            f"On the validation rows the best was {_widths(best)} at learning rate {chosen_rate:.2g}, {context.metric.label} "
-            f"{context.said(best.score)} at epoch {best.curves.best_epoch}."
+            f"On the validation rows the best was {_widths(best)} at learning rate {best_rate:.2g}, {context.metric.label} "
+            f"{context.said(best.score)} at epoch {best.curves.best_epoch}. The next stages go on with {_widths(chosen)} at "
+            f"{chosen_rate:.2g}."
         ),
-        actions=_actions(learned, failed, chosen_rate, [training.member.settings.get(rate) for training in trainings]),
+        actions=_actions(learned, failed, best_rate, [training.member.settings.get(rate) for training in trainings]),
         measures={
-            "widths": _widths(best),
+            "widths": _widths(chosen),
             "learning_rate": _plain(chosen_rate),
             "training_loss": _plain(loss),
             "validation_loss": _plain(validation_loss),
@@ -83,6 +87,21 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
         tables={"Sizes and learning rates": [_row(context, training, rate) for training in trainings if training.curves]},
         figures={"capacity": _capacity_figure(trainings, rate)},
     )
+
+
+def _to_go_on_with(context: Context, sound: list[Training], best: Training) -> Training:
+    """Of many rows the largest network that was tried, at the rate that learns fastest: what it overfits is for regularization
+    to take away. Few rows would be learned by heart at any rate, and the best on the validation rows is taken."""
+    if len(context.split.train) < MANY_ROWS:
+        return best
+    largest = max((training.member.structure for training in sound), key=work)
+    return min((training for training in sound if training.member.structure == largest), key=final_loss)
+
+
+def _rate_of(context: Context, chosen: Training, rate: str) -> float:
+    """The rate to go on with: the best on the validation rows, or a step below the one that learns fastest."""
+    value = chosen.member.settings.get(rate, math.nan)
+    return value if len(context.split.train) < MANY_ROWS else BELOW_FASTEST * value
 
 
 def _hopeless(trainings: list[Training]) -> Evidence:

@@ -8,8 +8,8 @@ from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.search.halving import NARROW, WIDE, Shape, work
 
-CROSS_FITTED = 4  # chosen: finalists for which cross-fitting must be affordable, or else the search is given its time
-CROSS_FIT_SHARE = 0.3  # chosen: of the run's time that cross-fitting may take
+CROSS_FITTED = 3  # chosen: finalists for which cross-fitting must be affordable, or else the search is given its time
+CROSS_FIT_SHARE = 0.4  # chosen: of the run's time that cross-fitting may take
 FEWEST_WAVES = 3  # chosen: of fewer wide waves a search learns little, and the ensemble has few networks to choose from
 
 

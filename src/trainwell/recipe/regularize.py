@@ -58,7 +58,8 @@ def regularize(context: Context, first: int, widths: str, learning_rate: float |
     population, epochs = context.population(), context.epochs(structure)
     trainings = population.train(trainings, epochs, epochs, context.budget, context.watcher("regularize", len(trainings)))
     effects = _effects(context, population, plans, trainings)
-    return (_evidence(context, effects) if effects else _too_late()), [training.let_go() for training in trainings]
+    whole = all(training.stopped or training.epochs >= epochs for training in trainings)
+    return (_evidence(context, effects, whole) if effects else _too_late()), [training.let_go() for training in trainings]
 
 
 def ways_to_regularize(structure: Structure, metric: str) -> list[dict[str, float]]:
@@ -95,7 +96,7 @@ def _name(changes: dict[str, float]) -> str:
     return " + ".join(f"{words[name]} {value:g}" for name, value in changes.items()) or "early stopping alone"
 
 
-def _evidence(context: Context, effects: list[Effect]) -> Evidence:
+def _evidence(context: Context, effects: list[Effect], whole: bool) -> Evidence:
     best = max(effects, key=lambda effect: effect.validation)
     plain = next((effect for effect in effects if not effect.changes), best)
     label = context.metric.label
@@ -108,6 +109,7 @@ def _evidence(context: Context, effects: list[Effect]) -> Evidence:
         measures={
             **{f"best.{name}": value for name, value in best.changes.items()},
             "regularizer": best.name,
+            "trained_to_the_end": whole,
             "plain_score": plain.validation,
             "best_score": best.validation,
             "plain_gap": plain.gap,

@@ -33,6 +33,7 @@ CENTRE = {  # beta2 is RealMLP's; the others were the best over several tables, 
     "dropout.rate": 0.25,
     "weight_decay.rate": 0.05,
 }
+MOST_BINNED = 32  # chosen: columns of numbers up to which a structure has bins, which make each of them sixteen
 SAID = {"tpe": "drawn by TPE from what the waves before had shown", "random": "drawn at random", "grid": "taken from a grid"}
 
 
@@ -44,11 +45,7 @@ def space(context: Context, widths: str, learning_rate: float | None, regularize
     if own is not None:
         structures = spaces.structures_of(context, own, widths=chosen)
     else:
-        others = [structure.widths for structure in sizes(context) if structure.widths != chosen]
-        ways: list[dict[str, Any]] = [{"widths": chosen}, *({"widths": widths} for widths in others[-1:])]
-        if len(context.split.train) < FEW_ROWS:  # the detail that embeddings give is mostly noise there
-            ways.append({"widths": chosen, "numeric_embedding": "none"})
-        structures = tuple(dict.fromkeys(context.structure(**way) for way in ways))
+        structures = tuple(dict.fromkeys(context.structure(**way) for way in _ways(context, chosen)))
     rate = f"{structures[0].optimizer}.learning_rate"
     centre = CENTRE | ({} if learning_rate is None else {rate: learning_rate}) | regularized
     held = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
@@ -63,6 +60,18 @@ def space(context: Context, widths: str, learning_rate: float | None, regularize
         ranges[rate] = (max(known[rate].low, learning_rate / 4), min(known[rate].high, learning_rate * 4))
     free = tuple(name for name in searched if name in known and name not in context.options.settings)
     return Space(structures, free, held, {name: ends for name, ends in ranges.items() if name in free})
+
+
+def _ways(context: Context, chosen: tuple[int, ...]) -> list[dict[str, Any]]:
+    """The structures that are searched: the size that overfitting chose and the largest other one, and one that takes numbers
+    in another way, so that an ensemble has networks that err differently."""
+    others = [structure.widths for structure in sizes(context) if structure.widths != chosen]
+    ways: list[dict[str, Any]] = [{"widths": chosen}, *({"widths": widths} for widths in others[-1:])]
+    if len(context.split.train) < FEW_ROWS:  # the detail that embeddings give is mostly noise there
+        return [*ways, {"widths": chosen, "numeric_embedding": "none"}]
+    if 0 < context.encoder.continuous <= MOST_BINNED:
+        ways.append({"widths": max(chosen, *others[-1:]), "numeric_embedding": "piecewise_linear"})
+    return ways
 
 
 def check(context: Context) -> None:
