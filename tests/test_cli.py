@@ -102,6 +102,18 @@ def test_options_reach_the_recipe_as_they_were_given_and_no_others(command, monk
     }  # fmt: skip
 
 
+def test_fit_hands_on_how_and_what_to_search(command, monkeypatch):
+    recorded = Recorded(monkeypatch, result=SimpleNamespace(interrupted=False))
+    assert command("fit", "a.csv", "--target", "y", "--search", "grid", "--space", "space.toml")[0] == 0
+    ((_, options),) = recorded.calls
+    assert (options["search"], options["space"]) == ("grid", Path("space.toml"))
+    code, _, said = command("fit", "a.csv", "--target", "y", "--search", "tpee")
+    assert (code, said) == (
+        2,
+        'trainwell: Invalid value "tpee" for --search. Choose from: "tpe", "random", "grid". Did you mean "tpe"?\n',
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [

@@ -17,7 +17,7 @@ from trainwell.techniques.regularizers import mixup, noise, weight_decay
 
 def decays(name: str) -> bool:
     """Whether weight decay acts on a weight: not on biases, norm parameters and embeddings."""
-    return weight_decay.decays(name) and name.rsplit(".", 1)[1] not in ("gain", "frequency", "phase")
+    return weight_decay.decays(name) and name.rsplit(".", 1)[1] not in ("gain", "frequency", "phase", "edges")
 
 
 def mixed_share(key: UInt32[Array, ""], settings: Settings) -> Float[Array, ""]:
@@ -37,6 +37,8 @@ def init(seed: UInt32[Array, ""], structure: Structure, settings: Settings, prio
     statistics: Weights = {}
     if structure.numeric_embedding == "periodic" and structure.continuous:
         weights |= embeddings.init_periodic(jax.random.fold_in(key, 1001), structure.continuous, **of("periodic", settings))
+    if structure.numeric_embedding == "piecewise_linear" and structure.continuous:
+        weights |= embeddings.init_edges(structure.continuous)
     for i, name in enumerate(layer_names(structure)):
         weights |= dense.init(jax.random.fold_in(key, i), name, sizes[i], sizes[i + 1], structure, settings)
         if structure.batch_norm != "none":
@@ -67,6 +69,8 @@ def embed(weights: Weights, numeric, categories, structure: Structure, settings:
         measured = noise.gaussian(measured, random_bits.fold(mode.key, 4), **of("input_noise", settings))
     if structure.numeric_embedding == "periodic" and structure.continuous:
         measured = embeddings.periodic(weights, measured)
+    if structure.numeric_embedding == "piecewise_linear" and structure.continuous:
+        measured = embeddings.piecewise_linear(weights, measured)
     parts = [part for part in (measured, others, *embeddings.categories(weights, categories)) if len(part)]
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 

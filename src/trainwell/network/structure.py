@@ -31,7 +31,7 @@ CHOICES = {
         Choice("initializer", "by_activation", ("by_activation", *INITIALIZERS), "how the first weights are drawn"),
         Choice("first_pass", "none", ("none", "lsuv", "data_dependent"), "rescale the first weights on a batch of rows"),
         Choice("class_weights", "none", ("none", "balanced"), "whether each class counts the same, however rare it is"),
-        Choice("numeric_embedding", "periodic", ("none", "periodic"), "how a number enters the network"),
+        Choice("numeric_embedding", "periodic", ("none", "periodic", "piecewise_linear"), "how a number enters the network"),
         Choice("batch_norm", "none", ("none", "before", "after"), "batch normalization before or after the activation"),
         Choice(
             "batch_norm_test",
@@ -133,7 +133,7 @@ class Structure:
         """A short line for tables and figures: ``256-256 silu, periodic, batch norm before, batch 256``."""
         parts = ["-".join(map(str, self.widths)) or "linear", self.activation]
         if self.numeric_embedding != "none" and self.continuous:
-            parts.append(self.numeric_embedding)
+            parts.append(self.numeric_embedding.replace("_", " "))
         if self.batch_norm != "none":
             parts.append(f"batch norm {self.batch_norm}")
         parts.append(f"batch {self.batch_size}")

@@ -20,14 +20,13 @@ import jax
 import numpy as np
 
 from trainwell.errors import InputError, listed
-from trainwell.network import first_pass
 from trainwell.network.structure import Structure, resolve
 from trainwell.population import epoch as programs
 from trainwell.population.budget import Budget
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data, Progress
 from trainwell.population.member import Member, Training
-from trainwell.population.step import MemberState, Rows
+from trainwell.population.step import MemberState, Rows, first_rows
 from trainwell.population.stream import Stream, Streamed
 from trainwell.techniques.losses import LOSSES
 
@@ -167,7 +166,7 @@ class Population:
             member = Member(0, structure, resolve(structure))
             filled = [Training(member)] * self.places(structure)
             settings, keys = _settings(filled), np.zeros(len(filled), np.uint32)
-            first = (keys, settings, self.prior.astype(np.float32), self._first_pass(structure))
+            first = (keys, settings, self.prior.astype(np.float32), self._first_rows(structure))
             self.pool.programs.prepare(structure, programs.starter(structure), device, *first)
             states = jax.eval_shape(programs.starter(structure), *first)
             orders = jax.ShapeDtypeStruct(self._orders_shape(structure), np.int32)
@@ -249,15 +248,16 @@ class Population:
     def _start(self, filled: Sequence[Training], settings, device: jax.Device) -> MemberState:
         keys = np.array([member_key(self.seed, training.member.number) for training in filled], np.uint32)
         structure = filled[0].member.structure
-        prior, batch = jax.device_put((self.prior.astype(np.float32), self._first_pass(structure)), device)
+        prior, batch = jax.device_put((self.prior.astype(np.float32), self._first_rows(structure)), device)
         keys = jax.device_put(keys, device)
         return self.pool.programs.run(structure, programs.starter(structure), device, keys, settings, prior, batch)
 
-    def _first_pass(self, structure: Structure) -> Rows | None:
-        """The training rows on which first weights are rescaled: the first of the run's order, the same for every member."""
-        if structure.first_pass == "none":
+    def _first_rows(self, structure: Structure) -> Rows | None:
+        """The training rows that first weights hang on: the first of the run's order, the same for every member."""
+        wanted = first_rows(structure)
+        if not wanted:
             return None
-        rows = np.random.default_rng([self.seed, 0]).permutation(self._rows)[: first_pass.ROWS]
+        rows = np.random.default_rng([self.seed, 0]).permutation(self._rows)[:wanted]
         train = self.data.train
         return Rows(*(x[rows] for x in (train.chunk(self.seed, 0) if isinstance(train, Stream) else train)))
 

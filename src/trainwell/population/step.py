@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 from trainwell import random_bits
 from trainwell.network import first_pass
 from trainwell.network.dense import Mode, Settings, Weights
+from trainwell.network.embeddings import EDGE_ROWS, quantile_edges
 from trainwell.network.forward import forward, init, mixed_share
 from trainwell.network.structure import PLATEAU, Structure, of
 from trainwell.population import signals, update
@@ -49,10 +50,14 @@ def start(
 ) -> MemberState:
     """A member before its first step; its randomness comes from its own key alone.
 
-    ``batch`` holds the training rows of the structure's first pass over the weights, which is left out where it is None.
+    ``batch`` holds the training rows that the structure's first weights hang on, see `first_rows`; None where they hang on none.
     """
     weights, statistics = init(key, structure, settings, prior)
+    if batch is not None and needs_edges(structure):
+        measured = batch.numeric[:, : structure.continuous]
+        weights = weights | quantile_edges(jax.random.fold_in(random_bits.jax_key(key), 997), measured)
     if structure.first_pass != "none" and batch is not None:
+        batch = Rows(*(part[: first_pass.ROWS] for part in batch))
         own = jax.random.fold_in(random_bits.jax_key(key), 998)
         weights = first_pass.rescaled(own, weights, statistics, batch.numeric, batch.categories, structure, settings)
     return MemberState(
@@ -67,6 +72,16 @@ def start(
         jnp.bool_(False),
         schedules.plateau_init() if structure.schedule == PLATEAU else None,
     )
+
+
+def needs_edges(structure: Structure) -> bool:
+    """Whether numbers enter by edges that are those of the table."""
+    return structure.numeric_embedding == "piecewise_linear" and structure.continuous > 0
+
+
+def first_rows(structure: Structure) -> int:
+    """How many training rows the first weights hang on: for the first pass over the weights, and for the edges of bins."""
+    return EDGE_ROWS if needs_edges(structure) else 0 if structure.first_pass == "none" else first_pass.ROWS
 
 
 def balance(target: Int[Array, " rows"], structure: Structure) -> Float[Array, " classes"] | None:

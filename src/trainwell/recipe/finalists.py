@@ -10,11 +10,12 @@ from trainwell.model import EnsembleMember, Model, ensemble_members
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.options import EFFORTS
+from trainwell.recipe.pace import pace
 from trainwell.search.cross_fit import CrossFit, Finalist, Fold, criteria, held_out_once, held_out_target
 from trainwell.search.ensemble import MOST_CANDIDATES, greedy, optimism
 from trainwell.search.halving import MARGIN, work
 
-FEWEST = 2  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
+FEWEST = 3  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
 MOST_ROWS = 200_000  # chosen: with more rows a fifth of them is enough to choose by
 
 
@@ -102,11 +103,10 @@ def affordable(context: Context, candidates: Sequence[Training], trainings: Sequ
     most = EFFORTS[context.options.effort].finalists
     if math.isinf(context.budget.left):
         return most
-    searched = [t for t in trainings if t.member.stage == "tune"]
-    done = sum(work(t.member.structure) * t.epochs for t in searched)
-    if not done:
+    unit = pace((t for t in trainings if t.member.stage == "tune"), seconds)
+    if math.isnan(unit):
         return 0
-    costs = np.cumsum([seconds / done * work(t.member.structure) * max(t.epochs, 1) * others for t in candidates[:most]])
+    costs = np.cumsum([unit * work(t.member.structure) * max(t.epochs, 1) * others for t in candidates[:most]])
     return int(np.searchsorted(costs, MARGIN * context.budget.left, side="right"))
 
 

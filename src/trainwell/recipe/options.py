@@ -1,7 +1,7 @@
 """Options: what a user can decide about a run. The command line, Python and ``config.json`` all mean these."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -41,6 +41,9 @@ class Options(BaseModel):
         or 18 networks), ``"default"`` (60 s or 72 networks) or ``"best"`` (300 s or 360 networks).
     time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it.
     trials : networks to try in the tuning stage; with no time limit the result is the same every time.
+    search : how the networks of the tuning stage are drawn: ``"tpe"``, ``"random"`` or ``"grid"``.
+    space : what the tuning stage searches, ``{"adam.learning_rate": {"low": 1e-4, "high": 1e-2}}``; see ``docs/search.md``.
+        `trainwell.fit` takes the path of a TOML file as well.
     metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out.
     keep_going : go on where a stage says that it is no use.
     cores : how many cores to use; all when left out.
@@ -63,6 +66,8 @@ class Options(BaseModel):
     effort: Literal["fast", "default", "best"] = "default"
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
     trials: int | None = Field(None, ge=1, le=100_000)
+    search: Literal["tpe", "random", "grid"] = "tpe"
+    space: dict[str, dict[str, Any]] | None = None
     metric: str | None = None
     keep_going: bool = False
     cores: int | None = Field(None, ge=1, le=1024)

@@ -26,6 +26,7 @@ from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.look import look
 from trainwell.recipe.overfit import overfit
+from trainwell.recipe.pace import cross_fits, full_training, pace
 from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.tune import last_resort, space, tune
@@ -34,12 +35,14 @@ from trainwell.search.waves import read_waves
 
 ENDS = {
     "look": 0.06,
-    "baselines": 0.2,
-    "overfit": 0.35,
-    "regularize": 0.5,
-    "tune": 0.75,
+    "baselines": 0.15,
+    "overfit": 0.22,
+    "regularize": 0.3,
+    "tune": 0.65,
     "squeeze": 1.0,
 }  # chosen: shares of the time
+TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
+SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
 DEFAULT_SIZE = {"widths": "128-128", "learning_rate": None}  # where a stage that would have chosen them was stopped
@@ -136,7 +139,18 @@ class Recipe:
 
     def _end(self, stage: str) -> float:
         """The share of the time at which a stage has to end; tuning takes all that the closing does not need."""
-        return min(ENDS[stage], 1 - self._closing_share) if stage == "tune" else ENDS[stage]
+        if stage != "tune":
+            return ENDS[stage]
+        latest = 1 - self._closing_share
+        return min(ENDS["tune"], latest) if cross_fits(self.context, self._full_training) else latest
+
+    @property
+    def _full_training(self) -> float:
+        """Seconds of a full training, from what the stages before the search took."""
+        trained = [t for t in self.result.trainings if t.member.stage in TRAINED_BEFORE]
+        seconds = sum(self.result.evidence[name].seconds for name in TRAINED_BEFORE if name in self.result.evidence)
+        seconds = max(SHARE_TRAINED * seconds, seconds - self.context.pool.waited_seconds)
+        return full_training(self.context, trained, pace(trained, seconds))
 
     @property
     def _closing_share(self) -> float:
@@ -187,7 +201,7 @@ class Recipe:
         }
         searched = space(context, size["widths"], size["learning_rate"], regularized)
         known, before = known_of(context, self.result.evidence), list(self.result.trainings)
-        evidence, trainings = tune(context, first, searched, folder, kept, known, before)
+        evidence, trainings = tune(context, first, searched, folder, kept, known, before, self._full_training)
         self._take(trainings, "tune", context)
         if not self._trained and not self.context.budget.interrupted:
             context.log.note(

@@ -26,7 +26,7 @@ from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
 from trainwell.population.devices import pool
 from trainwell.population.metrics import metric_for
-from trainwell.recipe import fixed
+from trainwell.recipe import fixed, spaces, tune
 from trainwell.recipe import folder as folders
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import EventLog, Listener, read_events
@@ -65,7 +65,7 @@ def fit(
     InputError : something given cannot be used.
     StageStopped : a stage found that training on is no use (``keep_going=True`` goes on).
     """
-    started = time.monotonic() if started is None else started
+    started, label = time.monotonic() if started is None else started, spaces.THE_SPACE
     if resume is not None:
         if finished := _finished(Path(resume), tuple(listeners)):
             return finished
@@ -74,12 +74,15 @@ def fit(
     else:
         if target is None:
             raise InputError("There is no target: name the column to predict.")
+        if options.get("space") is not None:
+            label, held = spaces.label_of(options["space"]), options.get("settings") or {}
+            options["space"] = spaces.read(options["space"], held)
         chosen = Options.checked(target=target, **options)
         if chosen.stream_above is None:  # so that a resumed run decides as this one did, whatever is free then
             chosen = chosen.model_copy(update={"stream_above": memory_limit()})
     budget = Budget(chosen.time_limit)
     budget.start = started
-    prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners))
+    prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners), label)
     with _ctrl_c_ends(budget):
         return Recipe(*prepared).run()
 
@@ -125,7 +128,7 @@ def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any
     return (kept if source is None else source), Options.checked(**{**config, **changed, "out": folder})
 
 
-def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None, listeners: tuple[Listener, ...]):
+def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None, listeners: tuple[Listener, ...], label: str):
     """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made."""
     file = too_large(source, options.stream_above)
     sample = None if file is None else draw_sample(file, options.seed)
@@ -150,6 +153,8 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     devices = pool(options.cores)
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, devices, sample)
     fixed.check(options.settings, context.structure())
+    with spaces.named(label):
+        tune.check(context)
     folder = _check_same(resumed, schema) if resumed else folders.create(options.out, table.name)
     context = dataclasses.replace(context, folder=folder, log=EventLog(folder / "events.jsonl", listeners))
     _write_givens(context, source, resumed)
