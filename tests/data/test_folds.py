@@ -135,3 +135,12 @@ def test_a_table_is_dealt_as_it_was_split(how, folds):
     if "group" in how:
         who = np.array(table.column("who").to_pylist())
         assert sum(len(set(who[part])) for part in parts) == len(set(who[np.concatenate(parts)]))
+
+
+@pytest.mark.parametrize("by", [{}, {"test_rows": np.arange(20_000) >= 16_000}])
+def test_of_very_many_rows_a_tenth_validates_at_a_time(by):
+    table = read_table({"x": np.random.default_rng(0).normal(size=20_000).round(6), "y": np.linspace(0, 1, 20_000)})
+    schema = infer_schema(table, "y")[0]
+    split = split_table(table, schema, seed=0, **by)
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [14_400, 1_600, 4_000]
+    assert [len(part) for part in other_folds(split, table, schema, seed=0)] == [1_600] * 9

@@ -128,7 +128,14 @@ def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any
     return (kept if source is None else source), Options.checked(**{**config, **changed, "out": folder})
 
 
-def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None, listeners: tuple[Listener, ...], label: str):
+def _prepare(
+    source: Any,
+    options: Options,
+    budget: Budget,
+    resumed: Path | None,
+    listeners: tuple[Listener, ...],
+    label: str = spaces.THE_SPACE,
+):
     """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made."""
     file = too_large(source, options.stream_above)
     sample = None if file is None else draw_sample(file, options.seed)

@@ -113,7 +113,7 @@ def _trained(
     kept = {training.member.number: training for training in (checkpoint.load(path) if path.exists() else ())}
     missing = [one for one in new if not _same(one, kept.get(one.member.number))]
     if missing:
-        done = population.train(missing, epochs, epochs, budget, on_finished)
+        done = population.train(missing, epochs, epochs, budget, lambda some: on_finished([one.let_go() for one in some]))
         if not all(training.stopped or training.failed or training.epochs >= epochs for training in done):
             return None
         kept |= {training.member.number: training.let_go() for training in done}
