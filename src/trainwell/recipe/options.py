@@ -1,12 +1,14 @@
 """Options: what a user can decide about a run. The command line, Python and ``config.json`` all mean these."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
 
 from trainwell.errors import InputError, listed, nearest
 
+FUNCTION = "function"  # in ``config.json`` the name of a function that was given lies under this word
 DEFAULT_TIME_LIMIT = 60.0  # seconds; chosen: long enough for good scores on tables of tens of thousands of rows
 
 
@@ -25,7 +27,10 @@ class Options(BaseModel):
     seed : of everything random.
     time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it. 60 when neither is given.
     trials : networks to try in the tuning stage; with no time limit the result is the same every time.
-    metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out.
+    metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out. A name, or a function of
+        (truth, prediction) that gives a number, see `trainwell.population.own_metric`.
+    smaller_is_better : whether that function's number is a loss.
+    cost : of two classes what a mistake costs, ``{"fp": 1, "fn": 20}``; the decision threshold is then the cheapest.
     keep_going : go on where a stage says that it is no use.
     cores : how many cores to use; all when left out.
     stream_above : bytes of memory that the table may take; the rows of a larger file are streamed from disk. A quarter of the
@@ -45,11 +50,18 @@ class Options(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31)
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
     trials: int | None = Field(None, ge=1, le=100_000)
-    metric: str | None = None
+    metric: str | Callable[..., Any] | None = None
+    smaller_is_better: bool = False
+    cost: dict[str, float] | None = None
     keep_going: bool = False
     cores: int | None = Field(None, ge=1, le=1024)
     stream_above: int | None = Field(None, ge=0)
     settings: dict[str, str | float | int] = {}
+
+    @field_serializer("metric")
+    def _named(self, metric: str | Callable[..., Any] | None) -> str | dict[str, str] | None:
+        """A function cannot be written down, only what it is called."""
+        return {FUNCTION: getattr(metric, "__name__", type(metric).__name__)} if callable(metric) else metric
 
     @classmethod
     def checked(cls, **options: object) -> "Options":

@@ -12,7 +12,6 @@ import numpy as np
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
-from trainwell.population.metrics import METRICS
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -82,7 +81,7 @@ def _effects(
         return []
     sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))
     predictions = population.predict([training for _, training in trained], sample.numeric, sample.categories)
-    score = METRICS[context.metric.name].score
+    score = context.metric.score
     return [
         Effect(plan, _name(plan), float(score(guess, sample.target)), training.score, training.curves.best_epoch)
         for (plan, training), guess in zip(trained, predictions, strict=True)

@@ -4,14 +4,15 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from trainwell.data.encode import fit_encoder
+from trainwell.calibration.thresholds import costs_of
+from trainwell.data.encode import Arrays, Encoder, fit_encoder
 from trainwell.data.large import Sample, draw_sample, memory_limit, too_large
 from trainwell.data.profile import profile
 from trainwell.data.roles import Note
@@ -24,13 +25,14 @@ from trainwell.model import load
 from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
 from trainwell.population.devices import pool
-from trainwell.population.metrics import metric_for
+from trainwell.population.metrics import Metric, metric_for
+from trainwell.population.own_metric import name_of, own_metric
 from trainwell.recipe import fixed
 from trainwell.recipe import folder as folders
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import EventLog, Listener
 from trainwell.recipe.evidence import STAGES, read_evidence
-from trainwell.recipe.options import Options
+from trainwell.recipe.options import FUNCTION, Options
 from trainwell.recipe.order import Recipe, Run, closing
 from trainwell.report.page import write_report
 
@@ -104,8 +106,8 @@ def _forget_the_closing(folder: Path) -> None:
 
 
 def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any, Options]:
-    """The (table, options) that a run was started with; only ``keep_going`` may be changed."""
-    if set(changed) - {"keep_going"}:
+    """The (table, options) that a run was started with; only ``keep_going`` may be changed, and a function given again."""
+    if set(changed) - {"keep_going", "metric"} or not callable(changed.get("metric", callable)):
         raise InputError(f"a resumed run has the options it was started with: leave out {listed(sorted(changed))}.")
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} cannot be resumed: it is not the folder of a run (there is no config.json in it).")
@@ -113,8 +115,22 @@ def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any
     kept = config.pop("source", None)
     if source is None and kept is None:
         raise InputError(f"{folder} cannot be resumed without its table: that was no file, so give it again.")
+    _check_function(folder, config.get("metric"), changed)
     config = {name: value for name, value in config.items() if value is not None}
     return (kept if source is None else source), Options.checked(**{**config, **changed, "out": folder})
+
+
+def _check_function(folder: Path, metric: Any, changed: dict[str, Any]) -> None:
+    """`InputError` where the run's metric was a function that is not given again, or where another is given."""
+    name = metric.get(FUNCTION) if isinstance(metric, dict) else None
+    given = changed.get("metric")
+    if name is None and given is not None:
+        raise InputError("a resumed run has the options it was started with: leave out 'metric'.")
+    if name is not None and (given is None or name_of(given) != name):
+        other = "" if given is None else f", not {name_of(given)!r}"
+        raise InputError(
+            f"{folder} cannot be resumed without its metric: that was the function {name!r}{other}, so give it again."
+        )
 
 
 def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None, listeners: tuple[Listener, ...]):
@@ -124,7 +140,8 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     table = read_table(source) if sample is None else sample.table
     names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
-    metric = metric_for(schema.task, options.metric)
+    metric = _named_metric(options, schema)
+    costs_of(options.cost, schema.task)
     read = table.notes
     table = table.take(usable_rows(table, schema))
     split = split_table(table, schema, seed=options.seed)
@@ -132,6 +149,8 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     encoder = fit_encoder(table, schema, split.train)
     arrays = encoder.transform(table)
     give_back()
+    if metric is None:
+        metric = _own_metric(options, encoder, arrays.take(split.validation))
     notes = (*_sample_notes(sample), *(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
     devices = pool(options.cores)
@@ -141,6 +160,28 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     context = dataclasses.replace(context, folder=folder, log=EventLog(folder / "events.jsonl", listeners))
     _write_givens(context, source, resumed)
     return context, notes
+
+
+def _named_metric(options: Options, schema: Schema) -> Metric | None:
+    """The metric by its name; None where it is a function, which is tried once there are encoded rows."""
+    if callable(options.metric):
+        return None
+    if options.smaller_is_better:
+        raise InputError("smaller_is_better is for a metric of your own, given as a function; the named ones know.")
+    return metric_for(schema.task, options.metric)
+
+
+def _own_metric(options: Options, encoder: Encoder, rows: Arrays) -> Metric:
+    task, classes = encoder.schema.task, len(encoder.schema.classes)
+    return own_metric(
+        cast(Callable[..., Any], options.metric),
+        task,
+        rows.target,
+        classes if task == "multiclass" else 1,
+        mean=encoder.target_mean,
+        scale=encoder.target_scale,
+        smaller_is_better=options.smaller_is_better,
+    )
 
 
 def _sample_notes(sample: Sample | None) -> list[Note]:

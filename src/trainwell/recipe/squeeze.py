@@ -11,17 +11,20 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from trainwell.calibration.calibrate import Calibration, calibrate
+from trainwell.calibration.thresholds import costs_of, recentred
 from trainwell.model import Model, ensemble_members
 from trainwell.population.member import Training
-from trainwell.population.metrics import METRICS
+from trainwell.population.metrics import Metric
+from trainwell.population.own_metric import calls_back
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.outcome import Outcome, outcome
 from trainwell.search.ensemble import MOST_CANDIDATES, greedy
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
 MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower
 LONG = 300.0  # seconds, chosen: a time limit from which on no more time is advised
-MOST_CLASSES_DRAWN, MOST_POINTS = 40, 1000  # chosen: what a figure can show
 
 
 def build(context: Context, trainings: Sequence[Training]) -> Model:
@@ -31,8 +34,23 @@ def build(context: Context, trainings: Sequence[Training]) -> Model:
     rows = context.validation
     predictions = context.population().predict(candidates, rows.numeric, rows.categories)
     ranks = np.array([t.rank for t in candidates])
-    shares = greedy(predictions, rows.target, ranks, context.metric.name)
-    return Model(context.encoder, ensemble_members(shares, candidates), context.metric.name)
+    shares = greedy(predictions, rows.target, ranks, context.metric)
+    average = np.sum([share * predictions[place] for place, share in shares.items()], axis=0)
+    members, calibration = ensemble_members(shares, candidates), calibrated(context, average, rows.target)
+    return Model(context.encoder, members, context.metric.name, calibration=calibration)
+
+
+def calibrated(context: Context, average: np.ndarray, target: np.ndarray) -> Calibration:
+    """Temperature, threshold and intervals from the ensemble's average (rows, outputs) for rows it was not trained on."""
+    costs = costs_of(context.options.cost, context.task)
+    name, scale = context.metric.name, context.encoder.target_scale
+    return calibrate(average, target, context.task, metric=name, costs=costs, scale=scale)
+
+
+def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.ndarray:
+    """The networks' average as it is scored: calibrated, and where decisions are scored with the threshold moved to 1/2."""
+    applied = calibration.applied(average)
+    return recentred(applied, calibration.threshold) if metric.decided is not None else applied
 
 
 class Scores(NamedTuple):
@@ -58,27 +76,26 @@ def squeeze(
     context: Context, model: Model, trainings: Sequence[Training], simple: dict[str, np.ndarray]
 ) -> tuple[Evidence, float]:
     """(evidence, test score as a person reads it). The only place where test rows are looked at."""
-    score = METRICS[context.metric.name].score
-    rows, held_out = context.test, context.validation
-    predictions = model.average(rows.numeric, rows.categories)
+    score = context.metric.final
+    on_test, on_validation = (model.average(rows.numeric, rows.categories) for rows in (context.test, context.validation))
+    predictions, target = final(context.metric, model.calibration, on_test), context.test.target
     scores = Scores(
-        float(score(predictions, rows.target)),
+        float(score(predictions, target)),
         *interval(context, predictions),
-        float(score(model.average(held_out.numeric, held_out.categories), held_out.target)),
+        float(score(final(context.metric, model.calibration, on_validation), context.validation.target)),
         max(training.score for training in trainings if training.sound),
-        {name: float(score(guess, rows.target)) for name, guess in simple.items()},
+        {name: float(score(guess, target)) for name, guess in simple.items()},
     )
-    return _evidence(context, model, trainings, scores, predictions), context.shown(scores.test)
+    found = outcome(context, model.calibration, on_test)
+    return _evidence(context, model, trainings, scores, found), context.shown(scores.test)
 
 
-def _evidence(
-    context: Context, model: Model, trainings: Sequence[Training], scores: Scores, predictions: np.ndarray
-) -> Evidence:
+def _evidence(context: Context, model: Model, trainings: Sequence[Training], scores: Scores, found: Outcome) -> Evidence:
     shown, said, label = context.shown, context.said, context.metric.label
     low, high = sorted((shown(scores.low), shown(scores.high)))
     ends = " to ".join(said(end) for end in sorted((scores.low, scores.high), key=shown))
     members = f"ensemble of {len(model.members)}" if len(model.members) > 1 else "one network"
-    summary = f"{members}: {label} {said(scores.test)} on {len(predictions):,} test rows, {ends} (95%)"
+    summary = f"{members}: {label} {said(scores.test)} on {len(context.split.test):,} test rows, {ends} (95%)"
     if scores.best_simple is not None:
         summary += f"; {scores.best_simple} {said(scores.simple[scores.best_simple])}"
     own = {training.member.number: shown(training.score) for training in trainings}
@@ -87,8 +104,8 @@ def _evidence(
         "squeeze",
         "pass" if scores.wins else "warn",
         summary,
-        explanation=_explanation(context, len(model.members), scores),
-        actions=_actions(context, scores),
+        explanation=" ".join([_explanation(context, len(model.members), scores), *found.sentences]),
+        actions=[*_actions(context, scores), *found.actions],
         measures={
             "test_score": shown(scores.test),
             "low": low,
@@ -97,6 +114,7 @@ def _evidence(
             "members": len(model.members),
             "validation_score": shown(scores.validation),
             "best_single_validation": shown(scores.best_single),
+            **found.measures,
             **{f"{name}.test_score": shown(value) for name, value in scores.simple.items()},
         },
         tables={
@@ -112,8 +130,9 @@ def _evidence(
                 }
                 for member in sorted(model.members, key=lambda member: -member.share)
             ],
+            **found.tables,
         },
-        figures={"test": _test_figure(context, scores), **_errors_figure(context, predictions)},
+        figures={"test": _test_figure(context, scores), **found.figures},
     )
 
 
@@ -123,7 +142,8 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     size = min(rows, MOST_RESAMPLED)
     generator = np.random.default_rng([context.options.seed, 6])
     picks = generator.integers(0, rows, (RESAMPLES, size)).astype(np.int32)
-    scores = np.asarray(_resampled(predictions, context.test.target, picks, metric=context.metric.name))
+    measure = _one_by_one if calls_back(context.metric) else _resampled
+    scores = np.asarray(measure(predictions, context.test.target, picks, metric=context.metric))
     drawn = context.test.target[picks]
     varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
     scores = scores[varied] if varied.any() else scores
@@ -136,8 +156,12 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
 
 
 @partial(jax.jit, static_argnames="metric")
-def _resampled(predictions, target, picks, metric: str):
-    return jax.lax.map(lambda rows: METRICS[metric].score(predictions[rows], target[rows]), picks)
+def _resampled(predictions, target, picks, metric: Metric):
+    return jax.lax.map(lambda rows: metric.final(predictions[rows], target[rows]), picks)
+
+
+def _one_by_one(predictions, target, picks, metric: Metric):
+    return [metric.final(predictions[rows], target[rows]) for rows in picks]
 
 
 def _explanation(context: Context, members: int, scores: Scores) -> str:
@@ -172,31 +196,3 @@ def _test_figure(context: Context, scores: Scores) -> Figure:
     named = {"trainwell": scores.test, **scores.simple}
     bars = Series("test rows", list(named), [round(context.shown(value), 4) for value in named.values()])
     return Figure("bars", "Test score", "", context.metric.label, (bars,), "All scored once, on the same rows.")
-
-
-def _errors_figure(context: Context, predictions: np.ndarray) -> dict[str, Figure]:
-    """Predicted against true values, or which class is taken for which, on the test rows."""
-    if context.task == "regression":
-        return {"residuals": _residuals(context, predictions)}
-    classes = context.schema.classes
-    if len(classes) > MOST_CLASSES_DRAWN:
-        return {}
-    guess = (predictions[:, 0] > 0.5).astype(int) if len(classes) == 2 else predictions.argmax(axis=1)
-    counts = np.zeros((len(classes), len(classes)), int)
-    np.add.at(counts, (context.test.target, guess), 1)
-    rows = tuple(Series(name, list(classes), row.tolist()) for name, row in zip(classes, counts, strict=True))
-    caption = "Rows are the true classes, columns the predicted ones."
-    return {"confusion": Figure("heatmap", "Which class is taken for which", "predicted", "true", rows, caption)}
-
-
-def _residuals(context: Context, predictions: np.ndarray) -> Figure:
-    some = np.random.default_rng(context.options.seed).permutation(len(predictions))[:MOST_POINTS]
-    true, guess = (
-        (values[some].astype(np.float64) * context.encoder.target_scale + context.encoder.target_mean).tolist()
-        for values in (context.test.target, predictions[:, 0])
-    )
-    points = Series("test rows", [float(f"{x:.5g}") for x in true], [float(f"{y:.5g}") for y in guess])
-    name = context.schema.target
-    return Figure(
-        "points", "Predicted against true", f"true {name}", f"predicted {name}", (points,), "On the diagonal is right."
-    )

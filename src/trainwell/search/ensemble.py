@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trainwell.population.metrics import METRICS
+from trainwell.population.metrics import Metric, metric_named
+from trainwell.population.own_metric import calls_back
 
 MOST_CANDIDATES = 48  # chosen: weaker members are seldom picked
 PICKS = 24  # chosen: a weight is a multiple of 1/24 or more
@@ -17,18 +18,22 @@ FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps o
 
 
 @cache
-def _scorer(metric: str):
-    """Compiled: (criterion of the average, and of that with each candidate added); one program for any number of picks."""
+def _scorer(metric: Metric):
+    """(criterion of the average, and of that with each candidate added): one compiled program for any number of picks, but for
+    a user's function that cannot be compiled."""
 
     def score(total, picked, predictions, target):
-        criterion = METRICS[metric].criterion
-        added = jax.vmap(lambda one: criterion((total + one) / (picked + 1), target))(predictions)
-        return criterion(total / picked, target), added
+        added = jax.vmap(lambda one: metric.criterion((total + one) / (picked + 1), target))(predictions)
+        return metric.criterion(total / picked, target), added
 
-    return jax.jit(score)
+    def one_by_one(total, picked, predictions, target):
+        added = [metric.criterion((total + one) / (picked + 1), target) for one in predictions]
+        return metric.criterion(total / picked, target), np.nan_to_num(added, nan=-np.inf)
+
+    return one_by_one if calls_back(metric) else jax.jit(score)
 
 
-def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metric: str) -> dict[int, float]:
+def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metric: str | Metric) -> dict[int, float]:
     """Weights (summing to 1) of the chosen members, by place in ``predictions``; never worse on these rows than the best alone.
 
     Parameters
@@ -36,15 +41,16 @@ def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metri
     predictions : (members, rows, outputs), on rows that the members were not trained on.
     target : (rows,).
     ranks : (members,) what is maximized, `Metric.criterion`, of each member alone on these rows.
-    metric : the name of what the average is to maximize.
+    metric : what the average is to maximize, by name or as it is.
     """
+    scorer = _scorer(metric_named(metric))
     candidates = [i for i in np.argsort(-ranks, kind="stable")[:MOST_CANDIDATES] if np.isfinite(ranks[i])]
     device_predictions, device_target = jnp.asarray(predictions[candidates]), jnp.asarray(target)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
     best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat
     while len(picks) <= PICKS:
         total = predictions[[candidates[place] for place in picks]].sum(axis=0)
-        own, added = _scorer(metric)(total, float(len(picks)), device_predictions, device_target)
+        own, added = scorer(total, float(len(picks)), device_predictions, device_target)
         if float(own) > best:
             best, best_picks = float(own), list(picks)
         if len(picks) == PICKS:
