@@ -43,8 +43,10 @@ def fit(
     categories: list[str] | None = None,
     group: str | None = None,
     time: str | None = None,
+    test: Path | None = None,
     out: Path | None = None,
     seed: int | None = None,
+    effort: Literal["fast", "default", "best"] | None = None,
     time_limit: str | None = None,
     trials: int | None = None,
     metric: str | None = None,
@@ -74,12 +76,16 @@ def fit(
         Column whose equal values stay together in training, validation or test.
     time
         Column by which the latest rows become the test rows.
+    test
+        A file of rows to test on; a fifth of the table when left out.
     out
         The run folder; runs/<file>-<date>-<n> when left out.
     seed
         Of everything random; 0 when left out.
+    effort
+        How long to try: fast (at most 15 s), default (1 min) or best (5 min); less where the table needs no more.
     time_limit
-        Time for the whole run, such as 90s, 5m or 1h30m; 1m when neither it nor --trials is given.
+        Time for the whole run, such as 90s, 5m or 1h30m; overrules the effort.
     trials
         How many networks to try; without a time limit the result is then the same every time.
     metric
@@ -102,7 +108,8 @@ def fit(
         Print nothing but errors.
     """
     given = {
-        "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "out": out, "seed": seed,
+        "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "test": test, "out": out,
+        "seed": seed, "effort": effort,
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
         "cost": _costs(cost),
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
@@ -147,6 +154,10 @@ def predict(
     from trainwell.predictions import check_out, write_predictions
 
     check_out(out)
+    if interval is not None:
+        from trainwell.calibration.intervals import check_level
+
+        check_level(interval)
 
     from trainwell.data.tables import read_table
     from trainwell.model import CellWarning, load

@@ -45,6 +45,7 @@ def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[s
 def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = (), interval: float | None = None) -> "pa.Table":
     """The kept columns, ``prediction``, and one ``probability_<class>`` for each class, or ``low`` and ``high``, in the order
     of the rows."""
+    import numpy as np
     import pyarrow as pa
 
     half_width = None if interval is None else model.half_width(interval)
@@ -60,7 +61,7 @@ def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = (), i
     made: dict[str, Any] = {"prediction": model.labels(outputs)}
     if model.classes:
         probabilities = model.probabilities(outputs)
-        made |= {f"probability_{name}": probabilities[:, place] for place, name in enumerate(model.classes)}
+        made |= {f"probability_{name}": probabilities[:, place].astype(np.float32) for place, name in enumerate(model.classes)}
     if half_width is not None:
         made |= {"low": made["prediction"] - half_width, "high": made["prediction"] + half_width}
     if clash := [name for name in columns if name in made]:

@@ -180,7 +180,7 @@ def _is_spaced(sample: str) -> bool:
     """Whether the lines are columns of numbers with blanks between them."""
     lines = [line.split() for line in sample.splitlines()[:SAMPLE_RECORDS] if line.strip()]
     body = [cell for line in lines[1:] or lines for cell in line]
-    same = len(lines[0]) > 1 and all(len(line) == len(lines[0]) for line in lines)
+    same = bool(lines) and len(lines[0]) > 1 and all(len(line) == len(lines[0]) for line in lines)
     return same and sum(_is_data(cell) for cell in body) > 0.8 * len(body)
 
 

@@ -19,6 +19,8 @@ from trainwell.errors import InputError
 
 Kind = Literal["random", "stratified", "group", "time"]
 PARTS = ("train", "validation", "test")
+TEST_SHARE = 0.2  # chosen
+FOLDS = 5  # chosen: the rows that are not for the test are validated on in as many turns
 _DRAWS = 50  # chosen: draws of the groups, of which the one nearest to the wished shares is taken
 
 
@@ -60,17 +62,59 @@ class Split:
         return _split(part, kind)
 
 
-def split_table(table: Table, schema: Schema, *, seed: int, test_share: float = 0.2, validation_share: float = 0.2) -> Split:
-    """`make_split` with the target, the groups and the times of a table of usable rows."""
-    return make_split(
-        target_values(table, schema),
-        schema.task,
-        seed=seed,
-        groups=group_values(table, schema),
-        times=time_values(table, schema),
-        test_share=test_share,
-        validation_share=validation_share,
+def split_table(table: Table, schema: Schema, *, seed: int, test_rows: np.ndarray | None = None) -> Split:
+    """`make_split` with the target, the groups and the times of a table of usable rows.
+
+    Of ``test_rows`` (rows,), true where a row was given to test on, the others are cut in two.
+    """
+    target = target_values(table, schema)
+    groups, times = group_values(table, schema), time_values(table, schema)
+    if test_rows is None or not test_rows.any():
+        return make_split(target, schema.task, seed=seed, groups=groups, times=times)
+    own = np.flatnonzero(~test_rows)
+    given = [None if values is None else values[own] for values in (groups, times)]
+    cut = make_split(
+        target[own], schema.task, seed=seed, groups=given[0], times=given[1], test_share=0.0, validation_share=1 / FOLDS
     )
+    return Split(own[cut.train], own[cut.validation], np.flatnonzero(test_rows), cut.kind)
+
+
+def other_folds(split: Split, table: Table, schema: Schema, *, seed: int) -> list[np.ndarray]:
+    """`deal` with the target, the groups and the times of the table that was split."""
+    if split.kind == "time":
+        return []
+    groups, target = group_values(table, schema), target_values(table, schema)
+    return deal(split, target, schema.task, seed=seed, groups=groups)
+
+
+def deal(split: Split, target: np.ndarray, task: str, *, seed: int, groups: np.ndarray | None = None) -> list[np.ndarray]:
+    """The training rows dealt into parts that validate in turn (positions, ascending), each as large as the validation rows.
+
+    With the validation rows they are the folds of a cross-fit. A few rows may be in no fold: they always train, so that every
+    fold trains on as many rows, and one compiled program serves all. Classes are dealt evenly, groups as wholes (then the folds
+    are only about as large). Of a split by time there are none: rows would be predicted from later ones.
+
+    Parameters
+    ----------
+    split : the rows.
+    target, task, seed, groups : as of `make_split`.
+    """
+    train, size = split.train, len(split.validation)
+    parts = round(len(train) / size)
+    if split.kind == "time" or parts < 1:
+        return []
+    random = np.random.default_rng([seed, 1])
+    if split.kind == "group" and groups is not None:
+        ranks = _ranks(groups[train])
+        if ranks.max() + 1 < parts:
+            return []
+        part = np.argsort(random.permutation(int(ranks.max()) + 1))[ranks] % parts
+        return [train[part == number] for number in range(parts)]
+    order = train[random.permutation(len(train))]
+    if task != "regression":
+        order = order[np.argsort(target[order], kind="stable")]
+    size = min(size, len(order) // parts)
+    return [np.sort(order[number::parts][:size]) for number in range(parts)]
 
 
 def make_split(
@@ -80,8 +124,8 @@ def make_split(
     seed: int,
     groups: np.ndarray | None = None,
     times: np.ndarray | None = None,
-    test_share: float = 0.2,
-    validation_share: float = 0.2,
+    test_share: float = TEST_SHARE,
+    validation_share: float = (1 - TEST_SHARE) / FOLDS,
 ) -> Split:
     """Cut the rows in three.
 
@@ -92,7 +136,7 @@ def make_split(
     seed : the only source of chance; any whole number from 0.
     groups : (rows,) whatever tells the groups apart; no group is in two parts.
     times : (rows,) numbers; the latest rows are the test, those before them the validation. Equal times stay together.
-    test_share, validation_share : of all rows, each above 0, together below 1.
+    test_share, validation_share : of all rows, the second above 0, together below 1; without a test share the cut is in two.
 
     Raises
     ------
@@ -126,9 +170,10 @@ def _split(part: np.ndarray, kind: Kind) -> Split:
 
 def _cut(order: np.ndarray, rows: int, shares: tuple[float, float]) -> np.ndarray:
     """0 train, 1 validation, 2 test for every row; the first of the order are the test, at least one row in each part."""
+    least = 1 if shares[0] else 0
     test, validation = (round(share * len(order)) for share in shares)
     validation = max(1, min(validation, len(order) - test - 1))
-    test = max(1, min(test, len(order) - validation - 1))
+    test = max(least, min(test, len(order) - validation - 1))
     part = np.zeros(rows, np.int8)
     part[order[:test]] = 2
     part[order[test : test + validation]] = 1
@@ -150,10 +195,11 @@ def _cut_blocks(block: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
     numbers, block, sizes = np.unique(block, return_inverse=True, return_counts=True)
     middle = (np.cumsum(sizes) - sizes / 2) / len(block)  # a block goes where its middle row goes
     part = np.where(middle < shares[0], 2, np.where(middle < sum(shares), 1, 0)).astype(np.int8)
-    part[0], part[-1] = 2, 0
+    first = 1 if shares[0] else 0  # the place of the first block that is not for the test
+    part[:first], part[-1] = 2, 0
     if not (part == 1).any():
-        part[1 if len(numbers) > 2 else 0] = 1
-        part[2:][part[2:] == 2] = 0
+        part[first if len(numbers) > first + 1 else 0] = 1
+        part[first + 1 :][part[first + 1 :] == 2] = 0
     return part[block]
 
 
@@ -191,9 +237,10 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 def _check(
     target: np.ndarray, test_share: float, validation_share: float, groups: np.ndarray | None, times: np.ndarray | None
 ) -> None:
-    for name, share in (("test_share", test_share), ("validation_share", validation_share)):
-        if not 0 < share < 1:
-            raise InputError(f"{name} is {share}, allowed is a share of the rows above 0 and below 1.")
+    if not 0 <= test_share < 1:
+        raise InputError(f"test_share is {test_share}, allowed is a share of the rows from 0 on and below 1.")
+    if not 0 < validation_share < 1:
+        raise InputError(f"validation_share is {validation_share}, allowed is a share of the rows above 0 and below 1.")
     if test_share + validation_share >= 1:
         raise InputError(f"test_share {test_share} and validation_share {validation_share} leave no rows to train on.")
     if len(target) < MINIMUM_ROWS:

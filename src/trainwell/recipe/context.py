@@ -14,7 +14,7 @@ from trainwell import words
 from trainwell.data.encode import Arrays, Encoder
 from trainwell.data.large import Sample
 from trainwell.data.schema import Schema
-from trainwell.data.split import Split
+from trainwell.data.split import Split, other_folds
 from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, of, resolve
 from trainwell.population.budget import Budget
@@ -28,6 +28,7 @@ from trainwell.population.stream import Stream, Streamed
 from trainwell.recipe import fixed
 from trainwell.recipe.events import EventLog
 from trainwell.recipe.options import Options
+from trainwell.search.cross_fit import Fold
 from trainwell.techniques.initializers import output_bias
 from trainwell.techniques.losses import LOSSES
 
@@ -88,6 +89,17 @@ class Context:
     def test(self) -> Arrays:
         """No choice looks at these: simple models predict them early, and the squeeze stage alone scores anything on them."""
         return self.arrays.take(self.split.test)
+
+    @cached_property
+    def other_folds(self) -> list[np.ndarray]:
+        """The training rows dealt into parts that validate in turn; none where rows must not be dealt."""
+        return other_folds(self.split, self.table, self.schema, seed=self.options.seed)
+
+    def folds(self) -> list[Fold]:
+        """The rows that are not for the test as folds of a cross-fit; the first one is the run's own split."""
+        parts = [self.split.validation, *self.other_folds]
+        own = np.concatenate([self.split.train, self.split.validation])
+        return [Fold(self.arrays.take(np.setdiff1d(own, part)), self.arrays.take(part)) for part in parts]
 
     def rows(self, arrays: Arrays) -> Rows:
         """Encoded rows as the engine takes them."""

@@ -2,14 +2,28 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
 
 from trainwell.errors import InputError, listed, nearest
 
 FUNCTION = "function"  # in ``config.json`` the name of a function that was given lies under this word
-DEFAULT_TIME_LIMIT = 60.0  # seconds; chosen: long enough for good scores on tables of tens of thousands of rows
+
+
+class Effort(NamedTuple):
+    """How long a run may take and how much it may try, where the user says neither."""
+
+    seconds: float
+    trials: int
+    finalists: int
+
+
+EFFORTS = {  # chosen: a first look; long enough for good scores on tables of tens of thousands of rows; as good as it gets
+    "fast": Effort(seconds=15.0, trials=18, finalists=4),
+    "default": Effort(seconds=60.0, trials=72, finalists=8),
+    "best": Effort(seconds=300.0, trials=360, finalists=16),
+}
 
 
 class Options(BaseModel):
@@ -23,9 +37,12 @@ class Options(BaseModel):
     categories : columns of numbers that are names of categories.
     group : rows with the same value here stay together in training, validation or test.
     time : the latest rows by this column are the test rows, those before them validate.
+    test : a file of rows to test on; a fifth of the table when left out.
     out : the run folder; ``runs/<file>-<date>-<n>`` when left out.
     seed : of everything random.
-    time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it. 60 when neither is given.
+    effort : how long to try where neither ``time_limit`` nor ``trials`` is given, whichever is reached first: ``"fast"`` (15 s
+        or 18 networks), ``"default"`` (60 s or 72 networks) or ``"best"`` (300 s or 360 networks).
+    time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it.
     trials : networks to try in the tuning stage; with no time limit the result is the same every time.
     metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out. A name, or a function of
         (truth, prediction) that gives a number, see `trainwell.population.own_metric`.
@@ -46,8 +63,10 @@ class Options(BaseModel):
     categories: tuple[str, ...] = ()
     group: str | None = None
     time: str | None = None
+    test: Path | None = None
     out: Path | None = None
     seed: int = Field(0, ge=0, lt=2**31)
+    effort: Literal["fast", "default", "best"] = "default"
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
     trials: int | None = Field(None, ge=1, le=100_000)
     metric: str | Callable[..., Any] | None = None
@@ -65,9 +84,10 @@ class Options(BaseModel):
 
     @classmethod
     def checked(cls, **options: object) -> "Options":
-        """The options, with the time limit of 60 s where neither it nor ``trials`` was given; `InputError` for a bad one."""
-        if options.get("time_limit") is None and options.get("trials") is None:
-            options["time_limit"] = DEFAULT_TIME_LIMIT
+        """The options, with the effort's limits where neither a time limit nor trials are given; `InputError` for a bad one."""
+        effort = EFFORTS.get(str(options.get("effort", "default")))
+        if effort and options.get("time_limit") is None and options.get("trials") is None:
+            options |= {"time_limit": effort.seconds, "trials": effort.trials}
         for name in options:
             if name not in cls.model_fields:
                 hint = nearest(name, cls.model_fields) or ","

@@ -23,16 +23,25 @@ from trainwell.recipe.baselines import baselines
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import read_events
 from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evidence
+from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.look import look
 from trainwell.recipe.overfit import overfit
 from trainwell.recipe.regularize import regularize
-from trainwell.recipe.squeeze import build, squeeze
+from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.tune import last_resort, space, tune
 from trainwell.report.page import write_report
+from trainwell.search.cross_fit import STAGE as CROSS_FIT
 from trainwell.search.waves import read_waves
 
-ENDS = {"look": 0.06, "baselines": 0.2, "overfit": 0.35, "regularize": 0.5, "squeeze": 1.0}  # chosen: shares of the time
+ENDS = {
+    "look": 0.06,
+    "baselines": 0.2,
+    "overfit": 0.35,
+    "regularize": 0.5,
+    "tune": 0.75,
+    "squeeze": 1.0,
+}  # chosen: shares of the time
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
 DEFAULT_SIZE = {"widths": "128-128", "learning_rate": None}  # where a stage that would have chosen them was stopped
@@ -133,10 +142,13 @@ class Recipe:
 
     def _end(self, stage: str) -> float:
         """The share of the time at which a stage has to end; tuning takes all that the closing does not need."""
-        if stage == "tune":
-            reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest)
-            return 1 - min(0.5, max(0.04, reserved / (self.context.budget.seconds or 1.0)))
-        return ENDS[stage]
+        return min(ENDS[stage], 1 - self._closing_share) if stage == "tune" else ENDS[stage]
+
+    @property
+    def _closing_share(self) -> float:
+        """The share of the time that the ensemble, the test score, the model and the report are given."""
+        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest)
+        return min(0.5, max(0.04, reserved / (self.context.budget.seconds or 1.0)))
 
     def _look(self, context: Context) -> Evidence:
         return self.done.get("look") or look(context)
@@ -192,9 +204,12 @@ class Recipe:
 
     def _squeeze(self, context: Context) -> Evidence:
         self.done.pop("squeeze", None)
-        model = build(context, self.result.trainings)
-        evidence, test_score = squeeze(context, model, self.result.trainings, self.simple)
-        self.result.model = dataclasses.replace(model, test_score=test_score)
+        reserved = context.until(1 - self._closing_share)
+        choice = choose(reserved, self.result.trainings, self._next_number, self.result.evidence["tune"].seconds)
+        new = [network for one in choice.finalists for network in one.networks if network.member.stage == CROSS_FIT]
+        self._take(sorted(new, key=lambda training: training.member.number), "squeeze", context)
+        evidence, test_score = squeeze(context, choice, self.simple)
+        self.result.model = dataclasses.replace(choice.model, test_score=test_score)
         self.result.model.save(context.folder / "model")
         return evidence
 

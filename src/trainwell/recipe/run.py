@@ -19,6 +19,7 @@ from trainwell.data.roles import Note
 from trainwell.data.schema import Schema, infer_schema, target_values, usable_rows
 from trainwell.data.split import Split, split_table
 from trainwell.data.tables import Table, read_table
+from trainwell.data.test_table import joined
 from trainwell.errors import InputError, listed
 from trainwell.files import remove_unfinished
 from trainwell.model import load
@@ -129,7 +130,8 @@ def _check_function(folder: Path, metric: Any, changed: dict[str, Any]) -> None:
     if name is not None and (given is None or name_of(given) != name):
         other = "" if given is None else f", not {name_of(given)!r}"
         raise InputError(
-            f"{folder} cannot be resumed without its metric: that was the function {name!r}{other}, so give it again."
+            f"{folder} cannot be resumed without its metric: that was the function {name!r}{other}; give it again in Python "
+            "with metric=."
         )
 
 
@@ -138,13 +140,15 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     file = too_large(source, options.stream_above)
     sample = None if file is None else draw_sample(file, options.seed)
     table = read_table(source) if sample is None else sample.table
+    table, for_test = _with_test(table, options, sample)
     names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
     metric = _named_metric(options, schema)
     costs_of(options.cost, schema.task)
     read = table.notes
-    table = table.take(usable_rows(table, schema))
-    split = split_table(table, schema, seed=options.seed)
+    usable = usable_rows(table, schema)
+    table, for_test = table.take(usable), for_test[usable]
+    split = split_table(table, schema, seed=options.seed, test_rows=for_test)
     _check_measurable(table, schema, split)
     encoder = fit_encoder(table, schema, split.train)
     arrays = encoder.transform(table)
@@ -182,6 +186,15 @@ def _own_metric(options: Options, encoder: Encoder, rows: Arrays) -> Metric:
         scale=encoder.target_scale,
         smaller_is_better=options.smaller_is_better,
     )
+
+
+def _with_test(table: Table, options: Options, sample: Sample | None) -> tuple[Table, np.ndarray]:
+    """The table with the rows of a given test table below its own, and which rows these are."""
+    if options.test is None:
+        return table, np.zeros(table.rows, bool)
+    if sample is not None:
+        raise InputError(f"{table.source} is streamed from disk, which takes its test rows from itself: leave --test out.")
+    return joined(table, read_table(options.test))
 
 
 def _sample_notes(sample: Sample | None) -> list[Note]:

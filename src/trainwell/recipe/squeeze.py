@@ -1,65 +1,37 @@
 """Stage 6, squeeze: an ensemble of the best, and one score on rows that nothing else has seen.
 
-The members are chosen greedily by the validation rows. The test rows are scored once, when nothing is left to choose, with a
-confidence interval from resampling them; the simple models of stage 2 are scored on the same rows.
+The members are chosen greedily by rows that they have not seen, which are all rows but the test's where the time sufficed to
+cross-fit the finalists, and the validation rows where it did not. The test rows are scored once, when nothing is left to
+choose, with a confidence interval from resampling them; the simple models of stage 2 are scored on the same rows.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from trainwell.calibration.calibrate import Calibration, calibrate
-from trainwell.calibration.thresholds import costs_of, recentred
-from trainwell.model import Model, ensemble_members
-from trainwell.population.member import Training
+from trainwell.calibration.calibrate import Calibration
+from trainwell.calibration.thresholds import recentred
 from trainwell.population.metrics import Metric
 from trainwell.population.own_metric import calls_back
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.finalists import Choice
+from trainwell.recipe.options import EFFORTS
 from trainwell.recipe.outcome import Outcome, outcome
-from trainwell.search.ensemble import MOST_CANDIDATES, greedy
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
 MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower
-LONG = 300.0  # seconds, chosen: a time limit from which on no more time is advised
-
-
-def build(context: Context, trainings: Sequence[Training]) -> Model:
-    """The ensemble that does best on the validation rows, as a model; not yet scored on the test rows."""
-    sound = [t for t in trainings if t.sound and np.isfinite(t.score)]
-    candidates = sorted(sound, key=lambda t: (-t.rank, t.member.number))[:MOST_CANDIDATES]
-    rows = context.validation
-    predictions = context.population().predict(candidates, rows.numeric, rows.categories)
-    ranks = np.array([t.rank for t in candidates])
-    shares = greedy(predictions, rows.target, ranks, context.metric)
-    average = np.sum([share * predictions[place] for place, share in shares.items()], axis=0)
-    members, calibration = ensemble_members(shares, candidates), calibrated(context, average, rows.target)
-    return Model(context.encoder, members, context.metric.name, calibration=calibration)
-
-
-def calibrated(context: Context, average: np.ndarray, target: np.ndarray) -> Calibration:
-    """Temperature, threshold and intervals from the ensemble's average (rows, outputs) for rows it was not trained on."""
-    costs = costs_of(context.options.cost, context.task)
-    name, scale = context.metric.name, context.encoder.target_scale
-    return calibrate(average, target, context.task, metric=name, costs=costs, scale=scale)
-
-
-def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.ndarray:
-    """The networks' average as it is scored: calibrated, and where decisions are scored with the threshold moved to 1/2."""
-    applied = calibration.applied(average)
-    return recentred(applied, calibration.threshold) if metric.decided is not None else applied
 
 
 class Scores(NamedTuple):
-    """Scores, larger is better, of the ensemble and of what it is compared with."""
+    """Scores, larger is better, of the ensemble and of what it is compared with; ``held_out`` on the rows it was chosen by."""
 
     test: float
     low: float
     high: float
-    validation: float
+    held_out: float
     best_single: float
     simple: dict[str, float]
 
@@ -72,48 +44,55 @@ class Scores(NamedTuple):
         return self.best_simple is None or self.test >= self.simple[self.best_simple]
 
 
-def squeeze(
-    context: Context, model: Model, trainings: Sequence[Training], simple: dict[str, np.ndarray]
-) -> tuple[Evidence, float]:
-    """(evidence, test score as a person reads it). The only place where test rows are looked at."""
-    score = context.metric.final
-    on_test, on_validation = (model.average(rows.numeric, rows.categories) for rows in (context.test, context.validation))
-    predictions, target = final(context.metric, model.calibration, on_test), context.test.target
+def squeeze(context: Context, choice: Choice, simple: dict[str, np.ndarray]) -> tuple[Evidence, float]:
+    """(evidence, test score as a person reads it); ``simple`` holds the simple models' predictions of the test rows."""
+    metric, calibration, rows = context.metric, choice.model.calibration, context.test
+    average = choice.model.average(rows.numeric, rows.categories)
+    predictions = final(metric, calibration, average)
     scores = Scores(
-        float(score(predictions, target)),
+        float(metric.final(predictions, rows.target)),
         *interval(context, predictions),
-        float(score(final(context.metric, model.calibration, on_validation), context.validation.target)),
-        max(training.score for training in trainings if training.sound),
-        {name: float(score(guess, target)) for name, guess in simple.items()},
+        float(metric.final(final(metric, calibration, choice.predictions), choice.target)),
+        max(float(metric.score(one.predictions, choice.target)) for one in choice.finalists),
+        {name: float(metric.final(guess, rows.target)) for name, guess in simple.items()},
     )
-    found = outcome(context, model.calibration, on_test)
-    return _evidence(context, model, trainings, scores, found), context.shown(scores.test)
+    return _evidence(context, choice, scores, outcome(context, calibration, average)), context.shown(scores.test)
 
 
-def _evidence(context: Context, model: Model, trainings: Sequence[Training], scores: Scores, found: Outcome) -> Evidence:
+def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.ndarray:
+    """The networks' average as it is scored: calibrated, and where decisions are scored with the threshold moved to 1/2."""
+    applied = calibration.applied(average)
+    return recentred(applied, calibration.threshold) if metric.decided is not None else applied
+
+
+def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) -> Evidence:
     shown, said, label = context.shown, context.said, context.metric.label
     low, high = sorted((shown(scores.low), shown(scores.high)))
     ends = " to ".join(said(end) for end in sorted((scores.low, scores.high), key=shown))
-    members = f"ensemble of {len(model.members)}" if len(model.members) > 1 else "one network"
-    summary = f"{members}: {label} {said(scores.test)} on {len(context.split.test):,} test rows, {ends} (95%)"
+    summary = f"{_named(choice)}: {label} {said(scores.test)} on {len(context.split.test):,} test rows, {ends} (95%)"
     if scores.best_simple is not None:
         summary += f"; {scores.best_simple} {said(scores.simple[scores.best_simple])}"
-    own = {training.member.number: shown(training.score) for training in trainings}
+    own = [shown(float(context.metric.score(one.predictions, choice.target))) for one in choice.finalists]
     ranked = sorted(scores.simple.items(), key=lambda item: -item[1])
     return Evidence(
         "squeeze",
         "pass" if scores.wins else "warn",
         summary,
-        explanation=" ".join([_explanation(context, len(model.members), scores), *found.sentences]),
+        explanation=" ".join([_explanation(context, choice, scores), *found.sentences]),
         actions=[*_actions(context, scores), *found.actions],
         measures={
             "test_score": shown(scores.test),
             "low": low,
             "high": high,
             "metric": label,
-            "members": len(model.members),
-            "validation_score": shown(scores.validation),
-            "best_single_validation": shown(scores.best_single),
+            "members": len(choice.shares),
+            "networks": len(choice.model.members),
+            "folds": choice.folds,
+            "finalists": len(choice.finalists),
+            "held_out_rows": len(choice.target),
+            "held_out_score": shown(scores.held_out),
+            "best_single_held_out": shown(scores.best_single),
+            "optimism": choice.optimism,
             **found.measures,
             **{f"{name}.test_score": shown(value) for name, value in scores.simple.items()},
         },
@@ -123,12 +102,13 @@ def _evidence(context: Context, model: Model, trainings: Sequence[Training], sco
             ],
             "Members of the ensemble": [
                 {
-                    "member": member.number,
-                    "share": round(member.share, 3),
-                    "structure": member.structure.describe(),
-                    f"validation {label}": round(own[member.number], 4),
+                    "member": choice.finalists[place].number,
+                    "share": round(share, 3),
+                    "networks": len(choice.finalists[place].networks),
+                    "structure": choice.finalists[place].networks[0].member.structure.describe(),
+                    f"{label} on rows not seen": round(own[place], 4),
                 }
-                for member in sorted(model.members, key=lambda member: -member.share)
+                for place, share in sorted(choice.shares.items(), key=lambda item: -item[1])
             ],
             **found.tables,
         },
@@ -164,12 +144,29 @@ def _one_by_one(predictions, target, picks, metric: Metric):
     return [metric.final(predictions[rows], target[rows]) for rows in picks]
 
 
-def _explanation(context: Context, members: int, scores: Scores) -> str:
-    said, label = context.said, context.metric.label
+def _named(choice: Choice) -> str:
+    """``"ensemble of 4, each of 5 networks"``."""
+    if len(choice.model.members) == 1:
+        return "one network"
+    each = f", each of {choice.folds} networks" if choice.folds > 1 else ""
+    return f"ensemble of {len(choice.shares)}{each}"
+
+
+def _explanation(context: Context, choice: Choice, scores: Scores) -> str:
+    said, label, networks = context.said, context.metric.label, len(choice.model.members)
     low, high = sorted((scores.low, scores.high), key=context.shown)
+    if choice.folds > 1:
+        how = (
+            f"The {len(choice.finalists)} finalists of the search were trained anew until every one of {len(choice.target):,} "
+            f"rows had been held out once, {choice.folds} networks each; the final model is the average of {networks} of them, "
+            f"those of {len(choice.shares)} finalists chosen by the rows that each network had not seen"
+        )
+    else:
+        what = "one network" if networks == 1 else f"the average of {networks} networks"
+        how = f"The final model is {what}, chosen by the validation rows"
     words = (
-        f"The final model is {'one network' if members == 1 else f'the average of {members} networks'}, chosen by the "
-        f"validation rows: {said(scores.validation)} there, where the best single network has {said(scores.best_single)}. On "
+        f"{how}: {label} {said(scores.held_out)} there, where the best single one has {said(scores.best_single)}. "
+        f"Choosing among so many flatters this figure by about {context.said_gap(max(0.0, choice.optimism))}. On "
         f"{len(context.split.test):,} test rows that no choice has seen it scores {label} {said(scores.test)}; the 95% "
         f"interval, from drawing the test rows again and again, is {said(low)} to {said(high)}. "
     )
@@ -185,10 +182,12 @@ def _actions(context: Context, scores: Scores) -> list[str]:
     actions = []
     if not scores.wins:
         actions.append(f"{scores.best_simple} is simpler and better here: prefer it, or give more time (--time-limit).")
-    if scores.validation > scores.high:
-        actions.append("The validation score lies above the interval of the test score: choosing among many flattered it.")
-    if context.options.time_limit is not None and context.options.time_limit < LONG:
-        actions.append("More time buys more networks: --time-limit 5m is the next step.")
+    if scores.held_out > scores.high:
+        actions.append(
+            "The score on the rows it was chosen by lies above the interval of the test score: choosing flattered it."
+        )
+    if context.options.effort != "best" and (context.options.time_limit or 0) < EFFORTS["best"].seconds:
+        actions.append("More time buys more networks: --effort best is the next step.")
     return actions
 
 

@@ -14,7 +14,16 @@ from trainwell.population.own_metric import calls_back
 
 MOST_CANDIDATES = 48  # chosen: weaker members are seldom picked
 PICKS = 24  # chosen: a weight is a multiple of 1/24 or more
+DRAWS, MOST_HALVED = 3, 8000  # chosen: draws of halves, and rows of both together, to measure how choosing flatters
 FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps one lucky member from deciding alone
+
+
+@cache
+def _alone(metric: Metric):
+    """The criterion of each member (members,) for itself."""
+    if calls_back(metric):
+        return lambda predictions, target: [metric.criterion(one, target) for one in predictions]
+    return jax.jit(jax.vmap(metric.criterion, in_axes=(0, None)))
 
 
 @cache
@@ -57,3 +66,23 @@ def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metri
             break
         picks.append(int(np.argmax(added)))
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}
+
+
+def optimism(predictions: np.ndarray, target: np.ndarray, metric: str | Metric, seed: int) -> float:
+    """By how much choosing flatters the score on the rows that are chosen by; NaN where they are too few or too uniform to say.
+
+    Rows are drawn into two halves, again and again. An ensemble chosen by one half scores better there than on the other; the
+    mean difference is the optimism of choosing by half the rows. It falls about as the number of rows grows (chosen), so half
+    of it is the estimate for all. Parameters are those of `greedy`.
+    """
+    metric, found = metric_named(metric), []
+    size = min(len(target), MOST_HALVED) // 2
+    for draw in range(DRAWS):
+        order = np.random.default_rng([seed, draw]).permutation(len(target))
+        halves = order[:size], order[size : 2 * size]
+        for here, there in (halves, halves[::-1]):
+            ranks = np.asarray(_alone(metric)(predictions[:, here], target[here]))
+            shares = greedy(predictions[:, here], target[here], ranks, metric)
+            average = sum(share * predictions[place] for place, share in shares.items())
+            found.append(float(metric.score(average[here], target[here]) - metric.score(average[there], target[there])))
+    return 0.5 * float(np.mean(found))

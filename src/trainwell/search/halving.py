@@ -179,16 +179,16 @@ def _replacements(
 def _drawn_in(now: Wave, trained: Sequence[Training], chosen: set[int], seconds: float, left: float) -> tuple[int, ...]:
     """The wave's rungs as the time ``left`` allows, where there is a limit; the one just done took so many ``seconds``."""
     before = {training.member.number: training.epochs for training in now.going}
-    done = sum(_work(t.member.structure) * (t.epochs - before.get(t.member.number, 0)) for t in trained)
+    done = sum(work(t.member.structure) * (t.epochs - before.get(t.member.number, 0)) for t in trained)
     if not done or math.isinf(left):
         return now.ends
     ranked = sorted((t for t in trained if t.member.number in chosen), key=lambda training: -training.rank)
-    costs = [seconds / done * _work(training.member.structure) for training in ranked]
+    costs = [seconds / done * work(training.member.structure) for training in ranked]
     rung = now.rung + 1
     return (*now.ends[:rung], *affordable(now.ends[rung:], now.ends[now.rung], costs, MARGIN * left))
 
 
-def _work(structure: Structure) -> float:
+def work(structure: Structure) -> float:
     """What an epoch costs beside one of another structure: multiplications per row, and a part that is always there."""
     sizes = (structure.entering, *structure.widths, structure.outputs)
     return OVERHEAD + sum(a * b for a, b in pairwise(sizes))

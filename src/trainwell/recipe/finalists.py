@@ -1,0 +1,134 @@
+"""The finalists of a run: the best of the search, cross-fitted as far as the time allows, from which the ensemble is chosen."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from trainwell.calibration.calibrate import Calibration, calibrate
+from trainwell.calibration.thresholds import costs_of
+from trainwell.model import EnsembleMember, Model, ensemble_members
+from trainwell.population.member import Training
+from trainwell.recipe.context import Context
+from trainwell.recipe.options import EFFORTS
+from trainwell.search.cross_fit import Finalist, criteria, held_out_once, held_out_target
+from trainwell.search.ensemble import MOST_CANDIDATES, greedy, optimism
+from trainwell.search.halving import MARGIN, work
+
+FEWEST = 2  # chosen: of fewer the ensemble would have nothing to choose from
+MOST_ROWS = 200_000  # chosen: with more rows a fifth of them is enough to choose by
+
+
+class Choice(NamedTuple):
+    """The ensemble and what it was chosen by.
+
+    Parameters
+    ----------
+    model : not yet scored on the test rows.
+    finalists, shares : what it was chosen from, and the share of each chosen one by its place.
+    predictions, target : of the ensemble (rows, outputs) on rows that its networks have not seen, and their target (rows,).
+    criteria : what is maximized of each finalist alone on these rows.
+    optimism : by how much choosing among so many flatters the score on these rows, as measured on halves of them.
+    folds : how many networks a finalist has.
+    """
+
+    model: Model
+    finalists: tuple[Finalist, ...]
+    shares: dict[int, float]
+    predictions: np.ndarray
+    target: np.ndarray
+    criteria: np.ndarray
+    optimism: float
+    folds: int
+
+
+def choose(context: Context, trainings: Sequence[Training], first: int, seconds: float) -> Choice:
+    """The ensemble that does best on rows that its networks have not seen.
+
+    Parameters
+    ----------
+    context : its clock says when cross-fitting has to end.
+    trainings : every network of the run; new networks are numbered from ``first``.
+    seconds : what the search's networks took, to know what the time suffices for.
+    """
+    sound = [t for t in trainings if t.sound and np.isfinite(t.score) and t.state is not None]
+    candidates = sorted(sound, key=lambda t: (-t.rank, t.member.number))[:MOST_CANDIDATES]
+    rows = context.validation
+    predictions = context.population().predict(candidates, rows.numeric, rows.categories)
+    alone = [Finalist((training,), one) for training, one in zip(candidates, predictions, strict=True)]
+    best = _by_promise(context, alone)[: affordable(context, candidates, trainings, seconds)]
+    if len(best) < FEWEST:
+        return _chosen(context, alone, rows.target)
+    folds = context.folds()
+    finalists = held_out_once(
+        [one.networks[0] for one in best],
+        folds,
+        lambda fold: context.population(fold.train, fold.validation),
+        schedule_of(context, candidates),
+        context.budget,
+        context.folder / "members",
+        first,
+    )
+    if not finalists:
+        return _chosen(context, alone, rows.target)
+    return _chosen(context, finalists, held_out_target(folds))
+
+
+def affordable(context: Context, candidates: Sequence[Training], trainings: Sequence[Training], seconds: float) -> int:
+    """How many of the candidates the time suffices to train again for every other fold; 0 where rows must not be dealt."""
+    others = len(context.other_folds)
+    if not others or context.stream is not None or context.table.rows > MOST_ROWS:
+        return 0
+    most = EFFORTS[context.options.effort].finalists
+    if math.isinf(context.budget.left):
+        return most
+    searched = [t for t in trainings if t.member.stage == "tune"]
+    done = sum(work(t.member.structure) * t.epochs for t in searched)
+    if not done:
+        return 0
+    costs = np.cumsum([seconds / done * work(t.member.structure) * max(t.epochs, 1) * others for t in candidates[:most]])
+    return int(np.searchsorted(costs, MARGIN * context.budget.left, side="right"))
+
+
+def schedule_of(context: Context, candidates: Sequence[Training]) -> int:
+    """The epochs of the schedule that the candidates were trained by: those of the ones that came to its end."""
+    ended = [t.epochs for t in candidates if t.ended and not t.stopped]
+    return max(ended, default=context.epochs(candidates[0].member.structure))
+
+
+def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Finalist]:
+    """Those that complement each other on the validation rows first, then by score."""
+    ranks = np.array([one.networks[0].rank for one in alone])
+    shares = greedy(np.stack([one.predictions for one in alone]), context.validation.target, ranks, context.metric)
+    order = sorted(range(len(alone)), key=lambda place: (-shares.get(place, 0.0), -ranks[place], place))
+    return [alone[place] for place in order]
+
+
+def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray) -> Choice:
+    metric = context.metric
+    predictions = np.stack([one.predictions for one in finalists])
+    single = criteria(finalists, target, metric)
+    shares = greedy(predictions, target, single, metric)
+    average = np.sum([share * predictions[place] for place, share in shares.items()], axis=0)
+    members: list[EnsembleMember] = []
+    for place, share in shares.items():
+        networks = finalists[place].networks
+        members += ensemble_members({i: share / len(networks) for i in range(len(networks))}, networks)
+    return Choice(
+        Model(context.encoder, tuple(members), metric.name, calibration=calibrated(context, average, target)),
+        tuple(finalists),
+        shares,
+        average,
+        target,
+        single,
+        optimism(predictions, target, metric, context.options.seed),
+        len(finalists[0].networks),
+    )
+
+
+def calibrated(context: Context, average: np.ndarray, target: np.ndarray) -> Calibration:
+    """Temperature, threshold and intervals from the ensemble's average (rows, outputs) for rows not seen."""
+    costs = costs_of(context.options.cost, context.task)
+    name, scale = context.metric.name, context.encoder.target_scale
+    return calibrate(average, target, context.task, metric=name, costs=costs, scale=scale)
