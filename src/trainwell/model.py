@@ -15,6 +15,7 @@ import numpy as np
 
 from trainwell.calibration.calibrate import Calibration
 from trainwell.calibration.intervals import LEVEL
+from trainwell.calibration.thresholds import above
 from trainwell.data.encode import Encoder
 from trainwell.data.schema import Schema
 from trainwell.data.tables import Table, read_table
@@ -112,7 +113,7 @@ class Model:
         if self.schema.task == "regression":
             return outputs[:, 0].astype(np.float64) * self.encoder.target_scale + self.encoder.target_mean
         if outputs.shape[1] == 1:
-            return np.array(self.classes, dtype=object)[(outputs[:, 0] > self.calibration.threshold).astype(int)]
+            return np.array(self.classes, dtype=object)[above(outputs[:, 0], self.calibration.threshold).astype(int)]
         return np.array(self.classes, dtype=object)[outputs.argmax(axis=1)]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:

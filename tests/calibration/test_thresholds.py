@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from trainwell.calibration.thresholds import HALF, Costs, cheapest, choose, confusion, costs_of, highest, recentred
+from trainwell.calibration.thresholds import HALF, Costs, above, cheapest, choose, confusion, costs_of, highest, recentred
 from trainwell.errors import InputError
 
 tenths = st.lists(st.integers(0, 10), min_size=4, max_size=40).map(lambda values: np.array(values, np.float32) / 10)
@@ -23,11 +23,11 @@ def labels(seed: int, number: int) -> np.ndarray:
 def test_the_confusion_is_scikit_learns(probability, seed, threshold):
     positive = labels(seed, len(probability))
     found = confusion(probability, positive, threshold)
-    (tn, fp), (fn, tp) = reference.confusion_matrix(positive, probability > threshold, labels=[False, True])
+    (tn, fp), (fn, tp) = reference.confusion_matrix(positive, above(probability, threshold), labels=[False, True])
     assert (found.tp, found.fp, found.fn, found.tn) == (tp, fp, fn, tn)
-    assert found.f1 == pytest.approx(reference.f1_score(positive, probability > threshold, zero_division=0))
+    assert found.f1 == pytest.approx(reference.f1_score(positive, above(probability, threshold), zero_division=0))
     if 0 < positive.sum() < len(positive):
-        expected = reference.balanced_accuracy_score(positive, probability > threshold)
+        expected = reference.balanced_accuracy_score(positive, above(probability, threshold))
         assert found.balanced_accuracy == pytest.approx(expected)
 
 

@@ -82,7 +82,8 @@ def fit_intervals(predictions: np.ndarray, target: np.ndarray) -> Intervals:
     """
     residuals = np.sort(np.abs(np.asarray(target, np.float64) - np.asarray(predictions, np.float64)))
     rows = len(residuals)
-    levels = sorted({level for level in (*LEVELS, rows / (rows + 1)) if level <= rows / (rows + 1)})
+    highest = rows / (rows + 1)
+    levels = sorted({level for level in (*LEVELS, highest) if 0 < level <= highest})
     ranks = [math.ceil(round((rows + 1) * level, 6)) for level in levels]
     return Intervals(rows, tuple(levels), tuple(float(residuals[rank - 1]) for rank in ranks))
 

@@ -15,7 +15,7 @@ from scipy.special import expit, log_softmax, softmax
 
 COLDEST, HOTTEST = 0.1, 10.0  # chosen: a model that needs more is not mended by a temperature
 PARTS = 5  # chosen: rows are fitted on four fifths and judged on the fifth
-ENDS = (1e-38, 1 - 2.0**-25)  # float32's: below the least and above the largest that is no 0 or 1
+ENDS = (1e-46, 1 - 2.0**-25)  # what stands for 0 and 1: beyond the least and the largest float32 between them
 
 Probabilities = Float[np.ndarray, "rows outputs"]
 Classes = Int[np.ndarray, " rows"]

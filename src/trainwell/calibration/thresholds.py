@@ -81,12 +81,18 @@ def confusion(probability: np.ndarray, positive: np.ndarray, thresholds: np.ndar
     >>> [int(rows) for rows in confusion(np.array([0.2, 0.6, 0.9]), np.array([False, False, True]))]
     [1, 1, 0, 1]
     """
+    probability = probability.astype(np.float64)
     order = np.argsort(probability, kind="stable")
     up_to = np.searchsorted(probability[order], thresholds, side="right")
     missed = np.concatenate([[0], np.cumsum(positive[order])])[up_to]
     positives = int(positive.sum())
     called = len(probability) - up_to
     return Confusion(positives - missed, called - (positives - missed), missed, up_to - missed)
+
+
+def above(probability: np.ndarray, threshold: float) -> np.ndarray:
+    """Whether each row is called positive; compared in float64, as thresholds are chosen."""
+    return probability.astype(np.float64) > threshold
 
 
 def cheapest(probability: np.ndarray, positive: np.ndarray, costs: Costs) -> float:
@@ -114,9 +120,9 @@ def recentred(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     if threshold == HALF or probabilities.shape[1] > 1:
         return probabilities
     p = probabilities.astype(np.float64)
-    above = np.maximum(HALF + (p - threshold) / (2 * max(1 - threshold, 1e-9)), np.nextafter(np.float32(HALF), np.float32(1)))
-    below = np.minimum(p / (2 * max(threshold, 1e-9)), HALF)
-    return np.where(p > threshold, above, below).astype(np.float32)
+    upper = np.maximum(HALF + (p - threshold) / (2 * max(1 - threshold, 1e-9)), np.nextafter(np.float32(HALF), np.float32(1)))
+    lower = np.minimum(p / (2 * max(threshold, 1e-9)), HALF)
+    return np.where(p > threshold, upper, lower).astype(np.float32)
 
 
 def _all(probability: np.ndarray, wanted: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from trainwell.calibration.calibrate import Calibration
 from trainwell.calibration.intervals import LEVEL, coverage
 from trainwell.calibration.reliability import Reliability, reliability
 from trainwell.calibration.temperature import log_loss
-from trainwell.calibration.thresholds import HALF, THRESHOLDED, Confusion, Costs, confusion, costs_of
+from trainwell.calibration.thresholds import HALF, THRESHOLDED, Confusion, Costs, above, confusion, costs_of
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.words import number
@@ -141,7 +141,7 @@ def _decision_row(name: str, one: Confusion, costs: Costs | None) -> dict[str, C
 def _confusion_figure(context: Context, threshold: float, predictions: np.ndarray) -> Figure:
     classes = context.schema.classes
     two = predictions.shape[1] == 1
-    guess = (predictions[:, 0] > threshold).astype(int) if two else predictions.argmax(axis=1)
+    guess = above(predictions[:, 0], threshold).astype(int) if two else predictions.argmax(axis=1)
     counts = np.zeros((len(classes), len(classes)), int)
     np.add.at(counts, (context.test.target, guess), 1)
     rows = tuple(Series(name, list(classes), row.tolist()) for name, row in zip(classes, counts, strict=True))
