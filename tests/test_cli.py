@@ -211,11 +211,11 @@ def test_an_interval_adds_its_ends_and_is_asked_for_before_anything_is_predicted
     assert found == {
         "code": ["007", "010", "3"],
         "prediction": [9.0, 2.5, 5.0],
-        "low": [7.5, 1.0, 3.5],
-        "high": [10.5, 4.0, 6.5],
+        "low": [0.0, -6.5, -4.0],
+        "high": [18.0, 11.5, 14.0],
     }
     write_predictions(known, rows, str(tmp_path / "out.csv"), (), 0.5)
-    assert (tmp_path / "out.csv").read_text() == "prediction,low,high\n9,8.5,9.5\n2.5,2,3\n5,4.5,5.5\n"
+    assert (tmp_path / "out.csv").read_text() == "prediction,low,high\n9,4,14\n2.5,-2.5,7.5\n5,0,10\n"
     with pytest.raises(InputError, match=r"^--keep 'low': the predictions have a column of this name themselves\.$"):
         prediction_table(known, read_table({"p": [0.9], "low": ["old"]}), ["low"], 0.9)
 

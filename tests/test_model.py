@@ -339,6 +339,10 @@ def test_a_model_of_format_1_predicts_what_it_predicted_then(task):
         (lambda one: one["intervals"]["half_widths"].update({"1.5": 1e9}), "calibration.intervals"),
         (lambda one: one["intervals"]["half_widths"].update({"0.01": -1.0}), "calibration.intervals"),
         (lambda one: one["intervals"]["half_widths"].update({"0.99": float("inf")}), "calibration.intervals"),
+        (lambda one: one["intervals"].update(at=[1.0]), "calibration.intervals"),
+        (lambda one: one["intervals"].update(at=[1.0, 0.0], errors=[1.0, 1.0]), "calibration.intervals"),
+        (lambda one: one["intervals"].update(at=[0.0, 1.0], errors=[1.0, 0.0]), "calibration.intervals"),
+        (lambda one: one["intervals"].update(at=[0.0, float("nan")], errors=[1.0, 1.0]), "calibration.intervals"),
     ],
 )
 def test_a_tampered_calibration_is_refused_with_its_place(regression, tmp_path, edit, place):

@@ -95,17 +95,17 @@ class Model:
         ------
         InputError : for classes, for a level that is none, or for one that the model had too few validation rows for.
         """
-        half_width = self.half_width(level)
-        predicted = self.predict(rows)
-        return np.column_stack([predicted - half_width, predicted + half_width])
+        self.interval(np.zeros(0), level)  # or nothing needs to be predicted
+        return self.interval(self.predict(rows), level)
 
-    def half_width(self, level: float = LEVEL) -> float:
-        """Half of the width of the intervals of a level, in the target's unit; raises as `predict_interval` does."""
+    def interval(self, predicted: np.ndarray, level: float = LEVEL) -> np.ndarray:
+        """Intervals (rows, 2) around predicted values (rows,); raises as `predict_interval` does."""
         if self.schema.task != "regression":
             raise InputError(f"{self.schema.target!r} has classes: there are no intervals, use the probabilities.")
         if self.calibration.intervals is None:
             raise InputError("The model was saved without intervals: train it anew to have them.")
-        return self.calibration.intervals.half_width(level)
+        half_width = self.calibration.intervals.half_width(predicted, level)
+        return np.column_stack([predicted - half_width, predicted + half_width])
 
     def labels(self, outputs: np.ndarray) -> np.ndarray:
         """From `outputs` to what is predicted: the likeliest class, of two the one that the threshold says, or the value in the

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trainwell.calibration.calibrate import Calibration
-from trainwell.calibration.intervals import Intervals
+from trainwell.calibration.intervals import Difficulty, Intervals
 from trainwell.errors import InputError
 
 FORMAT = 2
@@ -27,12 +27,14 @@ class MemberFile(BaseModel):
 
 
 class IntervalsFile(BaseModel):
-    """Half widths by level, as in `trainwell.calibration.intervals`."""
+    """Half widths by level and the errors to be expected at predictions, as in `trainwell.calibration.intervals`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     rows: int = Field(ge=1)
     half_widths: dict[str, float]
+    at: list[float]
+    errors: list[float]
 
 
 class CalibrationFile(BaseModel):
@@ -66,7 +68,12 @@ def described(calibration: Calibration) -> CalibrationFile:
     intervals = None
     if found is not None:
         widths = zip(found.levels, found.half_widths, strict=True)
-        intervals = IntervalsFile(rows=found.rows, half_widths={repr(level): width for level, width in widths})
+        intervals = IntervalsFile(
+            rows=found.rows,
+            half_widths={repr(level): width for level, width in widths},
+            at=list(found.difficulty.at),
+            errors=list(found.difficulty.errors),
+        )
     return CalibrationFile(temperature=calibration.temperature, threshold=calibration.threshold, intervals=intervals)
 
 
@@ -74,16 +81,22 @@ def calibration_of(file: CalibrationFile, path: Path) -> Calibration:
     """A calibration as it was written; `InputError` where its intervals make no sense."""
     if file.intervals is None:
         return Calibration(file.temperature, file.threshold)
-    widths = file.intervals.half_widths
+    at, errors, widths = file.intervals.at, file.intervals.errors, list(file.intervals.half_widths.values())
     try:
-        levels = [float(level) for level in widths]
+        levels = [float(level) for level in file.intervals.half_widths]
     except ValueError:
-        levels = []
-    values = list(widths.values())
-    sound = levels == sorted(levels) and values == sorted(values) and all(0 < level < 1 for level in levels)
-    if len(levels) != len(values) or not sound or not all(0 <= value < np.inf for value in values):
+        levels = [np.nan]
+    if not (_rises(levels, 0, 1) and _rises(widths, 0, np.inf)):
         raise InputError(f"{path} is damaged at calibration.intervals: half widths must rise with levels between 0 and 1.")
-    return Calibration(file.temperature, file.threshold, Intervals(file.intervals.rows, tuple(levels), tuple(values)))
+    if len(at) != len(errors) or not _rises(at, -np.inf, np.inf) or not all(0 < error < np.inf for error in errors):
+        raise InputError(f"{path} is damaged at calibration.intervals: errors must be numbers above 0 at rising predictions.")
+    difficulty = Difficulty(tuple(at), tuple(errors))
+    intervals = Intervals(file.intervals.rows, tuple(levels), tuple(widths), difficulty)
+    return Calibration(file.temperature, file.threshold, intervals)
+
+
+def _rises(values: Sequence[float], low: float, high: float) -> bool:
+    return all(low <= value < high for value in values) and list(values) == sorted(values)
 
 
 def read_description(path: Path) -> ModelFile:

@@ -48,7 +48,8 @@ def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = (), i
     import numpy as np
     import pyarrow as pa
 
-    half_width = None if interval is None else model.half_width(interval)
+    if interval is not None:
+        model.interval(np.zeros(0), interval)  # what cannot be said is refused before anything is predicted
     columns: dict[str, Any] = {}
     for name in keep:
         if name not in table.columns:
@@ -62,8 +63,8 @@ def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = (), i
     if model.classes:
         probabilities = model.probabilities(outputs)
         made |= {f"probability_{name}": probabilities[:, place].astype(np.float32) for place, name in enumerate(model.classes)}
-    if half_width is not None:
-        made |= {"low": made["prediction"] - half_width, "high": made["prediction"] + half_width}
+    if interval is not None:
+        made |= dict(zip(("low", "high"), model.interval(made["prediction"], interval).T, strict=True))
     if clash := [name for name in columns if name in made]:
         raise InputError(f"--keep {clash[0]!r}: the predictions have a column of this name themselves.")
     return pa.table({**columns, **made})

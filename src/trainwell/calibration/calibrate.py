@@ -30,7 +30,14 @@ class Calibration:
 
 
 def calibrate(
-    predictions: np.ndarray, target: np.ndarray, task: str, *, metric: str = "", costs: Costs | None = None, scale: float = 1.0
+    predictions: np.ndarray,
+    target: np.ndarray,
+    task: str,
+    *,
+    metric: str = "",
+    costs: Costs | None = None,
+    mean: float = 0.0,
+    scale: float = 1.0,
 ) -> Calibration:
     """Fit it all.
 
@@ -41,10 +48,12 @@ def calibrate(
     task : ``"binary"``, ``"multiclass"`` or ``"regression"``.
     metric : the name of what was maximized; one of `THRESHOLDED` decides the threshold, where costs do not.
     costs : what mistakes cost.
-    scale : of the target, for regression.
+    mean, scale : of the target, for regression: the intervals are in its own unit.
     """
     if task == "regression":
-        return Calibration(intervals=fit_intervals(predictions[:, 0] * scale, np.asarray(target) * scale))
+        return Calibration(
+            intervals=fit_intervals(*(np.asarray(one, np.float64) * scale + mean for one in (predictions[:, 0], target)))
+        )
     temperature = fit_temperature(predictions, target)
     if task == "multiclass":
         return Calibration(temperature)

@@ -130,5 +130,5 @@ def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray)
 def calibrated(context: Context, average: np.ndarray, target: np.ndarray) -> Calibration:
     """Temperature, threshold and intervals from the ensemble's average (rows, outputs) for rows not seen."""
     costs = costs_of(context.options.cost, context.task)
-    name, scale = context.metric.name, context.encoder.target_scale
-    return calibrate(average, target, context.task, metric=name, costs=costs, scale=scale)
+    unit = {"mean": context.encoder.target_mean, "scale": context.encoder.target_scale}
+    return calibrate(average, target, context.task, metric=context.metric.name, costs=costs, **unit)

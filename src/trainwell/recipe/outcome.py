@@ -72,12 +72,10 @@ def _probabilities(
     found.figures["reliability"] = _reliability_figure(context, curves)
     said = f"On average a probability is {100 * curves[last].error:.1f} percentage points off"
     if calibration.temperature == 1:
-        found.sentences.append(
-            f"{said}; no temperature made those of the validation rows better, so they are left as they are."
-        )
+        found.sentences.append(f"{said}; no temperature made those of rows not seen better, so they are left as they are.")
     else:
         found.sentences.append(
-            f"{said}, after a temperature of {calibration.temperature:.2f} fitted on the validation rows "
+            f"{said}, after a temperature of {calibration.temperature:.2f} fitted on rows not seen "
             f"({100 * curves[first].error:.1f} before)."
         )
 
@@ -113,15 +111,15 @@ def _decisions(context: Context, threshold: float, probability: np.ndarray, foun
     if costs is None:
         name, label = context.metric.name, context.metric.label
         found.sentences.append(
-            f"{positive} is predicted where its probability is above {threshold:.3g}, where {label} was highest on the "
-            f"validation rows: {getattr(ours, name):.3f} on the test rows, {getattr(half, name):.3f} with a threshold of 0.5."
+            f"{positive} is predicted where its probability is above {threshold:.3g}, where {label} was highest on "
+            f"rows not seen: {getattr(ours, name):.3f} on the test rows, {getattr(half, name):.3f} with a threshold of 0.5."
         )
         return
     found.measures |= {"cost": float(ours.cost(costs)), "cost_at_half": float(half.cost(costs))}
     least = min(float(one.cost(costs)) for one in list(rows.values())[2:])
     found.sentences.append(
         f"{positive} is predicted where its probability is above {threshold:.3g}, where mistakes (fp {costs.fp:g}, fn "
-        f"{costs.fn:g}) cost least on the validation rows: {number(float(ours.cost(costs)))} a test row, "
+        f"{costs.fn:g}) cost least on rows not seen: {number(float(ours.cost(costs)))} a test row, "
         f"{number(float(half.cost(costs)))} with a threshold of 0.5, {number(least)} for calling every row the same."
     )
     if float(ours.cost(costs)) > least:
@@ -156,44 +154,54 @@ def _intervals(context: Context, calibration: Calibration, average: np.ndarray, 
     if intervals is None or LEVEL not in levels:
         found.sentences.append("The validation rows are too few for an interval of 90% around the predictions.")
         return
-    scale = context.encoder.target_scale
-    truth, predicted = (np.asarray(values, np.float64) * scale for values in (context.test.target, average[:, 0]))
-    widths = {level: intervals.half_width(level) for level in levels}
-    held = {level: coverage(predicted, truth, width) for level, width in widths.items()}
-    found.measures |= {"interval_90": widths[LEVEL], "covered_90": held[LEVEL]}
+    truth, predicted = (_own_unit(context, values) for values in (context.test.target, average[:, 0]))
+    widths = {level: intervals.half_width(predicted, level) for level in levels}
+    held = {level: coverage(truth, predicted, width) for level, width in widths.items()}
+    mean = float(widths[LEVEL].mean())
+    found.measures |= {"interval_90": mean, "covered_90": held[LEVEL]}
     found.tables["Do the intervals hold the truth?"] = [
-        {"level": f"{level:.0%}", "test rows within": f"{held[level]:.1%}", "predicted -+": float(f"{widths[level]:.4g}")}
+        {
+            "level": f"{level:.0%}",
+            "test rows within": f"{held[level]:.1%}",
+            "on average -+": float(f"{widths[level].mean():.4g}"),
+            "narrowest -+": float(f"{widths[level].min():.4g}"),
+            "widest -+": float(f"{widths[level].max():.4g}"),
+        }
         for level in levels
     ]
-    percents = [100 * level for level in levels]
-    found.figures["coverage"] = Figure(
+    found.figures["coverage"] = _coverage_figure({level: held[level] for level in levels})
+    found.sentences.append(
+        f"An interval of 90% is the prediction -+ {number(mean)} on average, from the errors on rows not seen; it holds the "
+        f"truth of {held[LEVEL]:.1%} of the test rows."
+    )
+    if held[LEVEL] < LEVEL - SURE * math.sqrt(LEVEL * (1 - LEVEL) / len(truth)):
+        found.actions.append(
+            "The intervals hold the truth less often than they say: the test rows are unlike the others. Do not rely on them."
+        )
+
+
+def _coverage_figure(held: dict[float, float]) -> Figure:
+    percents = [100 * level for level in held]
+    return Figure(
         "lines",
         "Do the intervals hold the truth?",
         "level of the interval in %",
         "test rows within in %",
         (
             Series("as it should be", percents, percents),
-            Series("measured", percents, [round(100 * held[level], 2) for level in levels], emphasis=True),
+            Series("measured", percents, [round(100 * share, 2) for share in held.values()], emphasis=True),
         ),
-        "On the diagonal, an interval of 90% holds the truth of 90% of the test rows.",
+        "On the line, an interval of 90% holds the truth of 90% of the test rows.",
     )
-    found.sentences.append(
-        f"An interval of 90% is the prediction -+ {number(widths[LEVEL])}, from the errors on the validation rows; it holds "
-        f"the truth of {held[LEVEL]:.1%} of the test rows."
-    )
-    if held[LEVEL] < LEVEL - SURE * math.sqrt(LEVEL * (1 - LEVEL) / len(truth)):
-        found.actions.append(
-            "The intervals hold the truth less often than they say: the test rows are unlike the validation rows. Do not rely "
-            "on the intervals."
-        )
+
+
+def _own_unit(context: Context, values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float64) * context.encoder.target_scale + context.encoder.target_mean
 
 
 def _residuals(context: Context, predictions: np.ndarray) -> Figure:
     some = np.random.default_rng(context.options.seed).permutation(len(predictions))[:MOST_POINTS]
-    true, guess = (
-        (values[some].astype(np.float64) * context.encoder.target_scale + context.encoder.target_mean).tolist()
-        for values in (context.test.target, predictions[:, 0])
-    )
+    true, guess = (_own_unit(context, values[some]).tolist() for values in (context.test.target, predictions[:, 0]))
     points = Series("test rows", [float(f"{x:.5g}") for x in true], [float(f"{y:.5g}") for y in guess])
     name = context.schema.target
     return Figure(
