@@ -17,6 +17,7 @@ from trainwell.techniques.losses import QUANTILE
 CLASSES = ("binary", "multiclass")
 TIE = 0.01  # chosen: weight of the log loss beside a score; a hundredth of a score is noise on most tables
 PINBALL = "pinball"
+ORDERS = ("auc", "average_precision")  # metrics of the order of rows, which label smoothing blurs
 MEDIAN = QUANTILE[0].default
 
 

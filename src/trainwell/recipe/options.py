@@ -96,6 +96,7 @@ class Options(BaseModel):
             return cls.model_validate(options)
         except ValidationError as error:
             first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else "an option"
+            place = first["loc"][:2] if first["loc"][:1] == ("cost",) else first["loc"][:1]
+            name = " ".join(map(str, place)) or "an option"
             problem = first["msg"].removeprefix("Input ")
             raise InputError(f"{name} is {first['input']!r}, which {problem}.") from None

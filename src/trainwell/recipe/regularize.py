@@ -12,6 +12,7 @@ import numpy as np
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
+from trainwell.population.metrics import ORDERS
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -66,7 +67,7 @@ def ways_to_regularize(structure: Structure, metric: str) -> list[dict[str, floa
     plans: list[dict[str, float]] = [{}]
     for name, strengths in STRENGTHS.items():
         full = f"{structure.loss}.{name}" if name == "label_smoothing" else name
-        blurs_order = name == "label_smoothing" and metric == "auc"  # smoothing blurs the order that AUC measures
+        blurs_order = name == "label_smoothing" and metric in ORDERS
         if full in known and not blurs_order:
             plans += [{full: strength} for strength in strengths]
     return [*plans, dict(TOGETHER)] if set(TOGETHER) <= set(known) else plans

@@ -108,8 +108,8 @@ def _forget_the_closing(folder: Path) -> None:
 
 def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any, Options]:
     """The (table, options) that a run was started with; only ``keep_going`` may be changed, and a function given again."""
-    if set(changed) - {"keep_going", "metric"} or not callable(changed.get("metric", callable)):
-        raise InputError(f"a resumed run has the options it was started with: leave out {listed(sorted(changed))}.")
+    if refused := set(changed) - {"keep_going"} - ({"metric"} if callable(changed.get("metric")) else set()):
+        raise InputError(f"a resumed run has the options it was started with: leave out {listed(sorted(refused))}.")
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} cannot be resumed: it is not the folder of a run (there is no config.json in it).")
     config = folders.read_json(folder / "config.json")
