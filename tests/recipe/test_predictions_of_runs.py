@@ -61,7 +61,7 @@ def test_a_quantile_is_trained_for_where_it_is_the_metric_and_intervals_hold_wha
     narrow = np.diff(run.predict_interval(new, 0.5), axis=1)[:, 0]
     assert (narrow < high - low).all()
     evidence = run.evidence["squeeze"]
-    assert 0.8 < evidence.measures["covered_90"] <= 1
+    assert 0.8 < evidence.measures["interval_90_held"] <= 1
     assert evidence.measures["metric"] == "pinball loss (0.8)"
     assert [row["level"] for row in evidence.tables["Do the intervals hold the truth?"]][:3] == ["50%", "80%", "90%"]
     assert "Do the intervals hold the truth?" in run.report.read_text()

@@ -86,7 +86,7 @@ def _reliability_figure(context: Context, curves: dict[str, Reliability]) -> Fig
     series = [Series("perfect", [0, 1], [0, 1])]
     for name, curve in curves.items():
         points = (_short(curve.predicted), _short(curve.true))
-        series.append(Series(name, *points, emphasis=name == list(curves)[-1]))
+        series.append(Series(name, *points, emphasis=True))
     caption = "Test rows in 15 bins of equal size. On the diagonal, what is called 80% sure comes true in 80% of the rows."
     return Figure("lines", "Are the probabilities true?", what, "share that came true", series, caption)
 
@@ -158,20 +158,20 @@ def _intervals(context: Context, calibration: Calibration, average: np.ndarray, 
     widths = {level: intervals.half_width(predicted, level) for level in levels}
     held = {level: coverage(truth, predicted, width) for level, width in widths.items()}
     mean = float(widths[LEVEL].mean())
-    found.measures |= {"interval_90": mean, "covered_90": held[LEVEL]}
+    found.measures |= {"interval_90_half_width": mean, "interval_90_held": held[LEVEL]}
     found.tables["Do the intervals hold the truth?"] = [
         {
             "level": f"{level:.0%}",
             "test rows within": f"{held[level]:.1%}",
-            "on average -+": float(f"{widths[level].mean():.4g}"),
-            "narrowest -+": float(f"{widths[level].min():.4g}"),
-            "widest -+": float(f"{widths[level].max():.4g}"),
+            "on average ±": float(f"{widths[level].mean():.4g}"),
+            "narrowest ±": float(f"{widths[level].min():.4g}"),
+            "widest ±": float(f"{widths[level].max():.4g}"),
         }
         for level in levels
     ]
     found.figures["coverage"] = _coverage_figure({level: held[level] for level in levels})
     found.sentences.append(
-        f"An interval of 90% is the prediction -+ {number(mean)} on average, from the errors on rows not seen; it holds the "
+        f"An interval of 90% is the prediction ± {number(mean)} on average, from the errors on rows not seen; it holds the "
         f"truth of {held[LEVEL]:.1%} of the test rows."
     )
     if held[LEVEL] < LEVEL - SURE * math.sqrt(LEVEL * (1 - LEVEL) / len(truth)):
