@@ -18,8 +18,12 @@ NETWORK = structure("regression", widths=(4,), optimizer="momentum", decay="none
 TRIALS, EPOCHS = 24, 12  # a wave of 18 with 2 in the places of those that fail, and one of 4; three rungs each
 
 
-def draw(number: int, before=()) -> Training:
-    """The member of that number; two fail at once."""
+def draw(numbers, waves=(), beside=()) -> list[Training]:
+    """The members of these numbers; two fail at once."""
+    return [drawn(number) for number in numbers]
+
+
+def drawn(number: int) -> Training:
     chance = np.random.default_rng(number)
     rate, dropped = 10 ** chance.uniform(-3, -1), chance.uniform(0, 0.5)
     training = member(number, NETWORK, momentum__learning_rate=rate, dropout__rate=dropped, early_stopping__patience=99)

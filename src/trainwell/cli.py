@@ -49,6 +49,8 @@ def fit(
     effort: Literal["fast", "default", "best"] | None = None,
     time_limit: str | None = None,
     trials: int | None = None,
+    search: Literal["tpe", "random", "grid"] | None = None,
+    space: Path | None = None,
     metric: str | None = None,
     cost: str | None = None,
     resume: Path | None = None,
@@ -88,6 +90,11 @@ def fit(
         Time for the whole run, such as 90s, 5m or 1h30m; overrules the effort.
     trials
         How many networks to try; without a time limit the result is then the same every time.
+    search
+        How the networks to try are drawn: tpe learns from those before, random does not, grid tries all combinations; tpe when
+        left out.
+    space
+        A TOML file that says what is searched, see docs/search.md.
     metric
         What to maximize: auc, average_precision, accuracy, balanced_accuracy, f1 or log_loss; r2, rmse, mae or pinball (of a
         quantile: pinball:0.9).
@@ -111,7 +118,7 @@ def fit(
         "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "test": test, "out": out,
         "seed": seed, "effort": effort,
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
-        "cost": _costs(cost),
+        "cost": _costs(cost), "search": search, "space": space,
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
         "stream_above": None if stream_above is None else words.parse_size(stream_above),
     }  # fmt: skip

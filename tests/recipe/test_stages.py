@@ -1,7 +1,6 @@
 """Parts of the stages by themselves: what a single feature tells, what mattered, evidence on disk, options."""
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -12,16 +11,12 @@ from sklearn.metrics import roc_auc_score
 
 from trainwell.data.encode import Arrays
 from trainwell.errors import InputError
-from trainwell.network.structure import Structure, resolve
-from trainwell.population.history import Curves
-from trainwell.population.member import Member, Training
+from trainwell.network.structure import Structure
 from trainwell.recipe.events import EventLog, read_events
 from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence
 from trainwell.recipe.look import duplicate_rows, single_feature_scores
 from trainwell.recipe.options import DEFAULT_TIME_LIMIT, Options
 from trainwell.recipe.regularize import ways_to_regularize
-from trainwell.recipe.tune import at_the_edge, importances
-from trainwell.search.space import Space
 
 
 def arrays(numeric, target) -> Arrays:
@@ -54,44 +49,6 @@ def test_a_row_repeats_another_only_if_its_target_does_too():
 
 def structure(**changes) -> Structure:
     return Structure(numeric=3, continuous=3, cardinalities=(), outputs=1, loss="binary_cross_entropy", **changes)
-
-
-def scored(number: int, score: float, chosen: dict) -> Training:
-    """A training that is over, as the search hands it on."""
-
-    class State:
-        stopping = type("Stopping", (), {"best": score, "stopped": True})
-        failed = False
-
-    member = Member(number, structure(), resolve(structure(), chosen))
-    return Training(member, State(), Curves((1.0,), (1.0,), (score,), (1.0,)))
-
-
-def test_the_setting_that_decides_the_score_is_found_to_matter_most():
-    random = np.random.default_rng(1)
-    space = Space((structure(),), ("adam.learning_rate", "dropout.rate"))
-    trained = []
-    for number in range(40):
-        rate, dropout = math.exp(random.uniform(math.log(3e-4), math.log(1e-2))), random.uniform(0, 0.5)
-        score = -((math.log(rate) - math.log(2e-3)) ** 2) + 0.02 * random.normal()
-        trained.append(scored(number, score, {"adam.learning_rate": rate, "dropout.rate": dropout}))
-    found = importances(space, trained)
-    assert next(iter(found)) == "adam.learning_rate"
-    assert found["adam.learning_rate"] > 0.8
-    assert found["dropout.rate"] < 0.3
-
-
-def test_few_networks_say_nothing_of_what_mattered():
-    space = Space((structure(),))
-    assert importances(space, [scored(i, float(i), {}) for i in range(5)]) == {}
-
-
-def test_a_best_rate_at_the_edge_of_its_range_is_said_and_one_in_the_middle_is_not():
-    space = Space((structure(),), ("adam.learning_rate", "dropout.rate"), ranges={"adam.learning_rate": (1e-3, 1e-2)})
-    middle = scored(0, 1.0, {"adam.learning_rate": 3e-3, "dropout.rate": 0.0})
-    assert at_the_edge(space, middle) == []  # no dropout at all is an end of what is allowed, not of what was searched
-    edge = scored(0, 1.0, {"adam.learning_rate": 9.9e-3, "dropout.rate": 0.49})
-    assert [name for name, _ in at_the_edge(space, edge)] == ["adam.learning_rate", "dropout.rate"]
 
 
 def test_label_smoothing_is_not_tried_where_order_is_what_counts():
@@ -137,9 +94,3 @@ def test_the_time_limit_is_a_minute_unless_something_else_ends_the_run():
     assert Options.checked(target="y").time_limit == DEFAULT_TIME_LIMIT
     assert Options.checked(target="y", trials=5).time_limit is None
     assert Options.checked(target="y", trials=5, time_limit=10).time_limit == 10
-
-
-def test_scores_that_are_all_but_equal_leave_nothing_to_explain():
-    space = Space((structure(),), ("adam.learning_rate",))
-    trained = [scored(i, 0.9 if i == 7 else 1.0, {"adam.learning_rate": 1e-3 * (1 + i)}) for i in range(30)]
-    assert importances(space, trained) == {}

@@ -3,19 +3,18 @@
 import multiprocessing
 import random
 import time
-from dataclasses import replace
 
 import pytest
 
 import search_to_kill
-from small_networks import bits, member, population, structure
+from small_networks import bits, member, numbered, population, structure
 from trainwell.errors import InputError
 from trainwell.files import UNFINISHED
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
 from trainwell.search.halving import Wave, wave
-from trainwell.search.waves import WAVE, read_waves, search, write_wave
+from trainwell.search.waves import WAVE, members_of, read_waves, search, write_wave
 
 PROCESSES = multiprocessing.get_context("forkserver")  # real processes, which need not import everything again
 PROCESSES.set_forkserver_preload(["trainwell.search.waves"])
@@ -23,12 +22,12 @@ KILLS = 24  # eight of each kind
 NETWORK = structure()
 
 
-def drawn(number: int, before=()) -> Training:
-    return member(number, NETWORK, adam__learning_rate=0.002 * (number + 1))
+def drawn(numbers, waves=(), beside=()) -> list[Training]:
+    return [member(number, NETWORK, adam__learning_rate=0.002 * (number + 1)) for number in numbers]
 
 
 def searched(folder, trials: int | None = 4, budget: Budget | None = None, **more) -> list[Training]:
-    return search(population(), drawn, lambda wave: 12, budget or Budget(), folder, trials=trials, **more)
+    return members_of(search(population(), drawn, lambda wave: 12, budget or Budget(), folder, trials=trials, **more))
 
 
 class Life:
@@ -141,36 +140,42 @@ def test_the_search_that_is_killed_is_one_with_failures_rungs_and_two_waves(unin
 
 
 def test_members_are_numbered_from_the_first_on_and_trials_count_the_replacements(tmp_path):
-    def some_fail(number: int) -> Training:
-        return search_to_kill.draw(number - 97)  # numbers 100 and 108 fail
+    def numbered_as_drawn(numbers, waves, beside) -> list[Training]:
+        drawn = search_to_kill.draw([number - 97 for number in numbers])  # numbers 100 and 108 fail
+        return [numbered(one, number) for one, number in zip(drawn, numbers, strict=True)]
 
-    def numbered_as_drawn(number: int, before) -> Training:
-        drawn_as = some_fail(number)
-        return replace(drawn_as, member=replace(drawn_as.member, number=number))
-
-    trainings = search(population("regression"), numbered_as_drawn, lambda wave: 12, Budget(), tmp_path, first=97, trials=19)
+    found = search(population("regression"), numbered_as_drawn, lambda wave: 12, Budget(), tmp_path, first=97, trials=19)
+    trainings = members_of(found)
     assert [training.member.number for training in trainings] == list(range(97, 116))
     assert [training.member.number for training in trainings if training.failed] == [100, 108]
 
 
-def test_a_draw_may_hang_on_the_members_before_it_and_on_those_whose_place_it_takes(tmp_path):
+def test_a_draw_may_hang_on_the_waves_before_it_and_on_those_whose_place_it_takes(tmp_path):
     asked = {}
 
-    def draw(number: int, before) -> Training:
-        asked[number] = [training.member.number for training in before]
-        return search_to_kill.draw(number)
+    def draw(numbers, waves, beside) -> list[Training]:
+        asked[tuple(numbers)] = [[t.member.number for t in trainings] for trainings in (members_of(waves), beside)]
+        return search_to_kill.draw(numbers)
 
     search(population("regression"), draw, lambda wave: 12, Budget(), tmp_path, trials=21)
-    assert asked[0] == []
-    assert asked[18] == list(range(18)), "two of the first rung failed"
-    assert asked[20] == list(range(20)), "the second wave comes after the whole first one"
+    assert asked == {
+        tuple(range(18)): [[], []],
+        (18, 19): [[], list(range(18))],  # two of the first rung failed
+        (20,): [list(range(20)), []],  # the second wave comes after the whole first one
+        (): [list(range(21)), []],
+    }
+
+
+def test_a_search_ends_where_there_are_no_more_members_to_draw(tmp_path):
+    waves = search(population(), lambda numbers, *_: drawn([n for n in numbers if n < 3]), lambda wave: 2, Budget(), tmp_path)
+    assert [len(one.trainings) for one in waves] == [3]
 
 
 def test_a_wave_that_was_kept_in_the_middle_is_gone_on_with_and_not_begun_again(tmp_path):
     whole = searched(tmp_path)
     standing = []
     own = population()
-    wave(own, Wave.of([drawn(number) for number in range(4)], 12), Budget(), on_rung=standing.append)
+    wave(own, Wave.of(drawn(range(4)), 12), Budget(), on_rung=standing.append)
     write_wave(standing[0], tmp_path, 1)
     (kept,) = read_waves(tmp_path)
     assert (kept.rung, kept.ends, len(kept.going)) == (1, (1, 4, 12), 1)
@@ -182,7 +187,7 @@ def test_a_wave_that_was_kept_in_the_middle_is_gone_on_with_and_not_begun_again(
 
 def test_a_rung_that_was_cut_is_done_again_where_the_number_of_trials_is_fixed(tmp_path):
     whole, budget = searched(tmp_path / "whole"), Budget()
-    cut = searched(tmp_path / "cut", budget=budget, on_rung=lambda trainings: budget.interrupt())
+    cut = searched(tmp_path / "cut", budget=budget, on_rung=lambda waves: budget.interrupt())
     assert max(training.epochs for training in cut) == 1
     assert not (tmp_path / "cut").exists(), "nothing of it is kept"
     again = searched(tmp_path / "cut", kept=read_waves(tmp_path / "cut"))
@@ -191,7 +196,7 @@ def test_a_rung_that_was_cut_is_done_again_where_the_number_of_trials_is_fixed(t
 
 def test_a_search_that_the_time_ended_keeps_what_it_has(tmp_path):
     budget = Budget()
-    cut = searched(tmp_path, trials=None, budget=budget, on_rung=lambda trainings: budget.interrupt())
+    cut = searched(tmp_path, trials=None, budget=budget, on_rung=lambda waves: budget.interrupt())
     (kept,) = read_waves(tmp_path)
     assert kept.over
     assert [bits(training) for training in kept.trainings] == [bits(training) for training in cut]

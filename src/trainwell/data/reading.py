@@ -46,7 +46,7 @@ def _read_levels(column: Switches | Embedded, table: Table) -> Read:
     unseen = (values == 0) & ~missing
     if unseen.any():
         position = int(np.argmax(unseen))
-        cell, row, count = texts[position].as_py(), table.row_number(position), int(unseen.sum())
+        cell, row, count = texts[position].as_py(), table.row_name(position), int(unseen.sum())
         many = f"{count:,} cells of {column.name!r} hold" if count > 1 else f"1 cell of {column.name!r} holds"
         message = f"{many} a category that training rows had seldom or never (for example {cell!r} in row {row}): "
         notes.append(Note(column.name, message + "treated as unknown."))
@@ -55,7 +55,7 @@ def _read_levels(column: Switches | Embedded, table: Table) -> Read:
 
 def _nothing_read(table: Table, name: str, unreadable: np.ndarray, what: str) -> None:
     position = int(np.argmax(unreadable))
-    cell, row = str(table.column(name)[position].as_py())[:40], table.row_number(position)
+    cell, row = str(table.column(name)[position].as_py())[:40], table.row_name(position)
     raise InputError(
         f"column {name!r} of {table.source} holds no {what} in any row (for example {cell!r} in row {row}), "
         f"but it held {what}s in training."

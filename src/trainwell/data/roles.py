@@ -81,7 +81,7 @@ def unreadable_note(table: Table, name: str, found: np.ndarray, what: str) -> li
     if not found.any():
         return []
     count, position = int(found.sum()), int(np.argmax(found))
-    cell, row = str(table.column(name)[position].as_py())[:40], table.row_number(position)
+    cell, row = str(table.column(name)[position].as_py())[:40], table.row_name(position)
     many = f"{count:,} cells of {name!r} are" if count > 1 else f"1 cell of {name!r} is"
     return [Note(name, f"{many} {what} (for example {cell!r} in row {row}): treated as missing.")]
 

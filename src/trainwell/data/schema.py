@@ -161,7 +161,7 @@ def target_values(table: Table, schema: Schema) -> np.ndarray:
         position = int(np.argmin(known))
         cell = table.column(schema.target)[position].as_py()
         allowed = f"one of {listed(schema.classes)}" if schema.classes else "a finite number"
-        raise InputError(f"{schema.target!r} in row {table.row_number(position)} is {cell!r}, allowed is {allowed}.")
+        raise InputError(f"{schema.target!r} in row {table.row_name(position)} is {cell!r}, allowed is {allowed}.")
     return _target(table, schema)
 
 

@@ -21,7 +21,7 @@ Kind = Literal["random", "stratified", "group", "time"]
 PARTS = ("train", "validation", "test")
 TEST_SHARE = 0.2  # chosen
 FOLDS = 5  # chosen: the rows that are not for the test are validated on in as many turns
-_DRAWS = 50  # chosen: draws of the groups, of which the one nearest to the wished shares is taken
+DRAWS = 50  # chosen: draws of the groups, of which the one nearest to the wished shares is taken
 
 
 @dataclass(frozen=True)
@@ -79,44 +79,6 @@ def split_table(table: Table, schema: Schema, *, seed: int, test_rows: np.ndarra
     return Split(own[cut.train], own[cut.validation], np.flatnonzero(test_rows), cut.kind)
 
 
-def other_folds(split: Split, table: Table, schema: Schema, *, seed: int) -> list[np.ndarray]:
-    """`deal` with the target, the groups and the times of the table that was split."""
-    if split.kind == "time":
-        return []
-    groups, target = group_values(table, schema), target_values(table, schema)
-    return deal(split, target, schema.task, seed=seed, groups=groups)
-
-
-def deal(split: Split, target: np.ndarray, task: str, *, seed: int, groups: np.ndarray | None = None) -> list[np.ndarray]:
-    """The training rows dealt into parts that validate in turn (positions, ascending), each as large as the validation rows.
-
-    With the validation rows they are the folds of a cross-fit. A few rows may be in no fold: they always train, so that every
-    fold trains on as many rows, and one compiled program serves all. Classes are dealt evenly, groups as wholes (then the folds
-    are only about as large). Of a split by time there are none: rows would be predicted from later ones.
-
-    Parameters
-    ----------
-    split : the rows.
-    target, task, seed, groups : as of `make_split`.
-    """
-    train, size = split.train, len(split.validation)
-    parts = round(len(train) / size)
-    if split.kind == "time" or parts < 1:
-        return []
-    random = np.random.default_rng([seed, 1])
-    if split.kind == "group" and groups is not None:
-        ranks = _ranks(groups[train])
-        if ranks.max() + 1 < parts:
-            return []
-        part = np.argsort(random.permutation(int(ranks.max()) + 1))[ranks] % parts
-        return [train[part == number] for number in range(parts)]
-    order = train[random.permutation(len(train))]
-    if task != "regression":
-        order = order[np.argsort(target[order], kind="stable")]
-    size = min(size, len(order) // parts)
-    return [np.sort(order[number::parts][:size]) for number in range(parts)]
-
-
 def make_split(
     target: np.ndarray,
     task: str,
@@ -147,10 +109,10 @@ def make_split(
     random, shares = np.random.default_rng(seed), (test_share, validation_share)
     if times is not None:
         kind: Kind = "time"
-        part = _cut_blocks(-_ranks(times), shares)
+        part = _cut_blocks(-ranks(times), shares)
     elif groups is not None:
         kind = "group"
-        part = _by_group(_ranks(groups), target, task, random, shares)
+        part = _by_group(ranks(groups), target, task, random, shares)
     elif task == "regression":
         kind = "random"
         part = _cut(random.permutation(len(target)), len(target), shares)
@@ -169,9 +131,12 @@ def _split(part: np.ndarray, kind: Kind) -> Split:
 
 
 def _cut(order: np.ndarray, rows: int, shares: tuple[float, float]) -> np.ndarray:
-    """0 train, 1 validation, 2 test for every row; the first of the order are the test, at least one row in each part."""
+    """0 train, 1 validation, 2 test for every row; the first of the order are the test, at least one row in each part.
+
+    The validation rows are rounded down, so that the training rows can be dealt into folds as large (`folds.deal`).
+    """
     least = 1 if shares[0] else 0
-    test, validation = (round(share * len(order)) for share in shares)
+    test, validation = round(shares[0] * len(order)), int(shares[1] * len(order) + 1e-9)
     validation = max(1, min(validation, len(order) - test - 1))
     test = max(least, min(test, len(order) - validation - 1))
     part = np.zeros(rows, np.int8)
@@ -184,8 +149,8 @@ def _by_class(target: np.ndarray, random: np.random.Generator, shares: tuple[flo
     part = np.zeros(len(target), np.int8)
     for label in np.unique(target):
         rows = random.permutation(np.flatnonzero(target == label))
-        if len(rows) < 3:
-            raise InputError(f"class {label} has {len(rows)} rows; a split needs 3, one each to train, validate and test.")
+        if len(rows) < (3 if shares[0] else 2):
+            raise InputError(f"class {label} has {len(rows)} row{'s' if len(rows) > 1 else ''}; {_needed(shares[0])}.")
         part += _cut(rows, len(target), shares)
     return part
 
@@ -215,22 +180,24 @@ def _by_group(
         held_out = max(abs((part == 2).mean() - shares[0]), abs((part == 1).mean() - shares[1]))
         return float(lost + held_out)
 
-    return _best((_cut_blocks(random.permutation(size)[groups], shares) for _ in range(_DRAWS)), miss)
+    return best_draw((_cut_blocks(random.permutation(size)[groups], shares) for _ in range(DRAWS)), miss)
 
 
-def _best(draws: Any, miss: Callable[[np.ndarray], float]) -> np.ndarray:
+def best_draw(draws: Any, miss: Callable[[np.ndarray], float]) -> np.ndarray:
+    """The first of the draws that misses what was wished by less than a hundredth, else the one that misses it least."""
     best, least = None, np.inf
     for part in draws:
         missed = miss(part)
         if missed < least:
             best, least = part, missed
-        if least < 0.01:  # within a hundredth of the wished shares
+        if least < 0.01:
             break
     assert best is not None
     return best
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Whole numbers from 0 in the order of the values, equal ones for equal values."""
     return np.unique(values, return_inverse=True)[1]
 
 
@@ -244,16 +211,21 @@ def _check(
     if test_share + validation_share >= 1:
         raise InputError(f"test_share {test_share} and validation_share {validation_share} leave no rows to train on.")
     if len(target) < MINIMUM_ROWS:
-        raise InputError(f"{len(target)} rows are too few to split in three; at least {MINIMUM_ROWS} are needed.")
+        parts = "three" if test_share else "two"
+        raise InputError(f"{len(target)} rows are too few to split in {parts}; at least {MINIMUM_ROWS} are needed.")
     for what, values in (("groups", groups), ("times", times)):
         if values is None:
             continue
         if len(values) != len(target):
             raise InputError(f"there are {len(values)} {what} for {len(target)} rows.")
-        if (distinct := len(np.unique(values))) < 3:
-            raise InputError(
-                f"there are {distinct} different {what}; a split by them needs 3, one each to train, validate and test."
-            )
+        if (distinct := len(np.unique(values))) < (3 if test_share else 2):
+            raise InputError(f"there are {distinct} different {what}; {_needed(test_share, ' by them')}.")
+
+
+def _needed(test_share: float, how: str = "") -> str:
+    if test_share:
+        return f"a split{how} needs 3, one each to train, validate and test"
+    return f"a split{how} needs 2, one each to train and validate"
 
 
 def _check_classes(target: np.ndarray, split: Split) -> None:

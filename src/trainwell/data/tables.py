@@ -36,6 +36,7 @@ class Table:
     notes : what was found out while reading, one plain sentence each.
     row_numbers : the number of each row as the user sees it; ``first_row`` and on when left out.
     first_row : the number of the first row as the user sees it.
+    other, of_other : the source of rows that came from another table, and true for each of these rows.
     """
 
     frame: pa.Table
@@ -44,6 +45,8 @@ class Table:
     notes: tuple[str, ...] = ()
     row_numbers: np.ndarray | None = None
     first_row: int = 1
+    other: str = ""
+    of_other: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
@@ -60,11 +63,17 @@ class Table:
         """The table of these rows (positions from 0), in this order."""
         rows = np.asarray(rows, np.int64)
         numbers = rows + self.first_row if self.row_numbers is None else self.row_numbers[rows]
-        return replace(self, frame=self.frame.take(pa.array(rows)), row_numbers=numbers)
+        of_other = None if self.of_other is None else self.of_other[rows]
+        return replace(self, frame=self.frame.take(pa.array(rows)), row_numbers=numbers, of_other=of_other)
 
     def row_number(self, position: int) -> int:
-        """The number of a row as the user sees it, for messages."""
+        """The number of a row as the user sees it."""
         return int(self.first_row + position if self.row_numbers is None else self.row_numbers[position])
+
+    def row_name(self, position: int) -> str:
+        """The number of a row for messages, with its table where that is another."""
+        other = self.of_other is not None and bool(self.of_other[position])
+        return f"{self.row_number(position)}" + (f" of {self.other}" if other else "")
 
 
 def read_table(source: Any, *, name: str | None = None, header: bool | None = None) -> Table:

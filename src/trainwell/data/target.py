@@ -77,7 +77,7 @@ def _regression(table: Table, name: str, style: str | None, task: Task | None, n
     if style is None:
         position = int(np.argmax(read.unreadable))
         raise InputError(
-            f"the target {name!r} is no number in row {table.row_number(position)} ({str(table.column(name)[position])!r}); "
+            f"the target {name!r} is no number in row {table.row_name(position)} ({str(table.column(name)[position])!r}); "
             f"regression needs numbers, allowed tasks for classes are 'binary' and 'multiclass'."
         )
     distinct = count_distinct(read.values)

@@ -38,6 +38,11 @@ class Curves:
         """The validation score of the best epoch; -inf before the first."""
         return self.validation_score[self.best_epoch - 1] if self.best_epoch else -np.inf
 
+    def score_at(self, epoch: int) -> float:
+        """The validation score of the weights that were the best up to an epoch, from 1; NaN where there were none."""
+        kept = np.flatnonzero(self.improved[:epoch])
+        return self.validation_score[kept[-1]] if len(kept) else np.nan
+
     def extended(self, calls: Sequence[Progress], place: int) -> "Curves":
         """These curves and what the member in one place of a cohort did since, up to the epoch in which it stopped."""
         curves = self

@@ -12,9 +12,10 @@ import numpy as np
 
 from trainwell import words
 from trainwell.data.encode import Arrays, Encoder
+from trainwell.data.folds import other_folds
 from trainwell.data.large import Sample
 from trainwell.data.schema import Schema
-from trainwell.data.split import Split, other_folds
+from trainwell.data.split import Split
 from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, of, resolve
 from trainwell.population.budget import Budget
@@ -33,10 +34,11 @@ from trainwell.techniques.initializers import output_bias
 from trainwell.techniques.losses import LOSSES
 
 MOST_EMBEDDED = 128  # chosen: columns of numbers up to which each gets an embedding, which makes it four
-SMALLEST_BATCH, LARGEST_BATCH = 16, 256  # chosen
+SMALLEST_BATCH, LARGEST_BATCH = 32, 128  # measured: more steps for the same rows are worth more than wider products
+FEW_ROWS = 2000  # chosen: training rows below which noise on the inputs is worth its cost
 USUAL_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
 EXPECTED = 8  # chosen: members that a stage trains at a time, of one structure: cohorts are no larger than needed
-STEPS = 4000  # chosen: steps of a full training, where the table's size allows it
+STEPS = 8000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
 
 
@@ -147,6 +149,8 @@ class Context:
             held.get("batch_norm", "none") != "none"
         ):  # dropout shifts the variance that moving averages record (Li et al., 2018)
             changes = {"batch_norm_test": "population", **changes}
+        if rows < FEW_ROWS and self.encoder.continuous:
+            changes = {"noises": ("input",), **changes}
         shape: dict[str, Any] = {
             "loss": self.metric.loss or USUAL_LOSSES[self.task],
             "batch_size": batch_size,
@@ -212,9 +216,13 @@ class Context:
 
         return on_finished
 
+    def shown_gap(self, gap: float) -> float:
+        """A difference of two scores, in the target's unit where the metric is."""
+        return gap * (self.encoder.target_scale if self.metric.in_target_units else 1.0)
+
     def said_gap(self, gap: float) -> str:
-        """A difference of two scores in a sentence, in the target's unit where the metric is."""
-        shown = gap * (self.encoder.target_scale if self.metric.in_target_units else 1.0)
+        """A difference of two scores in a sentence."""
+        shown = self.shown_gap(gap)
         return f"{shown + 0.0:.3f}" if abs(shown) < 10 else words.number(shown)
 
     def said(self, score: float) -> str:

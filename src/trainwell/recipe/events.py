@@ -14,6 +14,7 @@ member_finished         member, stage, epochs, score, settings
 member_failed           member, stage, cause
 finding                 member, stage, cause, severity, layer, measured, limit, says, remedies
 remedied                stage, cause, says
+widened                 stage, name, end, before, after, says
 stage_finished          stage, verdict, summary, seconds
 interrupted             stage
 run_finished            test_score, low, high, metric, seconds, model, report

@@ -12,11 +12,12 @@ from trainwell.model import EnsembleMember, Model, ensemble_members
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.options import EFFORTS
-from trainwell.search.cross_fit import Finalist, criteria, held_out_once, held_out_target
+from trainwell.recipe.pace import pace
+from trainwell.search.cross_fit import CrossFit, Finalist, Fold, criteria, held_out_once, held_out_target
 from trainwell.search.ensemble import MOST_CANDIDATES, greedy, optimism
 from trainwell.search.halving import MARGIN, work
 
-FEWEST = 2  # chosen: of fewer the ensemble would have nothing to choose from
+FEWEST = 2  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
 MOST_ROWS = 200_000  # chosen: with more rows a fifth of them is enough to choose by
 
 
@@ -31,6 +32,7 @@ class Choice(NamedTuple):
     criteria : what is maximized of each finalist alone on these rows.
     optimism : by how much choosing among so many flatters the score on these rows, as measured on halves of them.
     folds : how many networks a finalist has.
+    trained : every network that was trained to choose by, also those that came to nothing.
     """
 
     model: Model
@@ -41,6 +43,7 @@ class Choice(NamedTuple):
     criteria: np.ndarray
     optimism: float
     folds: int
+    trained: tuple[Training, ...] = ()
 
 
 def choose(context: Context, trainings: Sequence[Training], first: int, seconds: float) -> Choice:
@@ -57,37 +60,55 @@ def choose(context: Context, trainings: Sequence[Training], first: int, seconds:
     rows = context.validation
     predictions = context.population().predict(candidates, rows.numeric, rows.categories)
     alone = [Finalist((training,), one) for training, one in zip(candidates, predictions, strict=True)]
-    best = _by_promise(context, alone)[: affordable(context, candidates, trainings, seconds)]
+    ranked = [one.networks[0] for one in _by_promise(context, alone)]
+    best = ranked[: affordable(context, ranked, trainings, seconds)]
     if len(best) < FEWEST:
         return _chosen(context, alone, rows.target)
     folds = context.folds()
-    finalists = held_out_once(
-        [one.networks[0] for one in best],
+    fitted = _cross_fitted(context, best, folds, schedule_of(context, candidates), first)
+    used = len(fitted.finalists[0].networks) if fitted.finalists else 0
+    if used < FEWEST:
+        return _chosen(context, alone, rows.target)._replace(trained=fitted.trained)
+    return _chosen(context, fitted.finalists, held_out_target(folds[:used]))._replace(trained=fitted.trained)
+
+
+def _cross_fitted(context: Context, best: Sequence[Training], folds: Sequence[Fold], epochs: int, first: int) -> CrossFit:
+    """What cross-fitting came to; a finalist that is lost in it is noted in the diary."""
+    fitted = held_out_once(
+        best,
         folds,
         lambda fold: context.population(fold.train, fold.validation),
-        schedule_of(context, candidates),
+        epochs,
         context.budget,
         context.folder / "members",
         first,
+        context.watcher("squeeze", len(best) * (len(folds) - 1)),
     )
-    if not finalists:
-        return _chosen(context, alone, rows.target)
-    return _chosen(context, finalists, held_out_target(folds))
+    for training, lost in fitted.left_out:
+        context.log.note(
+            "squeeze",
+            f"Network {training.member.number} is no finalist: trained with other rows held out, as network "
+            f"{lost.member.number}, it broke down.",
+        )
+    networks = 1 + len(fitted.trained) // len(best)
+    if networks < len(folds):
+        context.log.note("squeeze", f"The time sufficed for {networks} of {len(folds)} folds: fewer rows to choose by.")
+    return fitted
 
 
 def affordable(context: Context, candidates: Sequence[Training], trainings: Sequence[Training], seconds: float) -> int:
-    """How many of the candidates the time suffices to train again for every other fold; 0 where rows must not be dealt."""
+    """How many of the candidates, the most promising first, the time suffices to train again for every other fold; 0 where rows
+    must not be dealt, and where they are only a sample of those that the search trained on."""
     others = len(context.other_folds)
-    if not others or context.stream is not None or context.table.rows > MOST_ROWS:
+    if not others or context.sample is not None or context.table.rows > MOST_ROWS:
         return 0
     most = EFFORTS[context.options.effort].finalists
     if math.isinf(context.budget.left):
         return most
-    searched = [t for t in trainings if t.member.stage == "tune"]
-    done = sum(work(t.member.structure) * t.epochs for t in searched)
-    if not done:
+    unit = pace((t for t in trainings if t.member.stage == "tune"), seconds)
+    if math.isnan(unit):
         return 0
-    costs = np.cumsum([seconds / done * work(t.member.structure) * max(t.epochs, 1) * others for t in candidates[:most]])
+    costs = np.cumsum([unit * work(t.member.structure) * max(t.epochs, 1) * others for t in candidates[:most]])
     return int(np.searchsorted(costs, MARGIN * context.budget.left, side="right"))
 
 

@@ -44,6 +44,9 @@ class Options(BaseModel):
         or 18 networks), ``"default"`` (60 s or 72 networks) or ``"best"`` (300 s or 360 networks).
     time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it.
     trials : networks to try in the tuning stage; with no time limit the result is the same every time.
+    search : how the networks of the tuning stage are drawn: ``"tpe"``, ``"random"`` or ``"grid"``.
+    space : what the tuning stage searches, ``{"adam.learning_rate": {"low": 1e-4, "high": 1e-2}}``; see ``docs/search.md``.
+        `trainwell.fit` takes the path of a TOML file as well.
     metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out. A name, or a function of
         (truth, prediction) that gives a number, see `trainwell.population.own_metric`.
     smaller_is_better : whether that function's number is a loss.
@@ -69,6 +72,8 @@ class Options(BaseModel):
     effort: Literal["fast", "default", "best"] = "default"
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
     trials: int | None = Field(None, ge=1, le=100_000)
+    search: Literal["tpe", "random", "grid"] = "tpe"
+    space: dict[str, dict[str, Any]] | None = None
     metric: str | Callable[..., Any] | None = None
     smaller_is_better: bool = False
     cost: dict[str, float] | None = None

@@ -27,21 +27,23 @@ from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.look import look
 from trainwell.recipe.overfit import overfit
+from trainwell.recipe.pace import pace
 from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.tune import last_resort, space, tune
 from trainwell.report.page import write_report
-from trainwell.search.cross_fit import STAGE as CROSS_FIT
 from trainwell.search.waves import read_waves
 
 ENDS = {
     "look": 0.06,
-    "baselines": 0.2,
-    "overfit": 0.35,
-    "regularize": 0.5,
-    "tune": 0.75,
+    "baselines": 0.15,
+    "overfit": 0.22,
+    "regularize": 0.3,
+    "tune": 0.65,
     "squeeze": 1.0,
 }  # chosen: shares of the time
+TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
+SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
 DEFAULT_SIZE = {"widths": "128-128", "learning_rate": None}  # where a stage that would have chosen them was stopped
@@ -193,7 +195,9 @@ class Recipe:
         }
         searched = space(context, size["widths"], size["learning_rate"], regularized)
         known, before = known_of(context, self.result.evidence), list(self.result.trainings)
-        evidence, trainings = tune(context, first, searched, folder, kept, known, before)
+        seconds = sum(self.result.evidence[name].seconds for name in TRAINED_BEFORE if name in self.result.evidence)
+        trained_for = max(SHARE_TRAINED * seconds, seconds - context.pool.waited_seconds)
+        evidence, trainings = tune(context, first, searched, folder, kept, known, before, pace(before, trained_for))
         self._take(trainings, "tune", context)
         if not self._trained and not self.context.budget.interrupted:
             context.log.note(
@@ -205,9 +209,9 @@ class Recipe:
     def _squeeze(self, context: Context) -> Evidence:
         self.done.pop("squeeze", None)
         reserved = context.until(1 - self._closing_share)
-        choice = choose(reserved, self.result.trainings, self._next_number, self.result.evidence["tune"].seconds)
-        new = [network for one in choice.finalists for network in one.networks if network.member.stage == CROSS_FIT]
-        self._take(sorted(new, key=lambda training: training.member.number), "squeeze", context)
+        searched = self.result.evidence.get("tune")
+        choice = choose(reserved, self.result.trainings, self._next_number, searched.seconds if searched else 0.0)
+        self._take(list(choice.trained), "squeeze", context)
         evidence, test_score = squeeze(context, choice, self.simple)
         self.result.model = dataclasses.replace(choice.model, test_score=test_score)
         self.result.model.save(context.folder / "model")

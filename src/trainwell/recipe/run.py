@@ -4,36 +4,35 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from trainwell.calibration.thresholds import costs_of
-from trainwell.data.encode import Arrays, Encoder, fit_encoder
+from trainwell.data.encode import fit_encoder
 from trainwell.data.large import Sample, draw_sample, memory_limit, too_large
 from trainwell.data.profile import profile
 from trainwell.data.roles import Note
 from trainwell.data.schema import Schema, infer_schema, target_values, usable_rows
 from trainwell.data.split import Split, split_table
 from trainwell.data.tables import Table, read_table
-from trainwell.data.test_table import joined
+from trainwell.data.test_table import check_test_rows, joined, notes_of_test
 from trainwell.errors import InputError, listed
 from trainwell.files import remove_unfinished
 from trainwell.model import load
 from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
 from trainwell.population.devices import pool
-from trainwell.population.metrics import Metric, metric_for
-from trainwell.population.own_metric import name_of, own_metric
-from trainwell.recipe import fixed
+from trainwell.recipe import fixed, spaces, tune
 from trainwell.recipe import folder as folders
+from trainwell.recipe.chosen_metric import check_function, function_metric, named_metric
 from trainwell.recipe.context import Context
-from trainwell.recipe.events import EventLog, Listener
+from trainwell.recipe.events import EventLog, Listener, read_events
 from trainwell.recipe.evidence import STAGES, read_evidence
-from trainwell.recipe.options import FUNCTION, Options
+from trainwell.recipe.options import Options
 from trainwell.recipe.order import Recipe, Run, closing
 from trainwell.report.page import write_report
 
@@ -67,7 +66,7 @@ def fit(
     InputError : something given cannot be used.
     StageStopped : a stage found that training on is no use (``keep_going=True`` goes on).
     """
-    started = time.monotonic() if started is None else started
+    started, label = time.monotonic() if started is None else started, spaces.THE_SPACE
     if resume is not None:
         if finished := _finished(Path(resume), tuple(listeners)):
             return finished
@@ -76,20 +75,24 @@ def fit(
     else:
         if target is None:
             raise InputError("There is no target: name the column to predict.")
+        if options.get("space") is not None:
+            label, held = spaces.label_of(options["space"]), options.get("settings") or {}
+            options["space"] = spaces.read(options["space"], held)
         chosen = Options.checked(target=target, **options)
         if chosen.stream_above is None:  # so that a resumed run decides as this one did, whatever is free then
             chosen = chosen.model_copy(update={"stream_above": memory_limit()})
     budget = Budget(chosen.time_limit)
     budget.start = started
-    prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners))
+    prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners), label)
     with _ctrl_c_ends(budget):
         return Recipe(*prepared).run()
 
 
 def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
-    """The run of a folder in which nothing is left to do; a stage that Ctrl-C cut short has left no evidence."""
+    """The run of a folder in which nothing is left to do; a stage that Ctrl-C cut short has left no evidence, the last one
+    has, but its end is no end."""
     evidence = read_evidence(folder / "evidence")
-    if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file():
+    if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
         return None
     run = Run(folder, evidence, load(folder))
     folders.remove_weights(folder)  # where a kill kept the run from it
@@ -97,6 +100,12 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
         write_report(folder)
     EventLog(None, listeners).add("run_finished", **closing(run))
     return run
+
+
+def _was_interrupted(folder: Path) -> bool:
+    """Whether Ctrl-C ended the latest run of a folder."""
+    kinds = [event["event"] for event in read_events(folder / "events.jsonl")]
+    return next((kind for kind in reversed(kinds) if kind in ("run_started", "interrupted")), None) == "interrupted"
 
 
 def _forget_the_closing(folder: Path) -> None:
@@ -116,26 +125,12 @@ def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any
     kept = config.pop("source", None)
     if source is None and kept is None:
         raise InputError(f"{folder} cannot be resumed without its table: that was no file, so give it again.")
-    _check_function(folder, config.get("metric"), changed)
+    check_function(folder, config.get("metric"), changed.get("metric"))
     config = {name: value for name, value in config.items() if value is not None}
     return (kept if source is None else source), Options.checked(**{**config, **changed, "out": folder})
 
 
-def _check_function(folder: Path, metric: Any, changed: dict[str, Any]) -> None:
-    """`InputError` where the run's metric was a function that is not given again, or where another is given."""
-    name = metric.get(FUNCTION) if isinstance(metric, dict) else None
-    given = changed.get("metric")
-    if name is None and given is not None:
-        raise InputError("a resumed run has the options it was started with: leave out 'metric'.")
-    if name is not None and (given is None or name_of(given) != name):
-        other = "" if given is None else f", not {name_of(given)!r}"
-        raise InputError(
-            f"{folder} cannot be resumed without its metric: that was the function {name!r}{other}; give it again in Python "
-            "with metric=."
-        )
-
-
-def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None, listeners: tuple[Listener, ...]):
+def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None, listeners: tuple[Listener, ...], label: str):
     """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made."""
     file = too_large(source, options.stream_above)
     sample = None if file is None else draw_sample(file, options.seed)
@@ -143,49 +138,32 @@ def _prepare(source: Any, options: Options, budget: Budget, resumed: Path | None
     table, for_test = _with_test(table, options, sample)
     names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
-    metric = _named_metric(options, schema)
+    metric = named_metric(options, schema)
     costs_of(options.cost, schema.task)
     read = table.notes
     usable = usable_rows(table, schema)
     table, for_test = table.take(usable), for_test[usable]
+    if options.test is not None:
+        check_test_rows(table, for_test, schema)
+        notes = (*notes_of_test(table, for_test, schema), *notes)
     split = split_table(table, schema, seed=options.seed, test_rows=for_test)
     _check_measurable(table, schema, split)
     encoder = fit_encoder(table, schema, split.train)
     arrays = encoder.transform(table)
     give_back()
     if metric is None:
-        metric = _own_metric(options, encoder, arrays.take(split.validation))
+        metric = function_metric(options, encoder, arrays.take(split.validation))
     notes = (*_sample_notes(sample), *(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
     devices = pool(options.cores)
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, devices, sample)
     fixed.check(options.settings, context.structure())
+    with spaces.named(label):
+        tune.check(context)
     folder = _check_same(resumed, schema) if resumed else folders.create(options.out, table.name)
     context = dataclasses.replace(context, folder=folder, log=EventLog(folder / "events.jsonl", listeners))
     _write_givens(context, source, resumed)
     return context, notes
-
-
-def _named_metric(options: Options, schema: Schema) -> Metric | None:
-    """The metric by its name; None where it is a function, which is tried once there are encoded rows."""
-    if callable(options.metric):
-        return None
-    if options.smaller_is_better:
-        raise InputError("smaller_is_better is for a metric of your own, given as a function; the named ones know.")
-    return metric_for(schema.task, options.metric)
-
-
-def _own_metric(options: Options, encoder: Encoder, rows: Arrays) -> Metric:
-    task, classes = encoder.schema.task, len(encoder.schema.classes)
-    return own_metric(
-        cast(Callable[..., Any], options.metric),
-        task,
-        rows.target,
-        classes if task == "multiclass" else 1,
-        mean=encoder.target_mean,
-        scale=encoder.target_scale,
-        smaller_is_better=options.smaller_is_better,
-    )
 
 
 def _with_test(table: Table, options: Options, sample: Sample | None) -> tuple[Table, np.ndarray]:
@@ -233,7 +211,9 @@ def _write_givens(context: Context, source: Any, resumed: Path | None) -> None:
     folder, options = context.folder, context.options
     if not resumed:
         path = str(Path(source).resolve()) if isinstance(source, str | Path) else None
-        folders.write_json(folder / "config.json", {"source": path, **options.model_dump(mode="json", exclude={"out"})})
+        kept = options.model_dump(mode="json", exclude={"out"})
+        kept["test"] = None if options.test is None else str(options.test.resolve())
+        folders.write_json(folder / "config.json", {"source": path, **kept})
     if not (folder / "environment.json").exists():  # the last of them: else the run was killed as it began
         folders.write_json(folder / "schema.json", context.schema.to_json())
         folders.write_json(folder / "profile.json", profile(context.table, context.schema))

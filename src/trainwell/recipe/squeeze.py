@@ -5,6 +5,7 @@ cross-fit the finalists, and the validation rows where it did not. The test rows
 choose, with a confidence interval from resampling them; the simple models of stage 2 are scored on the same rows.
 """
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -92,7 +93,7 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
             "held_out_rows": len(choice.target),
             "held_out_score": shown(scores.held_out),
             "best_single_held_out": shown(scores.best_single),
-            "optimism": choice.optimism,
+            "optimism": None if math.isnan(choice.optimism) else context.shown_gap(choice.optimism),
             **found.measures,
             **{f"{name}.test_score": shown(value) for name, value in scores.simple.items()},
         },
@@ -148,6 +149,8 @@ def _named(choice: Choice) -> str:
     """``"ensemble of 4, each of 5 networks"``."""
     if len(choice.model.members) == 1:
         return "one network"
+    if choice.folds > 1 and len(choice.shares) == 1:
+        return f"one configuration, {choice.folds} networks"
     each = f", each of {choice.folds} networks" if choice.folds > 1 else ""
     return f"ensemble of {len(choice.shares)}{each}"
 
@@ -159,16 +162,16 @@ def _explanation(context: Context, choice: Choice, scores: Scores) -> str:
         how = (
             f"The {len(choice.finalists)} finalists of the search were trained anew until every one of {len(choice.target):,} "
             f"rows had been held out once, {choice.folds} networks each; the final model is the average of {networks} of them, "
-            f"those of {len(choice.shares)} finalists chosen by the rows that each network had not seen"
+            f"those of {len(choice.shares)} finalist{'s' if len(choice.shares) > 1 else ''} chosen by the rows that each "
+            "network had not been trained on"
         )
     else:
         what = "one network" if networks == 1 else f"the average of {networks} networks"
         how = f"The final model is {what}, chosen by the validation rows"
     words = (
         f"{how}: {label} {said(scores.held_out)} there, where the best single one has {said(scores.best_single)}. "
-        f"Choosing among so many flatters this figure by about {context.said_gap(max(0.0, choice.optimism))}. On "
-        f"{len(context.split.test):,} test rows that no choice has seen it scores {label} {said(scores.test)}; the 95% "
-        f"interval, from drawing the test rows again and again, is {said(low)} to {said(high)}. "
+        f"{_flattered(context, choice)}On {len(context.split.test):,} test rows that no choice has seen it scores {label} "
+        f"{said(scores.test)}; the 95% interval, from drawing the test rows again and again, is {said(low)} to {said(high)}. "
     )
     if scores.best_simple is None:
         return words + "No simple model was measured."
@@ -176,6 +179,12 @@ def _explanation(context: Context, choice: Choice, scores: Scores) -> str:
     if scores.wins:
         return words + f"The best simple model, {scores.best_simple}, scores {other} on the same rows."
     return words + f"The simple model {scores.best_simple} does better on the same rows, {other}."
+
+
+def _flattered(context: Context, choice: Choice) -> str:
+    if math.isnan(choice.optimism):
+        return ""
+    return f"Choosing among so many flatters this figure by about {context.said_gap(max(0.0, choice.optimism))}. "
 
 
 def _actions(context: Context, scores: Scores) -> list[str]:
@@ -186,8 +195,10 @@ def _actions(context: Context, scores: Scores) -> list[str]:
         actions.append(
             "The score on the rows it was chosen by lies above the interval of the test score: choosing flattered it."
         )
-    if context.options.effort != "best" and (context.options.time_limit or 0) < EFFORTS["best"].seconds:
-        actions.append("More time buys more networks: --effort best is the next step.")
+    limit = context.options.time_limit
+    longer = [name for name, effort in EFFORTS.items() if limit is not None and effort.seconds > limit]
+    if longer:
+        actions.append(f"More time buys more networks: --effort {longer[0]} is the next step.")
     return actions
 
 

@@ -44,8 +44,9 @@ class Record:
 
     @property
     def ranked_members(self) -> list[Mapping[str, Any]]:
-        """The members that have a score, best first."""
-        scored = [member for member in self.members if isinstance(member.get("score"), int | float)]
+        """The members that have a score, best first; not those of the last stage, which are scored on other rows."""
+        comparable = [member for member in self.members if member.get("stage") != "squeeze"]
+        scored = [member for member in comparable if isinstance(member.get("score"), int | float)]
         return sorted(scored, key=lambda member: member["score"], reverse=not is_loss(self.metric))
 
     @property

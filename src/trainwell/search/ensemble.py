@@ -15,6 +15,7 @@ from trainwell.population.own_metric import calls_back
 MOST_CANDIDATES = 48  # chosen: weaker members are seldom picked
 PICKS = 24  # chosen: a weight is a multiple of 1/24 or more
 DRAWS, MOST_HALVED = 3, 8000  # chosen: draws of halves, and rows of both together, to measure how choosing flatters
+FEWEST_HALVED = 10  # chosen: rows of a half; what fewer say is chance
 FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps one lucky member from deciding alone
 
 
@@ -69,20 +70,28 @@ def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metri
 
 
 def optimism(predictions: np.ndarray, target: np.ndarray, metric: str | Metric, seed: int) -> float:
-    """By how much choosing flatters the score on the rows that are chosen by; NaN where they are too few or too uniform to say.
+    """By how much choosing flatters the score on the rows that are chosen by; NaN where they are too few or too uniform to say,
+    or where the metric is a user's function that cannot be compiled.
 
     Rows are drawn into two halves, again and again. An ensemble chosen by one half scores better there than on the other; the
     mean difference is the optimism of choosing by half the rows. It falls about as the number of rows grows (chosen), so half
     of it is the estimate for all. Parameters are those of `greedy`.
     """
-    metric, found = metric_named(metric), []
-    size = min(len(target), MOST_HALVED) // 2
-    for draw in range(DRAWS):
+    metric = metric_named(metric)
+    size = 0 if calls_back(metric) else min(len(target), MOST_HALVED) // 2  # thousands of calls of a function may take minutes
+    found: list[float] = []
+    for draw in range(DRAWS if size >= FEWEST_HALVED else 0):
         order = np.random.default_rng([seed, draw]).permutation(len(target))
         halves = order[:size], order[size : 2 * size]
-        for here, there in (halves, halves[::-1]):
-            ranks = np.asarray(_alone(metric)(predictions[:, here], target[here]))
-            shares = greedy(predictions[:, here], target[here], ranks, metric)
-            average = sum(share * predictions[place] for place, share in shares.items())
-            found.append(float(metric.score(average[here], target[here]) - metric.score(average[there], target[there])))
-    return 0.5 * float(np.mean(found))
+        if any(target[half].min() == target[half].max() for half in halves):  # AUC and R2 mean nothing there
+            continue
+        found += [_gain(predictions, target, metric, here, there) for here, there in (halves, halves[::-1])]
+    return 0.5 * float(np.mean(found)) if found else float("nan")
+
+
+def _gain(predictions: np.ndarray, target: np.ndarray, metric: Metric, here: np.ndarray, there: np.ndarray) -> float:
+    """The score of the ensemble chosen by the rows ``here``, less its score ``there``."""
+    ranks = np.asarray(_alone(metric)(predictions[:, here], target[here]))
+    shares = greedy(predictions[:, here], target[here], ranks, metric)
+    average = sum(share * predictions[place] for place, share in shares.items())
+    return float(metric.score(average[here], target[here]) - metric.score(average[there], target[there]))

@@ -3,6 +3,9 @@
 With factor f and epochs E, a wave of f^2 n members trains for E/f^2 epochs; the best f n go on to E/f and the best n to E: each
 rung costs about the same, and a bad draw costs a ninth of a good one.
 
+Where a full training is dear, few waves would be made, and two networks of each come to their end: an ensemble of two. A narrow
+wave costs the same, tries a third as many, and takes twice as many to their end.
+
 Source: Jamieson & Talwalkar (2016), "Non-stochastic best arm identification".
 """
 
@@ -10,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from trainwell.network.structure import Structure
 from trainwell.population.budget import Budget
@@ -23,16 +27,41 @@ Refill = Callable[[int, Sequence[Training]], list[Training]]
 OVERHEAD = 10_000  # chosen: multiplications per row that a step costs besides those of its layers
 
 
-def rungs(epochs: int, smallest: int = 1) -> list[int]:
+class Shape(NamedTuple):
+    """How many members a wave begins with, at how many rungs they are compared, and which share of them goes on."""
+
+    members: int
+    rungs: int
+    share: float
+
+    def cost(self) -> float:
+        """What a wave costs, in full trainings."""
+        cost, members, before = 0.0, float(self.members), 0.0
+        for rung in range(self.rungs):
+            end = FACTOR ** (rung + 1 - self.rungs)
+            cost, members, before = cost + members * (end - before), self.going_on(members), end
+        return cost
+
+    def going_on(self, members: float) -> int:
+        return max(1, int(members * self.share + 1e-9))
+
+
+WIDE = Shape(members=18, rungs=3, share=1 / FACTOR)  # chosen: 18 -> 6 -> 2
+NARROW = Shape(members=6, rungs=2, share=2 / FACTOR)  # chosen: 6 -> 4, at the same cost
+
+
+def rungs(epochs: int, most: int = WIDE.rungs, smallest: int = 1) -> list[int]:
     """The epochs at which members are compared; the last is the end. None is shorter than ``smallest`` epochs.
 
     >>> rungs(90)
     [10, 30, 90]
+    >>> rungs(90, most=2)
+    [30, 90]
     >>> rungs(10, smallest=4)
     [10]
     """
     found = [epochs]
-    while len(found) < 3 and found[0] // FACTOR >= smallest:
+    while len(found) < most and found[0] // FACTOR >= smallest:
         found.insert(0, found[0] // FACTOR)
     return found
 
@@ -44,7 +73,7 @@ def survivors(trainings: Sequence[Training], keep: int) -> set[int]:
     return {training.member.number for training in ordered[:keep]}
 
 
-def affordable(ends: Sequence[int], reached: int, costs: Sequence[float], seconds: float) -> list[int]:
+def affordable(ends: Sequence[int], reached: int, costs: Sequence[float], seconds: float, shape: Shape = WIDE) -> list[int]:
     """The rungs that are left, drawn in so far that the time suffices for all of them; never drawn out.
 
     A schedule that falls only late (flat, then cosine) has not begun to fall at the early rungs, so its end may still be moved;
@@ -54,8 +83,9 @@ def affordable(ends: Sequence[int], reached: int, costs: Sequence[float], second
     ----------
     ends : the epochs of the rungs that are left, the last one the end of the schedule.
     reached : the epochs trained so far.
-    costs : seconds of an epoch of each member that goes on, the best first; a third of them goes on after each rung.
+    costs : seconds of an epoch of each member that goes on, the best first.
     seconds : the time left.
+    shape : says how many of them go on after each rung.
 
     >>> affordable([30, 90], reached=10, costs=[1.0] * 6, seconds=1000)
     [30, 90]
@@ -64,17 +94,17 @@ def affordable(ends: Sequence[int], reached: int, costs: Sequence[float], second
     """
     for end in range(ends[-1], reached, -1):
         drawn_in = [max(reached + 1, round(end * rung / ends[-1])) for rung in ends]
-        if _cost(drawn_in, reached, costs) <= seconds:
+        if _cost(drawn_in, reached, costs, shape) <= seconds:
             return drawn_in
     return [reached + 1] * len(ends)
 
 
-def _cost(ends: Sequence[int], reached: int, costs: Sequence[float]) -> float:
-    """Seconds to take members through rungs, of whom a third goes on after each."""
+def _cost(ends: Sequence[int], reached: int, costs: Sequence[float], shape: Shape) -> float:
+    """Seconds to take members through rungs."""
     seconds = 0.0
     for end in ends:
         seconds += sum(costs) * (end - reached)
-        costs, reached = costs[: max(1, len(costs) // FACTOR)], end
+        costs, reached = costs[: shape.going_on(len(costs))], end
     return seconds
 
 
@@ -87,16 +117,18 @@ class Wave:
     trainings : all of them, by number; those left behind keep only their best weights.
     ends : the epochs of the rungs, the last the end of the schedule.
     rung : how many rungs are done.
+    shape : how many of them go on.
     """
 
     trainings: tuple[Training, ...]
     ends: tuple[int, ...]
     rung: int = 0
+    shape: Shape = WIDE
 
     @classmethod
-    def of(cls, trainings: Sequence[Training], epochs: int) -> "Wave":
+    def of(cls, trainings: Sequence[Training], epochs: int, shape: Shape = WIDE) -> "Wave":
         """A wave that begins."""
-        return cls(tuple(trainings), tuple(rungs(epochs)))
+        return cls(tuple(trainings), tuple(rungs(epochs, shape.rungs)), 0, shape)
 
     @property
     def over(self) -> bool:
@@ -114,7 +146,7 @@ class Wave:
             replace(t.let_go(), ended=t.stopped or t.epochs >= self.ends[-1]) if t.member.number in going else t
             for t in self.trainings
         ]
-        return Wave(tuple(trainings), self.ends[: self.rung], self.rung)
+        return Wave(tuple(trainings), self.ends[: self.rung], self.rung, self.shape)
 
 
 def wave(
@@ -150,11 +182,11 @@ def _next_rung(population: Population, now: Wave, budget: Budget, refill: Refill
         trained += _replacements(population, trained, ends, budget, refill)
     trainings = {training.member.number: training for training in (*now.trainings, *trained)}
     if not last:
-        chosen = survivors(trained, max(1, len(before) // FACTOR))
+        chosen = survivors(trained, now.shape.going_on(len(before)))
         trainings |= {t.member.number: t.let_go() for t in trained if t.member.number not in chosen}
         seconds = budget.used - population.pool.waited_seconds - clock
         ends = _drawn_in(now, trained, chosen, seconds, budget.left)
-    return Wave(tuple(trainings[number] for number in sorted(trainings)), ends, now.rung + 1)
+    return Wave(tuple(trainings[number] for number in sorted(trainings)), ends, now.rung + 1, now.shape)
 
 
 def _replacements(
@@ -185,7 +217,7 @@ def _drawn_in(now: Wave, trained: Sequence[Training], chosen: set[int], seconds:
     ranked = sorted((t for t in trained if t.member.number in chosen), key=lambda training: -training.rank)
     costs = [seconds / done * work(training.member.structure) for training in ranked]
     rung = now.rung + 1
-    return (*now.ends[:rung], *affordable(now.ends[rung:], now.ends[now.rung], costs, MARGIN * left))
+    return (*now.ends[:rung], *affordable(now.ends[rung:], now.ends[now.rung], costs, MARGIN * left, now.shape))
 
 
 def work(structure: Structure) -> float:

@@ -14,57 +14,58 @@ from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
 from trainwell.population.member import Training
-from trainwell.search.halving import Wave, wave
+from trainwell.search.halving import WIDE, Shape, Wave, wave
 
-WAVE = 18  # chosen: members of a wave; 18 -> 6 -> 2
+Draw = Callable[[Sequence[int], Sequence[Wave], Sequence[Training]], list[Training]]
 TOO_SHORT = 0.4  # chosen: of the longest wave; in less a wave cannot get past its first rung, and teaches nothing
 
 
 def search(
     population: Population,
-    draw: Callable[[int, Sequence[Training]], Training],
+    draw: Draw,
     epochs: Callable[[int], int],
     budget: Budget,
     folder: Path,
     *,
     first: int = 0,
     trials: int | None = None,
+    shape: Shape = WIDE,
     kept: Sequence[Wave] = (),
-    on_rung: Callable[[list[Training]], None] = lambda trainings: None,
-) -> list[Training]:
-    """Every member of the search with its best weights.
+    on_rung: Callable[[list[Wave]], None] = lambda waves: None,
+) -> list[Wave]:
+    """The waves of the search, each with all its members and their best weights.
 
     Parameters
     ----------
     population : what they are trained in.
-    draw : the member of a number, always the same; it may hang on the members that went before, which are those of the waves
-        that are over and, for one in the place of a member that failed, those of its own wave's first rung.
+    draw : the members of some numbers, always the same; fewer where there are no more, and none ends the search. They may hang
+        on the waves that are over and, for those in the place of members that failed, on what their own wave's first rung
+        trained, which is empty for the others.
     epochs : of a full training in the wave of a number, from 0.
     budget : when to end at the latest.
     folder : where the waves are kept.
     first : the number of the first member.
     trials : how many members; as many as the time allows where it is None.
+    shape : of the waves to come.
     kept : the waves that a run before this one left, from `read_waves`.
-    on_rung : called after each rung with all members so far.
+    on_rung : called after each rung with the waves so far, the last of them as far as it has come.
     """
     waves = [one for one in kept if one.over]
     begun = next((one for one in kept if not one.over), None)
-    finished = [training for one in waves for training in one.trainings]
-    numbers = islice(count(first), len(finished) + len(begun.trainings if begun else ()), trials)
+    numbers = islice(count(first), len(members_of(kept)), trials)
 
     def new(members: int, beside: Sequence[Training] = ()) -> list[Training]:
-        before = [*finished, *beside]
-        return [draw(number, before) for number in islice(numbers, members)]
+        return draw(list(islice(numbers, members)), waves, beside)
 
     def after_rung(now: Wave) -> None:
-        on_rung([*finished, *now.trainings])
+        on_rung([*waves, now])
         if not (budget.passed or now.over):  # a rung that was cut is no rung: a resumed run does it again
             write_wave(now, folder, len(waves) + 1)
 
     longest = 0.0
     while begun or (not budget.passed and budget.left >= TOO_SHORT * longest):
         began = time.monotonic()
-        begun = begun or Wave.of(new(WAVE), epochs(len(waves)))
+        begun = begun or Wave.of(new(shape.members), epochs(len(waves)), shape)
         if not begun.trainings:
             break
         done = wave(population, begun, budget, new, after_rung)
@@ -73,14 +74,18 @@ def search(
         if trials is None or not budget.passed:
             write_wave(done, folder, len(waves) + 1)
         waves.append(done)
-        finished += done.trainings
         begun, longest = None, max(longest, time.monotonic() - began)
-    return finished
+    return waves
+
+
+def members_of(waves: Iterable[Wave]) -> list[Training]:
+    """All members of some waves, in order."""
+    return [training for one in waves for training in one.trainings]
 
 
 def write_wave(one: Wave, folder: Path, number: int) -> None:
     """Keep a wave; ``number`` counts from 1."""
-    checkpoint.save(one.trainings, _path(folder, number), {"ends": one.ends, "rung": one.rung})
+    checkpoint.save(one.trainings, _path(folder, number), {"ends": one.ends, "rung": one.rung, "shape": one.shape})
 
 
 def read_waves(folder: Path, known: Iterable[Structure] = ()) -> list[Wave]:
@@ -92,7 +97,8 @@ def read_waves(folder: Path, known: Iterable[Structure] = ()) -> list[Wave]:
     while (not waves or waves[-1].over) and (path := _path(folder, len(waves) + 1)).exists():
         trainings, notes = checkpoint.load(path, known), checkpoint.notes_of(path)
         with checkpoint.any_error_is_damage(path):
-            waves.append(Wave(tuple(trainings), tuple(map(int, notes["ends"])), int(notes["rung"])))
+            shape = Shape(int(notes["shape"][0]), int(notes["shape"][1]), float(notes["shape"][2]))
+            waves.append(Wave(tuple(trainings), tuple(map(int, notes["ends"])), int(notes["rung"]), shape))
     return waves
 
 
