@@ -38,6 +38,8 @@ def command(capsys):
         (["fti"], 'Unknown command "fti". Did you mean "fit"? Available commands: fit, predict, report, where, demo.'),
         (["fit", "a.csv", "--target", "y", "--task", "binry"],
          'Invalid value "binry" for --task. Choose from: "binary", "multiclass", "regression". Did you mean "binary"?'),
+        (["fit", "a.csv", "--target", "y", "--effort", "bset"],
+         'Invalid value "bset" for --effort. Choose from: "fast", "default", "best". Did you mean "best"?'),
         (["fit", "a.csv", "--target", "y", "--seed", "x"], 'Invalid value for --seed: unable to convert "x" into int.'),
         (["fit", "a.csv", "--target", "My", "Column"],
          "'Column': one word too many; a name with blanks needs quotes, a second column its own option."),
@@ -91,6 +93,7 @@ def test_options_reach_the_recipe_as_they_were_given_and_no_others(command, monk
         "fit", "a.csv", "--target", "y", "--time-limit", "1h30m", "--ignore", "a", "--ignore", "b,c",
         "--set", "adam.beta2=0.95", "--set", "dropout = 0.3", "--keep-going", "--quiet", "--out", "runs/x",
         "--metric", "pinball:0.9", "--cost", "fp=1, fn=20",
+        "--test", "b.csv", "--effort", "best",
     )  # fmt: skip
     assert (code, said) == (0, "")
     ((arguments, options),) = recipe.calls
@@ -101,6 +104,7 @@ def test_options_reach_the_recipe_as_they_were_given_and_no_others(command, monk
     assert options == {
         "resume": None, "time_limit": 5400.0, "ignore": ["a", "b,c"], "settings": {"adam.beta2": "0.95", "dropout": "0.3"},
         "keep_going": True, "out": Path("runs/x"), "metric": "pinball:0.9", "cost": {"fp": 1.0, "fn": 20.0},
+        "test": Path("b.csv"), "effort": "best",
     }  # fmt: skip
 
 

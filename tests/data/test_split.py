@@ -41,7 +41,7 @@ def test_a_split_comes_from_its_seed_alone():
 def test_each_class_is_cut_by_the_same_shares():
     split = make_split(CLASSES, "multiclass", seed=0)
     assert split.kind == "stratified"
-    assert [np.bincount(CLASSES[part]).tolist() for part in parts(split)] == [[30, 24, 6], [10, 8, 2], [10, 8, 2]]
+    assert [np.bincount(CLASSES[part]).tolist() for part in parts(split)] == [[32, 26, 7], [8, 6, 1], [10, 8, 2]]
 
 
 def test_three_rows_of_a_class_are_one_in_each_part():
@@ -79,7 +79,7 @@ def test_no_group_and_no_time_is_in_two_parts(groups, seed):
 def test_groups_come_near_the_wished_shares():
     groups = np.random.default_rng(0).integers(40, size=1000)
     split = make_split(np.zeros(1000), "regression", seed=0, groups=groups)
-    np.testing.assert_allclose([len(part) / 1000 for part in parts(split)], [0.6, 0.2, 0.2], atol=0.05)
+    np.testing.assert_allclose([len(part) / 1000 for part in parts(split)], [0.64, 0.16, 0.2], atol=0.05)
 
 
 def test_groups_are_drawn_so_that_every_class_is_trained_on():
@@ -92,7 +92,7 @@ def test_groups_are_drawn_so_that_every_class_is_trained_on():
 def test_the_latest_rows_are_the_test_and_those_before_them_the_validation():
     times = np.random.default_rng(0).permutation(100).astype(float)
     split = make_split(NUMBERS, "regression", seed=0, times=times)
-    assert [sorted(times[part].astype(int)) for part in parts(split)] == [[*range(60)], [*range(60, 80)], [*range(80, 100)]]
+    assert [sorted(times[part].astype(int)) for part in parts(split)] == [[*range(64)], [*range(64, 80)], [*range(80, 100)]]
 
 
 def test_three_times_are_one_part_each():
@@ -120,13 +120,58 @@ def test_what_cannot_be_split_is_refused():
     )
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
+@pytest.mark.parametrize("share", [1, -0.1, float("nan")])
 def test_shares_are_checked(share):
-    assert refused(test_share=share) == f"test_share is {share}, allowed is a share of the rows above 0 and below 1."
+    assert refused(test_share=share) == (
+        f"test_share is {share}, allowed is a share of the rows from 0 on and below 1."
+    )  # fmt: skip
     assert (
         refused(validation_share=share) == f"validation_share is {share}, allowed is a share of the rows above 0 and below 1."
     )
     assert refused(test_share=0.5, validation_share=0.5) == "test_share 0.5 and validation_share 0.5 leave no rows to train on."
+
+
+def test_rows_to_choose_by_cannot_be_left_out():
+    assert refused(validation_share=0) == "validation_share is 0, allowed is a share of the rows above 0 and below 1."
+
+
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+@given(rows=st.integers(10, 400), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_the_training_rows_of_a_table_are_four_times_those_that_validate_or_more(task, rows, seed):
+    target = np.zeros(rows, int)
+    split = make_split(target, task, seed=seed)
+    assert len(split.train) >= 4 * len(split.validation) or rows < 13
+    assert abs(len(split.validation) - 0.16 * rows) <= 1
+
+
+@given(
+    rows=st.integers(10, 60), seed=st.integers(0, 99), by=st.sampled_from(["random", "stratified", "group", "time"])
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_without_a_test_share_the_rows_are_cut_in_two(rows, seed, by):
+    options = {"group": {"groups": np.arange(rows) % 4}, "time": {"times": np.arange(rows)}}.get(by, {})
+    target = np.arange(rows) % 2
+    task = "binary" if by == "stratified" else "regression"
+    split = make_split(target, task, seed=seed, test_share=0.0, validation_share=0.2, **options)
+    assert len(split.test) == 0
+    assert min(len(split.train), len(split.validation)) > 0
+    np.testing.assert_array_equal(np.sort(np.concatenate([split.train, split.validation])), np.arange(rows))
+    assert split.kind == by
+
+
+def test_a_cut_in_two_needs_two_of_everything():
+    in_two = {"test_share": 0.0, "validation_share": 0.2}
+    two_rows = make_split(np.repeat([0, 1], [20, 2]), "binary", seed=0, **in_two)
+    assert [(two_rows.train >= 20).sum(), (two_rows.validation >= 20).sum()] == [1, 1]
+    assert len(make_split(NUMBERS, "regression", seed=0, groups=np.arange(100) % 2, **in_two).validation) == 50
+    assert refused(np.repeat([0, 1], [20, 1]), "binary", **in_two) == (
+        "class 1 has 1 row; a split needs 2, one each to train and validate."
+    )
+    assert refused(groups=np.zeros(100), **in_two) == (
+        "there are 1 different groups; a split by them needs 2, one each to train and validate."
+    )
+    assert refused(NUMBERS[:9], **in_two) == "9 rows are too few to split in two; at least 10 are needed."
 
 
 def test_a_split_comes_back_from_its_file(tmp_path):
@@ -166,3 +211,13 @@ def test_a_table_is_split_as_its_schema_says():
         split = split_table(table, infer_schema(table, "y", **options)[0], seed=0)
         assert split.kind == kind
         assert_whole(split, 100)
+
+
+@pytest.mark.parametrize("how", [{"ignore": ["who", "when"]}, {"group": "who"}, {"time": "when"}])
+def test_rows_that_were_given_to_test_on_are_the_test_and_the_others_are_cut_in_two(how):
+    table = read_table({"x": NUMBERS, "who": [f"p{i % 10}" for i in range(100)], "when": np.arange(100), "y": ["a", "b"] * 50})
+    given_rows = np.arange(100) % 5 == 3
+    split = split_table(table, infer_schema(table, "y", **how)[0], seed=0, test_rows=given_rows)
+    assert_whole(split, 100)
+    np.testing.assert_array_equal(split.test, np.flatnonzero(given_rows))
+    assert abs(len(split.validation) - 16) <= 4

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from trainwell.errors import InputError
-from trainwell.population.metrics import DEFAULT, METRICS, metric_for, metric_named, predictions_of
+from trainwell.population.metrics import DEFAULT, METRICS, at_half, metric_for, metric_named, predictions_of
 
 CLASSES, ROWS = 4, 30  # of one size, so that each measure is compiled once
 quick = settings(max_examples=40, deadline=None)
@@ -173,3 +173,5 @@ def test_a_metric_of_decisions_is_final_at_a_half_and_one_of_probabilities_is_th
     assert measured("f1", predictions, target) == 1
     assert decided("f1", predictions, target) == 0
     assert decided("auc", predictions, target) == measured("auc", predictions, target) == 1
+    assert float(at_half(METRICS["f1"]).score(predictions, target)) == 0
+    assert at_half(METRICS["auc"]) == METRICS["auc"]

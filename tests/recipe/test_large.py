@@ -94,6 +94,17 @@ def test_the_model_of_a_streamed_table_is_as_good_as_any(streamed):
     }
 
 
+def test_the_networks_of_a_streamed_table_are_not_trained_again_on_a_sample_of_it(streamed):
+    measures = streamed[0].evidence["squeeze"].measures
+    assert measures["folds"] == 1
+    assert measures["held_out_rows"] == streamed[0].evidence["look"].measures["validation_rows"]
+
+
+def test_a_streamed_table_takes_no_other_to_test_on(path, tmp_path):
+    with pytest.raises(InputError, match="is streamed from disk, which takes its test rows from itself: leave --test out"):
+        fit(path, "left", out=tmp_path / "run", test=path, **CHOSEN)
+
+
 def test_a_finished_run_keeps_no_rows_and_its_options_say_how_it_decided(streamed):
     run, _ = streamed
     assert not (run.folder / reading.FOLDER).exists()

@@ -15,7 +15,7 @@ from trainwell.network.structure import Structure
 from trainwell.recipe.events import EventLog, read_events
 from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence
 from trainwell.recipe.look import duplicate_rows, single_feature_scores
-from trainwell.recipe.options import DEFAULT_TIME_LIMIT, Options
+from trainwell.recipe.options import EFFORTS, Options
 from trainwell.recipe.regularize import ways_to_regularize
 
 
@@ -90,7 +90,35 @@ def test_a_last_event_that_was_cut_off_is_left_out(tmp_path):
     assert [event["event"] for event in read_events(log.path)] == ["note", "progress", "note"]
 
 
-def test_the_time_limit_is_a_minute_unless_something_else_ends_the_run():
-    assert Options.checked(target="y").time_limit == DEFAULT_TIME_LIMIT
+def test_a_run_takes_a_minute_or_72_networks_unless_something_else_ends_it():
+    usual = Options.checked(target="y")
+    assert (usual.effort, usual.time_limit, usual.trials) == ("default", 60.0, 72)
     assert Options.checked(target="y", trials=5).time_limit is None
     assert Options.checked(target="y", trials=5, time_limit=10).time_limit == 10
+
+
+@pytest.mark.parametrize("effort", list(EFFORTS))
+def test_an_effort_is_a_time_and_a_number_of_networks_and_either_overrules_it(effort):
+    chosen = Options.checked(target="y", effort=effort)
+    assert (chosen.time_limit, chosen.trials) == EFFORTS[effort][:2]
+    by_time = Options.checked(target="y", effort=effort, time_limit=7)
+    assert (by_time.effort, by_time.time_limit, by_time.trials) == (effort, 7, None)
+    by_trials = Options.checked(target="y", effort=effort, trials=7)
+    assert (by_trials.effort, by_trials.time_limit, by_trials.trials) == (effort, None, 7)
+
+
+def test_more_effort_is_more_of_everything():
+    fast, usual, best = EFFORTS.values()
+    assert all(a < b < c for a, b, c in zip(fast, usual, best, strict=True))
+
+
+def test_options_that_were_written_down_are_the_same_when_they_are_read():
+    for options in ({}, {"effort": "best"}, {"trials": 3}, {"time_limit": 5.0}, {"effort": "fast", "trials": 2}):
+        chosen = Options.checked(target="y", **options)
+        kept = {name: value for name, value in chosen.model_dump(mode="json").items() if value is not None}
+        assert Options.checked(**kept) == chosen
+
+
+def test_an_unknown_effort_gets_one_sentence():
+    with pytest.raises(InputError, match=r"^effort is 'quick', which should be 'fast', 'default' or 'best'\.$"):
+        Options.checked(target="y", effort="quick")

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trainwell.population.metrics import METRICS
-from trainwell.search.ensemble import MOST_CANDIDATES, PICKS, greedy
+from trainwell.search.ensemble import FEWEST_HALVED, MOST_CANDIDATES, PICKS, greedy, optimism
 
 ROWS = 60
 
@@ -69,3 +69,44 @@ def test_members_that_err_apart_are_averaged():
     assert len(shares) >= 4
     average = sum(share * predictions[place] for place, share in shares.items())
     assert float(METRICS["r2"].score(average, target)) > scores.max() + 0.1
+
+
+def noise(members: int, rows: int = ROWS, metric: str = "auc"):
+    """(predictions that know nothing, target)"""
+    chance = np.random.default_rng(4)
+    predictions = chance.uniform(size=(members, rows, 1)).astype(np.float32)
+    target = chance.normal(size=rows).astype(np.float32) if metric == "r2" else chance.permutation(rows).astype(np.int32) % 2
+    return predictions, target
+
+
+@pytest.mark.parametrize("metric", ["auc", "log_loss", "r2"])
+def test_where_all_members_are_equal_choosing_flatters_nothing(metric):
+    predictions, target, _ = candidates(2, metric, 1)
+    assert abs(optimism(np.repeat(predictions, 6, axis=0), target, metric, 0)) < 1e-6
+
+
+@pytest.mark.parametrize("metric", ["auc", "log_loss", "r2"])
+def test_where_members_are_noise_choosing_flatters_and_the_more_the_fewer_the_rows(metric):
+    few, many = (optimism(*noise(32, rows, metric), metric, 0) for rows in (40, 2000))
+    assert few > many > 0
+    assert few > 0.05
+
+
+def test_the_optimism_comes_from_its_seed_alone():
+    first, again, other = (optimism(*noise(8), "auc", seed) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_of_too_few_rows_nothing_is_said():
+    rows = 2 * FEWEST_HALVED
+    assert np.isnan(optimism(*noise(4, rows - 1), "auc", 0))
+    assert np.isfinite(optimism(*noise(4, rows), "auc", 0))
+
+
+@pytest.mark.parametrize("metric", ["auc", "accuracy", "r2"])
+def test_of_rows_whose_target_is_all_but_the_same_nothing_is_said(metric):
+    predictions, target = noise(4, ROWS, metric)
+    target[:] = 0
+    assert np.isnan(optimism(predictions, target, metric, 0))
+    target[0] = 1  # one of the halves has it, the other has one class only
+    assert np.isnan(optimism(predictions, target, metric, 0))

@@ -21,6 +21,7 @@ Kind = Literal["random", "stratified", "group", "time"]
 PARTS = ("train", "validation", "test")
 TEST_SHARE = 0.2  # chosen
 FOLDS = 5  # chosen: the rows that are not for the test are validated on in as many turns
+MANY_ROWS, FOLDS_OF_MANY = 10_000, 10  # chosen: of so many a tenth is enough to choose by, and more are left to train on
 DRAWS = 50  # chosen: draws of the groups, of which the one nearest to the wished shares is taken
 
 
@@ -70,13 +71,20 @@ def split_table(table: Table, schema: Schema, *, seed: int, test_rows: np.ndarra
     target = target_values(table, schema)
     groups, times = group_values(table, schema), time_values(table, schema)
     if test_rows is None or not test_rows.any():
-        return make_split(target, schema.task, seed=seed, groups=groups, times=times)
+        share = (1 - TEST_SHARE) / folds_of(round((1 - TEST_SHARE) * len(target)))
+        return make_split(target, schema.task, seed=seed, groups=groups, times=times, validation_share=share)
     own = np.flatnonzero(~test_rows)
     given = [None if values is None else values[own] for values in (groups, times)]
+    share = 1 / folds_of(len(own))
     cut = make_split(
-        target[own], schema.task, seed=seed, groups=given[0], times=given[1], test_share=0.0, validation_share=1 / FOLDS
+        target[own], schema.task, seed=seed, groups=given[0], times=given[1], test_share=0.0, validation_share=share
     )
     return Split(own[cut.train], own[cut.validation], np.flatnonzero(test_rows), cut.kind)
+
+
+def folds_of(rows: int) -> int:
+    """How many parts the rows that are not for the test are validated on in."""
+    return FOLDS if rows < MANY_ROWS else FOLDS_OF_MANY
 
 
 def make_split(

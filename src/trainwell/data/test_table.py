@@ -132,7 +132,8 @@ def _common(kinds: list[pa.DataType]) -> pa.DataType:
     first, second = kinds
     if pa.types.is_null(first) or pa.types.is_null(second) or first == second:
         return second if pa.types.is_null(first) else first
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+    numbers = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds)
+    if numbers and pa.uint64() not in kinds:  # which float64 does not hold
         return pa.float64()
     if all(pa.types.is_timestamp(kind) for kind in kinds) and first.tz == second.tz:
         return pa.timestamp("us", first.tz)

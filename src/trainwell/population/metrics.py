@@ -91,6 +91,11 @@ def pinball(quantile: float = MEDIAN, name: str = PINBALL) -> Metric:
     )
 
 
+def at_half(metric: Metric) -> Metric:
+    """The same metric with every network measured at a threshold of 1/2, not at its best one."""
+    return metric._replace(score=metric.decided or metric.score)
+
+
 def _error(name: str, score: Score) -> Metric:
     return Metric(name, name.upper(), score, ("regression",), sign=-1, in_target_units=True, perfect=0.0)
 

@@ -17,7 +17,7 @@ from trainwell.search.cross_fit import CrossFit, Finalist, Fold, criteria, held_
 from trainwell.search.ensemble import MOST_CANDIDATES, greedy, optimism
 from trainwell.search.halving import MARGIN, work
 
-FEWEST = 2  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
+FEWEST = 3  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
 MOST_ROWS = 200_000  # chosen: with more rows a fifth of them is enough to choose by
 
 

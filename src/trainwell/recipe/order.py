@@ -27,7 +27,7 @@ from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.look import look
 from trainwell.recipe.overfit import overfit
-from trainwell.recipe.pace import pace
+from trainwell.recipe.pace import cross_fits, full_training, pace
 from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.tune import last_resort, space, tune
@@ -144,7 +144,18 @@ class Recipe:
 
     def _end(self, stage: str) -> float:
         """The share of the time at which a stage has to end; tuning takes all that the closing does not need."""
-        return min(ENDS[stage], 1 - self._closing_share) if stage == "tune" else ENDS[stage]
+        if stage != "tune":
+            return ENDS[stage]
+        latest = 1 - self._closing_share
+        return min(ENDS["tune"], latest) if cross_fits(self.context, self._full_training) else latest
+
+    @property
+    def _full_training(self) -> float:
+        """Seconds of a full training, from what the stages before the search took."""
+        trained = [t for t in self.result.trainings if t.member.stage in TRAINED_BEFORE]
+        seconds = sum(self.result.evidence[name].seconds for name in TRAINED_BEFORE if name in self.result.evidence)
+        seconds = max(SHARE_TRAINED * seconds, seconds - self.context.pool.waited_seconds)
+        return full_training(self.context, trained, pace(trained, seconds))
 
     @property
     def _closing_share(self) -> float:
@@ -195,9 +206,7 @@ class Recipe:
         }
         searched = space(context, size["widths"], size["learning_rate"], regularized)
         known, before = known_of(context, self.result.evidence), list(self.result.trainings)
-        seconds = sum(self.result.evidence[name].seconds for name in TRAINED_BEFORE if name in self.result.evidence)
-        trained_for = max(SHARE_TRAINED * seconds, seconds - context.pool.waited_seconds)
-        evidence, trainings = tune(context, first, searched, folder, kept, known, before, pace(before, trained_for))
+        evidence, trainings = tune(context, first, searched, folder, kept, known, before, self._full_training)
         self._take(trainings, "tune", context)
         if not self._trained and not self.context.budget.interrupted:
             context.log.note(

@@ -1,13 +1,15 @@
 """How fast this machine trains the networks of this table: what the time that is left suffices for."""
 
 import math
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Sequence
 
-from trainwell.network.structure import Structure
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.search.halving import NARROW, WIDE, Shape, work
 
+CROSS_FITTED = 4  # chosen: finalists for which cross-fitting must be affordable, or else the search is given its time
+CROSS_FIT_SHARE = 0.3  # chosen: of the run's time that cross-fitting may take
 FEWEST_WAVES = 3  # chosen: of fewer wide waves a search learns little, and the ensemble has few networks to choose from
 
 
@@ -17,8 +19,22 @@ def pace(trainings: Iterable[Training], seconds: float) -> float:
     return seconds / done if done else math.nan
 
 
-def shape_of_waves(context: Context, structure: Structure, seconds_per_work: float) -> Shape:
-    """Wide waves where the time suffices for some of them, else narrow ones."""
-    full = seconds_per_work * work(structure) * context.epochs(structure)
-    wanted = FEWEST_WAVES * WIDE.cost() * full
-    return NARROW if wanted > context.budget.left else WIDE  # NaN compares as False
+def full_training(context: Context, trainings: Sequence[Training], seconds_per_work: float) -> float:
+    """Seconds of a training of the largest size that was tried, to where early stopping ends it on this table."""
+    if not trainings:
+        return math.nan
+    largest = max((t.member.structure for t in trainings), key=work)
+    whole = context.epochs(largest)
+    epochs = statistics.median(t.epochs if t.stopped else whole for t in trainings)
+    return seconds_per_work * work(largest) * epochs
+
+
+def shape_of_waves(context: Context, full: float) -> Shape:
+    """Wide waves where the time suffices for some of them, else narrow ones; ``full`` as from `full_training`."""
+    return NARROW if FEWEST_WAVES * WIDE.cost() * full > context.budget.left else WIDE  # NaN compares as False
+
+
+def cross_fits(context: Context, full: float) -> bool:
+    """Whether cross-fitting some finalists is affordable; without a time limit it is."""
+    seconds = context.budget.seconds
+    return seconds is None or CROSS_FITTED * len(context.other_folds) * full <= CROSS_FIT_SHARE * seconds

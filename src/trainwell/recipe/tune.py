@@ -81,13 +81,13 @@ def tune(
     kept: Sequence[Wave],
     known: Known,
     before: Sequence[Training] = (),
-    seconds_per_work: float = math.nan,
+    full_training: float = math.nan,
 ) -> tuple[Evidence, list[Training]]:
     """(evidence, every member of the search with its best weights).
 
     ``kept`` are the waves that a run before the resumed one left in the folder, which those of this one are written to. What
     went wrong in a network narrows what is searched for those that follow, and where the best lie at an edge it is widened;
-    ``before`` are those of the stages before, and ``seconds_per_work`` is how fast they were trained.
+    ``before`` are those of the stages before, and ``full_training`` is how many seconds one may take.
     """
     from trainwell.search.journal import Journal  # with Optuna, which is loaded where a search begins
     from trainwell.search.sampler import draw
@@ -128,7 +128,7 @@ def tune(
         folder,
         first=first,
         trials=options.trials,
-        shape=shape_of_waves(context, searched.structures[0], seconds_per_work),
+        shape=shape_of_waves(context, full_training),
         kept=kept,
         on_rung=report,
     )
