@@ -33,11 +33,12 @@ from trainwell.population.cohort import Population
 from trainwell.population.devices import pool
 from trainwell.population.epoch import Data
 from trainwell.population.member import Member, Training
-from trainwell.population.metrics import METRICS
+from trainwell.population.metrics import METRICS, at_half
 from trainwell.population.step import Rows
 
 TABLES = ("telco_churn", "california_housing")
-METRIC = {"binary": "balanced_accuracy", "regression": "r2"}  # AUC forgives probabilities that are all the same but for a hair
+# AUC and a threshold chosen afterwards forgive probabilities that are all the same but for a hair.
+METRIC = {"binary": at_half(METRICS["balanced_accuracy"]), "regression": METRICS["r2"]}
 LOSSES = {"binary": "binary_cross_entropy", "regression": "squared_error"}
 HURTS = 0.1  # chosen: a fault is felt where it costs so much of the score, as in the rules
 
@@ -78,7 +79,7 @@ def level(task: str, train: Rows, validation: Rows) -> Known:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    regression, metric = task == "regression", METRICS[METRIC[task]]
+    regression, metric = task == "regression", METRIC[task]
     linear = Ridge() if regression else LogisticRegression(max_iter=300)
     trees = (HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier)(random_state=0)
     x, other = (np.concatenate([part.numeric, part.categories], axis=1) for part in (train, validation))
@@ -90,7 +91,7 @@ def level(task: str, train: Rows, validation: Rows) -> Known:
     share = float(train.target.mean())
     entropy = float(train.target.var()) if regression else -(share * np.log(share) + (1 - share) * np.log(1 - share))
     constant = 0.0 if regression else 0.5
-    return Known(task, metric.name, len(train.target), entropy, constant, simple)
+    return Known(task, metric, len(train.target), entropy, constant, simple)
 
 
 def judged(table: Prepared, fault: Fault) -> dict[str, Any]:

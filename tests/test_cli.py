@@ -47,6 +47,10 @@ def command(capsys):
          "--time-limit is 'soon'; write a time like 90s, 5m or 1h30m, longer than nothing."),
         (["fit", "a.csv", "--target", "y", "--set", "dropout"],
          "--set is 'dropout'; write name=value, such as --set dropout.rate=0.3."),
+        (["fit", "a.csv", "--target", "y", "--cost", "fp=1,fn"],
+         "--cost is 'fp=1,fn'; write what the two mistakes cost, such as fp=1,fn=20."),
+        (["predict", "runs/a", "new.csv", "-o", "new.csv", "--interval", "x"],
+         'Invalid value for --interval: unable to convert "x" into float.'),
         (["fit", "--resume", "runs/a", "--seed", "1"],
          "--resume continues a run with the table and the options it was started with: give nothing else but --keep-going."),
         (["predict", "runs/a", "new.csv"], 'Command "predict" parameter --out requires an argument.'),
@@ -88,6 +92,7 @@ def test_options_reach_the_recipe_as_they_were_given_and_no_others(command, monk
     code, _, said = command(
         "fit", "a.csv", "--target", "y", "--time-limit", "1h30m", "--ignore", "a", "--ignore", "b,c",
         "--set", "adam.beta2=0.95", "--set", "dropout = 0.3", "--keep-going", "--quiet", "--out", "runs/x",
+        "--metric", "pinball:0.9", "--cost", "fp=1, fn=20",
         "--test", "b.csv", "--effort", "best",
     )  # fmt: skip
     assert (code, said) == (0, "")
@@ -98,7 +103,8 @@ def test_options_reach_the_recipe_as_they_were_given_and_no_others(command, monk
     assert options.pop("started") == trainwell.STARTED  # the time limit counts from the start of the program
     assert options == {
         "resume": None, "time_limit": 5400.0, "ignore": ["a", "b,c"], "settings": {"adam.beta2": "0.95", "dropout": "0.3"},
-        "keep_going": True, "out": Path("runs/x"), "test": Path("b.csv"), "effort": "best",
+        "keep_going": True, "out": Path("runs/x"), "metric": "pinball:0.9", "cost": {"fp": 1.0, "fn": 20.0},
+        "test": Path("b.csv"), "effort": "best",
     }  # fmt: skip
 
 
@@ -210,6 +216,39 @@ def test_predictions_of_a_number_have_no_probabilities(rows):
     known.classes = ()
     known.labels = lambda outputs: outputs[:, 0] * 10
     assert prediction_table(known, rows).to_pydict() == {"prediction": [9.0, 2.5, 5.0]}
+
+
+def test_an_interval_adds_its_ends_and_is_asked_for_before_anything_is_predicted(rows, tmp_path):
+    known = Known()
+    known.classes = ()
+    known.labels = lambda outputs: outputs[:, 0].astype(float).round(6) * 10
+    known.interval = lambda made, level: np.column_stack([made - 10 * level, made + 10 * level])
+    found = prediction_table(known, rows, ["code"], 0.9).to_pydict()
+    assert found == {
+        "code": ["007", "010", "3"],
+        "prediction": [9.0, 2.5, 5.0],
+        "low": [0.0, -6.5, -4.0],
+        "high": [18.0, 11.5, 14.0],
+    }
+    write_predictions(known, rows, str(tmp_path / "out.csv"), (), 0.5)
+    assert (tmp_path / "out.csv").read_text() == "prediction,low,high\n9,4,14\n2.5,-2.5,7.5\n5,0,10\n"
+    with pytest.raises(InputError, match=r"^--keep 'low': the predictions have a column of this name themselves\.$"):
+        prediction_table(known, read_table({"p": [0.9], "low": ["old"]}), ["low"], 0.9)
+
+
+def test_probabilities_are_written_no_longer_than_they_are_exact(rows, tmp_path):
+    known = Known()
+    known.probabilities = lambda outputs: np.hstack([1 - outputs, outputs]).astype(float) / 1.0000001
+    write_predictions(known, rows, str(tmp_path / "out.csv"))
+    assert max(len(cell) for line in (tmp_path / "out.csv").read_text().split() for cell in line.split(",")[1:]) < 16
+
+
+def test_a_level_that_is_none_is_refused_before_the_model_is_read(command):
+    assert command("predict", "nowhere", "new.csv", "-o", "out.csv", "--interval", "90") == (
+        2,
+        "",
+        "trainwell: interval is 90, allowed are shares between 0 and 1, such as 0.9 for 90%.\n",
+    )
 
 
 def test_predictions_can_be_parquet(rows, tmp_path):

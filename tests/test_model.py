@@ -1,8 +1,10 @@
 """A saved model predicts the same bits anywhere; whatever was done to its files gets one sentence; nothing is half written."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from safetensors.numpy import load, save
 
 from small_networks import train
 from trainwell import model as models
+from trainwell.calibration.calibrate import Calibration
+from trainwell.calibration.intervals import fit_intervals
 from trainwell.data.encode import fit_encoder
 from trainwell.data.schema import infer_schema
 from trainwell.data.tables import read_table
@@ -163,7 +167,8 @@ def exchange_weights(folder, edit) -> None:
 
 
 TAMPERED = {
-    "format": "x", "trainwell": 3, "metric": None, "test_score": "high", "weights_sha256": 7, "encoder": [], "members": {},
+    "format": "x", "trainwell": 3, "metric": None, "test_score": "high", "weights_sha256": 7, "calibration": 1, "encoder": [],
+    "members": {},
 }  # fmt: skip
 
 
@@ -217,7 +222,7 @@ def test_a_model_without_members_or_text_that_is_no_json_is_refused(folder):
 def test_a_model_of_a_newer_trainwell_says_which_one_to_use(folder):
     change(folder, lambda content: content.update(format=9, trainwell="3.1", something_new=1))
     assert refused(folder) == (
-        f"{folder / 'model.json'} has format 9, this trainwell reads up to 1: use trainwell 3.1 or later."
+        f"{folder / 'model.json'} has format 9, this trainwell reads up to 2: use trainwell 3.1 or later."
     )
 
 
@@ -256,3 +261,91 @@ def test_nothing_is_half_written_where_saving_fails(binary, tmp_path):
         binary.save(blocked)
     assert sorted(path.name for path in blocked.iterdir()) == ["model.json", "weights.safetensors"]
     assert "holds no model" in refused(blocked)
+
+
+@pytest.fixture(scope="module")
+def regression():
+    return dataclasses.replace(
+        made("regression"), calibration=Calibration(intervals=fit_intervals(np.zeros(40), np.arange(1.0, 41)))
+    )
+
+
+def test_temperature_threshold_and_intervals_are_stored_and_come_back(binary, regression, tmp_path):
+    given = dataclasses.replace(binary, calibration=Calibration(temperature=1.75, threshold=0.125))
+    given.save(tmp_path / "classes")
+    back = models.load(tmp_path / "classes")
+    assert back.calibration == given.calibration
+    np.testing.assert_array_equal(back.predict_proba(columns("binary")), given.predict_proba(columns("binary")))
+    regression.save(tmp_path / "numbers")
+    assert models.load(tmp_path / "numbers").calibration == regression.calibration
+
+
+def test_the_second_class_is_predicted_above_the_threshold_and_probabilities_are_at_the_temperature(binary):
+    new = columns("binary")
+    plain = binary.predict_proba(new)[:, 1]
+    threshold = float(np.quantile(plain, 0.3))
+    changed = dataclasses.replace(binary, calibration=Calibration(temperature=2.0, threshold=threshold))
+    probability = changed.predict_proba(new)[:, 1]
+    np.testing.assert_allclose(probability, 1 / (1 + np.sqrt((1 - plain) / plain)), rtol=1e-4)
+    np.testing.assert_array_equal(changed.predict(new) == "yes", probability > threshold)
+    assert (changed.predict(new) == "yes").sum() > (binary.predict(new) == "yes").sum()
+
+
+def test_intervals_are_around_the_prediction_in_the_unit_of_the_target(regression):
+    new = columns("regression")
+    low, high = regression.predict_interval(new).T
+    np.testing.assert_allclose((low + high) / 2, regression.predict(new))
+    np.testing.assert_allclose(high - low, 2 * 37)  # the 37th of 40 residuals
+    assert (regression.predict_interval(new, 0.5)[:, 0] > low).all()
+
+
+def test_what_has_no_intervals_says_so(binary, regression):
+    with pytest.raises(InputError, match=r"^'y' has classes: there are no intervals, use the probabilities\.$"):
+        binary.predict_interval(columns("binary"))
+    with pytest.raises(InputError, match=r"^The model was saved without intervals: train it anew to have them\.$"):
+        dataclasses.replace(regression, calibration=Calibration()).predict_interval(columns("regression"))
+    with pytest.raises(InputError, match=r"^interval is 0.99, which needs 99 validation rows; the model was made with 40: "):
+        regression.predict_interval(columns("regression"), 0.99)
+    with pytest.raises(InputError, match=r"^interval is 1.5, allowed are shares between 0 and 1, such as 0.9 for 90%\.$"):
+        regression.predict_interval(columns("regression"), 1.5)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_model_of_format_1_predicts_what_it_predicted_then(task):
+    folder = Path(__file__).parent / "models_of_format_1" / task
+    assert json.loads((folder / "model.json").read_text())["format"] == 1
+    model, then = models.load(folder), json.loads((folder / "expected.json").read_text())
+    new = {name: values[:6] for name, values in columns(task).items()}
+    assert model.calibration == Calibration()
+    if task == "regression":
+        np.testing.assert_allclose(model.predict(new), then["predict"], rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(model.predict(new), then["predict"])
+        np.testing.assert_allclose(model.predict_proba(new), then["predict_proba"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("edit", "place"),
+    [
+        (lambda one: one.update(temperature=0.0), "calibration.temperature"),
+        (lambda one: one.update(temperature=float("nan")), "calibration.temperature"),
+        (lambda one: one.update(threshold=1.5), "calibration.threshold"),
+        (lambda one: one.pop("threshold"), "calibration.threshold"),
+        (lambda one: one.update(more=1), "calibration.more"),
+        (lambda one: one["intervals"].update(rows=0), "calibration.intervals.rows"),
+        (lambda one: one["intervals"]["half_widths"].update({"0.5": "wide"}), "calibration.intervals.half_widths.0.5"),
+        (lambda one: one["intervals"]["half_widths"].update({"0.5": 1e9}), "calibration.intervals"),
+        (lambda one: one["intervals"]["half_widths"].update({"most": 1e9}), "calibration.intervals"),
+        (lambda one: one["intervals"]["half_widths"].update({"1.5": 1e9}), "calibration.intervals"),
+        (lambda one: one["intervals"]["half_widths"].update({"0.01": -1.0}), "calibration.intervals"),
+        (lambda one: one["intervals"]["half_widths"].update({"0.99": float("inf")}), "calibration.intervals"),
+        (lambda one: one["intervals"].update(at=[1.0]), "calibration.intervals"),
+        (lambda one: one["intervals"].update(at=[1.0, 0.0], errors=[1.0, 1.0]), "calibration.intervals"),
+        (lambda one: one["intervals"].update(at=[0.0, 1.0], errors=[1.0, 0.0]), "calibration.intervals"),
+        (lambda one: one["intervals"].update(at=[0.0, float("nan")], errors=[1.0, 1.0]), "calibration.intervals"),
+    ],
+)
+def test_a_tampered_calibration_is_refused_with_its_place(regression, tmp_path, edit, place):
+    folder = regression.save(tmp_path / "model")
+    change(folder, lambda content: edit(content["calibration"]))
+    assert refused(folder).startswith(f"{folder / 'model.json'} is damaged at {place}: ")

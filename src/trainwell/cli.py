@@ -52,6 +52,7 @@ def fit(
     search: Literal["tpe", "random", "grid"] | None = None,
     space: Path | None = None,
     metric: str | None = None,
+    cost: str | None = None,
     resume: Path | None = None,
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     keep_going: bool = False,
@@ -95,7 +96,10 @@ def fit(
     space
         A TOML file that says what is searched, see docs/search.md.
     metric
-        What to maximize: auc, accuracy, balanced_accuracy, log_loss, r2, rmse or mae.
+        What to maximize: auc, average_precision, accuracy, balanced_accuracy, f1 or log_loss; r2, rmse, mae or pinball (of a
+        quantile: pinball:0.9).
+    cost
+        What mistakes cost, for two classes: fp=1,fn=20. The decision threshold is then the cheapest.
     resume
         A run folder to continue after it was stopped; nothing else needs to be given then.
     settings
@@ -114,7 +118,7 @@ def fit(
         "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "test": test, "out": out,
         "seed": seed, "effort": effort,
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
-        "search": search, "space": space,
+        "cost": _costs(cost), "search": search, "space": space,
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
         "stream_above": None if stream_above is None else words.parse_size(stream_above),
     }  # fmt: skip
@@ -137,6 +141,7 @@ def predict(
     *,
     out: Annotated[str, Parameter(name=["--out", "-o"], allow_leading_hyphen=True)],
     keep: list[str] | None = None,
+    interval: float | None = None,
 ) -> None:
     """Predict the rows of a table with the model of a run.
 
@@ -150,17 +155,23 @@ def predict(
         Where to write: a .csv or .parquet file, or - for CSV on standard output.
     keep
         A column to copy in front of the predictions; may be given several times.
+    interval
+        For numbers: add columns low and high of the interval that holds the truth with this probability, such as 0.9.
     """
     from trainwell.predictions import check_out, write_predictions
 
     check_out(out)
+    if interval is not None:
+        from trainwell.calibration.intervals import check_level
+
+        check_level(interval)
 
     from trainwell.data.tables import read_table
     from trainwell.model import CellWarning, load
 
     with warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always", CellWarning)
-        rows = write_predictions(load(run), read_table(file), out, keep or ())
+        rows = write_predictions(load(run), read_table(file), out, keep or (), interval)
     for note in noticed:
         print(f"note: {words.printable(note.message)}", file=sys.stderr)
     if out != "-":
@@ -276,6 +287,20 @@ def _check_what_to_train(file: Path | None, target: str | None, resume: Path | N
         raise InputError("There is no table: say trainwell fit FILE --target COLUMN, or --resume FOLDER.")
     elif target is None:
         raise InputError(f"There is no target: say which column of {str(file)!r} to predict, with --target COLUMN.")
+
+
+def _costs(text: str | None) -> dict[str, float] | None:
+    """{"fp": 1.0, "fn": 20.0} of "fp=1,fn=20"."""
+    if text is None:
+        return None
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise InputError(f"--cost is {text!r}; write what the two mistakes cost, such as fp=1,fn=20.") from None
+    return found
 
 
 def _named_values(settings: list[str] | None) -> dict[str, str] | None:

@@ -5,7 +5,6 @@ A model folder holds ``model.json`` (what it predicts, how to read a table, the 
 """
 
 import hashlib
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +12,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
+from trainwell.calibration.calibrate import Calibration
+from trainwell.calibration.intervals import LEVEL
+from trainwell.calibration.thresholds import above
 from trainwell.data.encode import Encoder
 from trainwell.data.schema import Schema
 from trainwell.data.tables import Table, read_table
 from trainwell.errors import InputError
 from trainwell.files import whole_file
+from trainwell.model_file import (
+    FORMAT,
+    MemberFile,
+    ModelFile,
+    calibration_of,
+    check_shares,
+    described,
+    read_description,
+    read_weights,
+)
 from trainwell.network.structure import Structure
 
-FORMAT = 1
+AS_IT_IS = Calibration()
 
 
 class CellWarning(UserWarning):
@@ -50,12 +61,14 @@ class Model:
     encoder : from a raw table to arrays; it knows the columns, the task and the classes.
     members : the networks, shares summing to 1.
     metric, test_score : what was maximized, and its value on the test rows (None before it was measured).
+    calibration : what is done to the average of the networks: temperature, threshold, intervals.
     """
 
     encoder: Encoder
     members: tuple[EnsembleMember, ...]
     metric: str
     test_score: float | None = None
+    calibration: Calibration = AS_IT_IS
 
     @property
     def schema(self) -> Schema:
@@ -75,27 +88,49 @@ class Model:
             raise InputError(f"{self.schema.target!r} is a number: there are no class probabilities, use predict.")
         return self.probabilities(self.outputs(_as_table(rows)))
 
+    def predict_interval(self, rows: Any, level: float = LEVEL) -> np.ndarray:
+        """Intervals (rows, 2), low and high, that hold the truth of a share ``level`` of rows like those of training.
+
+        Raises
+        ------
+        InputError : for classes, for a level that is none, or for one that the model had too few validation rows for.
+        """
+        self.interval(np.zeros(0), level)  # or nothing needs to be predicted
+        return self.interval(self.predict(rows), level)
+
+    def interval(self, predicted: np.ndarray, level: float = LEVEL) -> np.ndarray:
+        """Intervals (rows, 2) around predicted values (rows,); raises as `predict_interval` does."""
+        if self.schema.task != "regression":
+            raise InputError(f"{self.schema.target!r} has classes: there are no intervals, use the probabilities.")
+        if self.calibration.intervals is None:
+            raise InputError("The model was saved without intervals: train it anew to have them.")
+        half_width = self.calibration.intervals.half_width(predicted, level)
+        return np.column_stack([predicted - half_width, predicted + half_width])
+
     def labels(self, outputs: np.ndarray) -> np.ndarray:
-        """From `outputs` to what is predicted: the likeliest class, or the value in the target's unit."""
+        """From `outputs` to what is predicted: the likeliest class, of two the one that the threshold says, or the value in the
+        target's unit."""
         if self.schema.task == "regression":
             return outputs[:, 0].astype(np.float64) * self.encoder.target_scale + self.encoder.target_mean
-        return np.array(self.classes, dtype=object)[self.probabilities(outputs).argmax(axis=1)]
+        if outputs.shape[1] == 1:
+            return np.array(self.classes, dtype=object)[above(outputs[:, 0], self.calibration.threshold).astype(int)]
+        return np.array(self.classes, dtype=object)[outputs.argmax(axis=1)]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
     def outputs(self, table: Table) -> np.ndarray:
-        """Average of the members (rows, outputs): probabilities, or scaled target values."""
+        """What is predicted (rows, outputs): probabilities, calibrated, or scaled target values."""
         rows = table.frame.num_rows
         if rows == 0:
             return np.zeros((0, self.members[0].structure.outputs), np.float32)
         arrays = self.encoder.transform(table, with_target=False)
         for note in arrays.notes:
             warnings.warn(note.message, CellWarning, stacklevel=3)
-        return self.average(arrays.numeric, arrays.categories)
+        return self.calibration.applied(self.average(arrays.numeric, arrays.categories))
 
     def average(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
-        """Average of the members (rows, outputs) for encoded rows."""
+        """Average of the members (rows, outputs) for encoded rows, as the networks gave it."""
         import jax
 
         from trainwell.population.devices import pool
@@ -126,12 +161,13 @@ class Model:
             for name, value in values.items()
         }
         weights = to_bytes(tensors)
-        described = ModelFile(
+        description = ModelFile(
             format=FORMAT,
             trainwell=__version__,
             metric=self.metric,
             test_score=self.test_score,
             weights_sha256=hashlib.sha256(weights).hexdigest(),
+            calibration=described(self.calibration),
             encoder=self.encoder.to_json(),
             members=[
                 MemberFile(number=m.number, share=m.share, structure=m.structure.to_json(), settings=m.settings)
@@ -140,31 +176,8 @@ class Model:
         )
         with whole_file(folder / "model.json") as text, whole_file(folder / "weights.safetensors") as numbers:
             numbers.write(weights)  # the file that was opened last takes its place first
-            text.write(described.model_dump_json(indent=1).encode())
+            text.write(description.model_dump_json(indent=1).encode())
         return folder
-
-
-class MemberFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    number: int
-    share: float
-    structure: dict[str, Any]
-    settings: dict[str, float]
-
-
-class ModelFile(BaseModel):
-    """What ``model.json`` holds."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    format: int
-    trainwell: str
-    metric: str
-    test_score: float | None
-    weights_sha256: str
-    encoder: dict[str, Any]
-    members: list[MemberFile]
 
 
 def load(folder: str | Path) -> Model:
@@ -174,53 +187,13 @@ def load(folder: str | Path) -> Model:
         folder = folder / "model"
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder} holds no model: it is neither a model folder nor the folder of a run that got that far.")
-    described = _read_description(folder / "model.json")
-    weights = _read_weights(folder / "weights.safetensors", described.weights_sha256)
-    encoder = Encoder.from_json(described.encoder)
-    _check_shares(described.members, folder / "model.json")
-    members = tuple(_member(one, weights, encoder, folder) for one in described.members)
-    return Model(encoder, members, described.metric, described.test_score)
-
-
-def _read_description(path: Path) -> ModelFile:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged: {error}.") from None
-    version = content.get("format") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > FORMAT:
-        written_by = content.get("trainwell")
-        raise InputError(
-            f"{path} has format {version}, this trainwell reads up to {FORMAT}: use trainwell {written_by} or later."
-        )
-    try:
-        return ModelFile.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{path} is damaged at {'.'.join(map(str, first['loc'])) or 'the top'}: {first['msg']}.") from None
-
-
-def _read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as from_bytes
-
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise InputError(f"{path} is damaged: it is not the file that model.json was written with.")
-    try:
-        return from_bytes(content)
-    except SafetensorError as error:
-        raise InputError(f"{path} is damaged: {error}.") from None
-
-
-def _check_shares(members: Sequence[MemberFile], path: Path) -> None:
-    if not abs(sum(member.share for member in members) - 1) <= 1e-6 or min(member.share for member in members) < 0:
-        raise InputError(f"{path} is damaged: the shares of its members do not add up to 1.")
-    if len({member.number for member in members}) < len(members):
-        raise InputError(f"{path} is damaged: two of its members have the same number.")
+    description = read_description(folder / "model.json")
+    weights = read_weights(folder / "weights.safetensors", description.weights_sha256)
+    encoder = Encoder.from_json(description.encoder)
+    check_shares(description.members, folder / "model.json")
+    members = tuple(_member(one, weights, encoder, folder) for one in description.members)
+    calibration = calibration_of(description.calibration, folder / "model.json")
+    return Model(encoder, members, description.metric, description.test_score, calibration)
 
 
 def _member(one: MemberFile, tensors: dict[str, np.ndarray], encoder: Encoder, folder: Path) -> EnsembleMember:

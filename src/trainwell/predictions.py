@@ -20,7 +20,7 @@ STDOUT = "-"
 ROWS_AT_ONCE = 65536  # chosen: rows turned into text at a time
 
 
-def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[str] = ()) -> int:
+def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[str] = (), interval: float | None = None) -> int:
     """Write ``prediction`` and, for classes, ``probability_<class>`` of every row; returns how many rows there are.
 
     Parameters
@@ -29,9 +29,10 @@ def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[s
     table : the rows to predict.
     out : a path ending in .csv or .parquet, or ``"-"`` for CSV on standard output.
     keep : columns of the table to copy in front of the predictions.
+    interval : level of the interval around numbers that ``low`` and ``high`` are the ends of.
     """
     check_out(out)
-    predictions = prediction_table(model, table, keep)
+    predictions = prediction_table(model, table, keep, interval)
     if out == STDOUT:
         _write_csv(predictions, sys.stdout.buffer)
         sys.stdout.flush()
@@ -41,10 +42,14 @@ def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[s
     return int(predictions.num_rows)
 
 
-def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = ()) -> "pa.Table":
-    """The kept columns, ``prediction``, and one ``probability_<class>`` for each class, in the order of the rows."""
+def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = (), interval: float | None = None) -> "pa.Table":
+    """The kept columns, ``prediction``, and one ``probability_<class>`` for each class, or ``low`` and ``high``, in the order
+    of the rows."""
+    import numpy as np
     import pyarrow as pa
 
+    if interval is not None:
+        model.interval(np.zeros(0), interval)  # what cannot be said is refused before anything is predicted
     columns: dict[str, Any] = {}
     for name in keep:
         if name not in table.columns:
@@ -57,7 +62,9 @@ def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = ()) -
     made: dict[str, Any] = {"prediction": model.labels(outputs)}
     if model.classes:
         probabilities = model.probabilities(outputs)
-        made |= {f"probability_{name}": probabilities[:, place] for place, name in enumerate(model.classes)}
+        made |= {f"probability_{name}": probabilities[:, place].astype(np.float32) for place, name in enumerate(model.classes)}
+    if interval is not None:
+        made |= dict(zip(("low", "high"), model.interval(made["prediction"], interval).T, strict=True))
     if clash := [name for name in columns if name in made]:
         raise InputError(f"--keep {clash[0]!r}: the predictions have a column of this name themselves.")
     return pa.table({**columns, **made})

@@ -10,13 +10,16 @@ METRICS = {
     "auc": "AUC",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
+    "average_precision": "average precision",
+    "f1": "F1",
     "log_loss": "log loss",
     "r2": "R²",
     "R2": "R²",
     "rmse": "RMSE",
     "mae": "MAE",
 }
-LOSSES = ("log_loss", "rmse", "mae")
+LOSSES = ("log_loss", "rmse", "mae", "pinball")
+LESS_IS_BETTER = "(less is better)"  # what the label of a user's own loss ends with
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _SIZES = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
@@ -25,19 +28,21 @@ _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:
 def metric_name(metric: object) -> str:
     """A metric as a person says it.
 
-    >>> metric_name("auc"), metric_name("top_3_accuracy"), metric_name(None)
-    ('AUC', 'top 3 accuracy', 'score')
+    >>> metric_name("auc"), metric_name("top_3_accuracy"), metric_name(None), metric_name("money lost (less is better)")
+    ('AUC', 'top 3 accuracy', 'score', 'money lost')
     """
-    return METRICS.get(str(metric), str(metric).replace("_", " ")) if metric else "score"
+    name = str(metric).removesuffix(LESS_IS_BETTER).strip()
+    return METRICS.get(name, name.replace("_", " ")) if metric else "score"
 
 
 def is_loss(metric: object) -> bool:
     """Whether less of a metric is better, whichever way its name is written.
 
-    >>> is_loss("rmse"), is_loss("log loss"), is_loss("auc")
-    (True, True, False)
+    >>> is_loss("rmse"), is_loss("log loss"), is_loss("auc"), is_loss("pinball loss (0.9)"), is_loss("cost (less is better)")
+    (True, True, False, True, True)
     """
-    return str(metric).lower().replace(" ", "_") in LOSSES
+    name = str(metric).lower().replace(" ", "_")
+    return name.split("_loss_(")[0].split(":")[0] in LOSSES or str(metric).endswith(LESS_IS_BETTER)
 
 
 def number(value: object) -> str:

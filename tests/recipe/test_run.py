@@ -158,7 +158,7 @@ def test_an_out_folder_that_cannot_be_made_is_said_and_nothing_is_left(tmp_path,
 
 def test_a_bad_option_is_refused_before_a_folder_is_made(tmp_path, table):
     for options, sentence in {
-        "metric": ("f2", r"metric is 'f2', allowed for a binary target is 'auc', 'accuracy'"),
+        "metric": ("f2", r"metric is 'f2', allowed for a binary target is 'auc', 'average_precision'"),
         "trials": (0, "trials is 0, which should be greater than or equal to 1"),
         "settings": ({"dropout.rate": 2}, r"dropout.rate is 2, allowed is 0 to 0.95"),
         "metrc": ("auc", "'metrc' is no option, did you mean 'metric'"),

@@ -56,7 +56,7 @@ def test_label_smoothing_is_not_tried_where_order_is_what_counts():
         return {name for way in ways_to_regularize(structure(), metric) for name in way}
 
     assert "binary_cross_entropy.label_smoothing" in names("log_loss")
-    assert names("auc") == {"dropout.rate", "weight_decay.rate"}
+    assert names("auc") == names("average_precision") == {"dropout.rate", "weight_decay.rate"}
 
 
 def test_evidence_comes_back_as_it_was_written(tmp_path):

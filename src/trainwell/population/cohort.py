@@ -26,6 +26,8 @@ from trainwell.population.budget import Budget
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data, Progress
 from trainwell.population.member import Member, Training
+from trainwell.population.metrics import Metric, metric_named
+from trainwell.population.own_metric import raise_failure
 from trainwell.population.step import MemberState, Rows, first_rows
 from trainwell.population.stream import Stream, Streamed
 from trainwell.techniques.losses import LOSSES
@@ -77,7 +79,7 @@ class Population:
     Parameters
     ----------
     data : training and validation rows; training rows too many for memory as a stream, of which an epoch is a chunk.
-    task, metric : what is predicted and what is to be maximized on the validation rows.
+    task, metric : what is predicted and what is to be maximized on the validation rows, by name or as it is.
     prior : first output bias (outputs,).
     seed : of the order of rows and, with a member's number, of the member.
     pool : the devices.
@@ -87,7 +89,7 @@ class Population:
 
     data: Data | Streamed
     task: str
-    metric: str
+    metric: str | Metric
     prior: np.ndarray
     seed: int
     pool: Pool
@@ -214,7 +216,7 @@ class Population:
         return jobs
 
     def _trainer(self, structure: Structure) -> Callable:
-        return programs.trainer(structure, self.metric, self.task, self.signals)
+        return programs.trainer(structure, metric_named(self.metric), self.task, self.signals)
 
     def _advance(
         self, job: list[Training], device: jax.Device, epochs: int, total_epochs: int, budget: Budget
@@ -233,6 +235,7 @@ class Population:
             for now in given:
                 states, call = run(structure, self._trainer(structure), device, states, settings, *now, total_steps)
                 calls.append(jax.tree.map(np.asarray, call))
+                raise_failure(metric_named(self.metric))
                 if calls[-1].record.stopped[call.epochs - 1].all() or budget.passed:
                     break
         states = jax.tree.map(np.asarray, states)

@@ -16,7 +16,7 @@ from trainwell import random_bits
 from trainwell.network.dense import MEASURE, Mode
 from trainwell.network.forward import forward
 from trainwell.network.structure import PLATEAU, Structure, of
-from trainwell.population.metrics import METRICS, predictions_of
+from trainwell.population.metrics import Metric, predictions_of
 from trainwell.population.programs import Programs
 from trainwell.population.signals import Signals
 from trainwell.population.step import MemberState, Rows, balance, row_losses, signals_of, start, step
@@ -75,13 +75,13 @@ def _measured(state: MemberState, rows: Rows, structure: Structure, settings) ->
     return state._replace(statistics=statistics)
 
 
-def _validate(state: MemberState, losses, data: Data, structure: Structure, settings, metric: str, task: str, class_weights):
+def _validate(state: MemberState, losses, data: Data, structure: Structure, settings, metric: Metric, task: str, class_weights):
     """(state with its best weights brought up to date, record of the epoch)."""
     state, rows = _measured(state, data.train, structure, settings), data.validation
     outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
     loss = row_losses(outputs, rows.target, structure, settings, class_weights).mean()
     predictions = predictions_of(outputs, task)
-    score, criterion = (f(predictions, rows.target) for f in (METRICS[metric].score, METRICS[metric].criterion))
+    score, criterion = (f(predictions, rows.target) for f in (metric.score, metric.criterion))
     training_loss = losses.mean()
     failed = state.failed | ~(jnp.isfinite(training_loss) & jnp.isfinite(loss))
     before = state.stopping
@@ -129,7 +129,7 @@ class Progress(NamedTuple):
 
 
 @cache
-def trainer(structure: Structure, metric: str, task: str, with_signals: bool = False):
+def trainer(structure: Structure, metric: Metric, task: str, with_signals: bool = False):
     """Compiled: (states, settings, data, orders (most, steps, batch), epochs, total_steps) -> (states, `Progress`).
 
     ``epochs`` of the orders are used, so that one program serves any number of them.

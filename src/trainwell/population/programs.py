@@ -118,11 +118,11 @@ def _shapes(arguments: Any) -> Any:
 
 
 def _loaded_onto(device: jax.Device, compiled: Any) -> Any | None:
-    """The compiled program on another core; None where JAX cannot do it."""
+    """The compiled program on another core; None where JAX cannot do it, as where it calls back a Python function."""
     if device.platform != "cpu":
         return None
     try:
         written, takes, gives = serialize_executable.serialize(compiled)
         return serialize_executable.deserialize_and_load(written, takes, gives, cast(Any, device.client), [device])
-    except (KeyError, NotImplementedError, TypeError, ValueError, RuntimeError):
+    except (AttributeError, KeyError, NotImplementedError, TypeError, ValueError, RuntimeError):
         return None

@@ -16,7 +16,7 @@ import numpy as np
 
 from trainwell.data.encode import Arrays
 from trainwell.network.forward import forward
-from trainwell.network.structure import Structure, of, resolve
+from trainwell.network.structure import Structure, of
 from trainwell.population.member import Member, Training
 from trainwell.population.step import Rows, start
 from trainwell.recipe.context import Context
@@ -64,7 +64,7 @@ def baselines(context: Context) -> tuple[Evidence, dict[str, np.ndarray]]:
 def untrained(context: Context, structure: Structure) -> tuple[float, float]:
     """(mean loss over the training rows; largest gradient of the first row's output towards the inputs of other rows, of which
     anything but 0 is a fault) of the network before its first step."""
-    settings = resolve(structure)
+    settings = context.settings(structure, {})
 
     def measured(rows: Rows, prior):
         state = start(jnp.uint32(context.options.seed), structure, settings, prior)

@@ -111,6 +111,9 @@ class Context:
     def prior(self) -> np.ndarray:
         """Output bias (outputs,) of a network that predicts the base rate of the training rows."""
         if self.task == "regression":
+            quantile = self.settings(self.structure(), {}).get("quantile.quantile")
+            if quantile is not None:  # the best constant of that loss
+                return np.quantile(self.train.target, [quantile]).astype(np.float32)
             return np.asarray(output_bias.target_mean(jnp.asarray(self.train.target)))
         counts = jnp.asarray(np.bincount(self.train.target, minlength=len(self.schema.classes)), jnp.float32)
         return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
@@ -133,7 +136,7 @@ class Context:
             data = Streamed(self.stream, measured_on)
         else:
             data = Data(self.rows(train or self.train), measured_on)
-        return Population(data, self.task, self.metric.name, self.prior, self.options.seed, self.pool, EXPECTED)
+        return Population(data, self.task, self.metric, self.prior, self.options.seed, self.pool, EXPECTED)
 
     def structure(self, **changes: Any) -> Structure:
         """A network for this table; what the user holds fixed comes before ``changes``."""
@@ -149,7 +152,7 @@ class Context:
         if rows < FEW_ROWS and self.encoder.continuous:
             changes = {"noises": ("input",), **changes}
         shape: dict[str, Any] = {
-            "loss": USUAL_LOSSES[self.task],
+            "loss": self.metric.loss or USUAL_LOSSES[self.task],
             "batch_size": batch_size,
             "numeric_embedding": embedding,
             **changes,
@@ -165,7 +168,7 @@ class Context:
     def settings(self, structure: Structure, chosen: Mapping[str, float]) -> dict[str, float]:
         """Every setting of the structure: the chosen ones that it has, overruled by what the user holds fixed."""
         known = hyperparameters_of(structure)
-        own = {name: value for name, value in chosen.items() if name in known}
+        own = {name: value for name, value in {**dict(self.metric.loss_settings), **chosen}.items() if name in known}
         return resolve(structure, own | fixed.numbers(self.options.settings, structure))
 
     def learning_rate(self, structure: Structure, times: float = 1.0) -> dict[str, float]:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainwell.calibration.calibrate import Calibration, calibrate
+from trainwell.calibration.thresholds import costs_of
 from trainwell.model import EnsembleMember, Model, ensemble_members
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
@@ -119,28 +121,35 @@ def schedule_of(context: Context, candidates: Sequence[Training]) -> int:
 def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Finalist]:
     """Those that complement each other on the validation rows first, then by score."""
     ranks = np.array([one.networks[0].rank for one in alone])
-    shares = greedy(np.stack([one.predictions for one in alone]), context.validation.target, ranks, context.metric.name)
+    shares = greedy(np.stack([one.predictions for one in alone]), context.validation.target, ranks, context.metric)
     order = sorted(range(len(alone)), key=lambda place: (-shares.get(place, 0.0), -ranks[place], place))
     return [alone[place] for place in order]
 
 
 def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray) -> Choice:
-    metric = context.metric.name
+    metric = context.metric
     predictions = np.stack([one.predictions for one in finalists])
     single = criteria(finalists, target, metric)
     shares = greedy(predictions, target, single, metric)
-    average = sum(share * predictions[place] for place, share in shares.items())
+    average = np.sum([share * predictions[place] for place, share in shares.items()], axis=0)
     members: list[EnsembleMember] = []
     for place, share in shares.items():
         networks = finalists[place].networks
         members += ensemble_members({i: share / len(networks) for i in range(len(networks))}, networks)
     return Choice(
-        Model(context.encoder, tuple(members), metric),
+        Model(context.encoder, tuple(members), metric.name, calibration=calibrated(context, average, target)),
         tuple(finalists),
         shares,
-        np.asarray(average),
+        average,
         target,
         single,
         optimism(predictions, target, metric, context.options.seed),
         len(finalists[0].networks),
     )
+
+
+def calibrated(context: Context, average: np.ndarray, target: np.ndarray) -> Calibration:
+    """Temperature, threshold and intervals from the ensemble's average (rows, outputs) for rows not seen."""
+    costs = costs_of(context.options.cost, context.task)
+    unit = {"mean": context.encoder.target_mean, "scale": context.encoder.target_scale}
+    return calibrate(average, target, context.task, metric=context.metric.name, costs=costs, **unit)

@@ -16,7 +16,7 @@ from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence
 
-CONSTANT = ("majority", "mean")  # the simple models that ignore the inputs
+CONSTANT = ("majority", "mean", "quantile")  # the simple models that ignore the inputs
 ON_PURPOSE = {"overfit": ("overfitting",)}  # by stage: what it is there for
 PROVEN = ("overfit", "regularize")  # stages in which one re-run proves a remedy; the search has better use for its time
 SHORT = 0.5  # chosen: share of the stage's epochs that a re-run takes
@@ -34,7 +34,7 @@ def known_of(context: Context, evidence: Mapping[str, Evidence]) -> Known:
     if constant is None:
         constant = 0.5 if context.metric.name == "auc" else 0.0
     rows = len(context.split.train)
-    return Known(context.task, context.metric.name, rows, context.prior_loss, constant, simple, context.options.seed)
+    return Known(context.task, context.metric, rows, context.prior_loss, constant, simple, context.options.seed)
 
 
 def whole(training: Training) -> bool:

@@ -1,11 +1,14 @@
 """Options: what a user can decide about a run. The command line, Python and ``config.json`` all mean these."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
 
 from trainwell.errors import InputError, listed, nearest
+
+FUNCTION = "function"  # in ``config.json`` the name of a function that was given lies under this word
 
 
 class Effort(NamedTuple):
@@ -44,7 +47,10 @@ class Options(BaseModel):
     search : how the networks of the tuning stage are drawn: ``"tpe"``, ``"random"`` or ``"grid"``.
     space : what the tuning stage searches, ``{"adam.learning_rate": {"low": 1e-4, "high": 1e-2}}``; see ``docs/search.md``.
         `trainwell.fit` takes the path of a TOML file as well.
-    metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out.
+    metric : what to maximize; AUC for two classes, accuracy for more, R2 for numbers when left out. A name, or a function of
+        (truth, prediction) that gives a number, see `trainwell.population.own_metric`.
+    smaller_is_better : whether that function's number is a loss.
+    cost : of two classes what a mistake costs, ``{"fp": 1, "fn": 20}``; the decision threshold is then the cheapest.
     keep_going : go on where a stage says that it is no use.
     cores : how many cores to use; all when left out.
     stream_above : bytes of memory that the table may take; the rows of a larger file are streamed from disk. A quarter of the
@@ -68,11 +74,18 @@ class Options(BaseModel):
     trials: int | None = Field(None, ge=1, le=100_000)
     search: Literal["tpe", "random", "grid"] = "tpe"
     space: dict[str, dict[str, Any]] | None = None
-    metric: str | None = None
+    metric: str | Callable[..., Any] | None = None
+    smaller_is_better: bool = False
+    cost: dict[str, float] | None = None
     keep_going: bool = False
     cores: int | None = Field(None, ge=1, le=1024)
     stream_above: int | None = Field(None, ge=0)
     settings: dict[str, str | float | int] = {}
+
+    @field_serializer("metric")
+    def _named(self, metric: str | Callable[..., Any] | None) -> str | dict[str, str] | None:
+        """A function cannot be written down, only what it is called."""
+        return {FUNCTION: getattr(metric, "__name__", type(metric).__name__)} if callable(metric) else metric
 
     @classmethod
     def checked(cls, **options: object) -> "Options":
@@ -88,6 +101,7 @@ class Options(BaseModel):
             return cls.model_validate(options)
         except ValidationError as error:
             first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else "an option"
+            place = first["loc"][:2] if first["loc"][:1] == ("cost",) else first["loc"][:1]
+            name = " ".join(map(str, place)) or "an option"
             problem = first["msg"].removeprefix("Input ")
             raise InputError(f"{name} is {first['input']!r}, which {problem}.") from None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from trainwell.calibration.intervals import LEVEL
 from trainwell.data.roles import Note
 from trainwell.errors import InputError, StageStopped
 from trainwell.files import whole_file
@@ -70,6 +71,10 @@ class Run:
     def predict_proba(self, rows: Any) -> np.ndarray:
         """Probabilities (rows, classes)."""
         return self._model().predict_proba(rows)
+
+    def predict_interval(self, rows: Any, level: float = LEVEL) -> np.ndarray:
+        """Intervals (rows, 2) that hold the truth with a probability of ``level``, for a regression."""
+        return self._model().predict_interval(rows, level)
 
     def _model(self) -> Model:
         if self.model is None:

@@ -12,7 +12,7 @@ import numpy as np
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
-from trainwell.population.metrics import METRICS
+from trainwell.population.metrics import ORDERS
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -68,7 +68,7 @@ def ways_to_regularize(structure: Structure, metric: str) -> list[dict[str, floa
     plans: list[dict[str, float]] = [{}]
     for name, strengths in STRENGTHS.items():
         full = f"{structure.loss}.{name}" if name == "label_smoothing" else name
-        blurs_order = name == "label_smoothing" and metric == "auc"  # smoothing blurs the order that AUC measures
+        blurs_order = name == "label_smoothing" and metric in ORDERS
         if full in known and not blurs_order:
             plans += [{full: strength} for strength in strengths]
     return [*plans, dict(TOGETHER)] if set(TOGETHER) <= set(known) else plans
@@ -83,7 +83,7 @@ def _effects(
         return []
     sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))
     predictions = population.predict([training for _, training in trained], sample.numeric, sample.categories)
-    score = METRICS[context.metric.name].score
+    score = context.metric.score
     return [
         Effect(plan, _name(plan), float(score(guess, sample.target)), training.score, training.curves.best_epoch)
         for (plan, training), guess in zip(trained, predictions, strict=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from trainwell.calibration.thresholds import costs_of
 from trainwell.data.encode import fit_encoder
 from trainwell.data.large import Sample, draw_sample, memory_limit, too_large
 from trainwell.data.profile import profile
@@ -25,9 +26,9 @@ from trainwell.model import load
 from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
 from trainwell.population.devices import pool
-from trainwell.population.metrics import metric_for
 from trainwell.recipe import fixed, spaces, tune
 from trainwell.recipe import folder as folders
+from trainwell.recipe.chosen_metric import check_function, function_metric, named_metric
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import EventLog, Listener, read_events
 from trainwell.recipe.evidence import STAGES, read_evidence
@@ -115,15 +116,16 @@ def _forget_the_closing(folder: Path) -> None:
 
 
 def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any, Options]:
-    """The (table, options) that a run was started with; only ``keep_going`` may be changed."""
-    if set(changed) - {"keep_going"}:
-        raise InputError(f"a resumed run has the options it was started with: leave out {listed(sorted(changed))}.")
+    """The (table, options) that a run was started with; only ``keep_going`` may be changed, and a function given again."""
+    if refused := set(changed) - {"keep_going"} - ({"metric"} if callable(changed.get("metric")) else set()):
+        raise InputError(f"a resumed run has the options it was started with: leave out {listed(sorted(refused))}.")
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} cannot be resumed: it is not the folder of a run (there is no config.json in it).")
     config = folders.read_json(folder / "config.json")
     kept = config.pop("source", None)
     if source is None and kept is None:
         raise InputError(f"{folder} cannot be resumed without its table: that was no file, so give it again.")
+    check_function(folder, config.get("metric"), changed.get("metric"))
     config = {name: value for name, value in config.items() if value is not None}
     return (kept if source is None else source), Options.checked(**{**config, **changed, "out": folder})
 
@@ -143,7 +145,8 @@ def _prepare(
     table, for_test = _with_test(table, options, sample)
     names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
-    metric = metric_for(schema.task, options.metric)
+    metric = named_metric(options, schema)
+    costs_of(options.cost, schema.task)
     read = table.notes
     usable = usable_rows(table, schema)
     table, for_test = table.take(usable), for_test[usable]
@@ -155,6 +158,8 @@ def _prepare(
     encoder = fit_encoder(table, schema, split.train)
     arrays = encoder.transform(table)
     give_back()
+    if metric is None:
+        metric = function_metric(options, encoder, arrays.take(split.validation))
     notes = (*_sample_notes(sample), *(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
     devices = pool(options.cores)

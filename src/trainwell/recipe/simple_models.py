@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
+from trainwell.calibration.thresholds import choose, costs_of, recentred
 from trainwell.data.encode import Arrays
 from trainwell.population.budget import Budget
-from trainwell.population.metrics import METRICS
 from trainwell.recipe.context import Context
 
 MOST_ROWS = {"nearest neighbours": 10_000, "linear": 50_000}  # chosen: training rows that they take a few seconds for
@@ -27,7 +27,8 @@ MOST_LEVELS = 255  # of a category, the library's limit for boosting; more are t
 
 
 class Scored(NamedTuple):
-    """A fitted simple model: its validation score, larger is better, and its predictions (rows, outputs) of the test rows."""
+    """A fitted simple model: its validation score, larger is better, and its predictions (rows, outputs) of the test rows,
+    with the decision threshold at 1/2."""
 
     score: float
     on_test: np.ndarray
@@ -45,7 +46,13 @@ def score_simple_models(context: Context) -> dict[str, Scored]:
         if not _fit(model, _inputs(name, rows), rows.target, Budget() if quick else context.budget):
             context.log.note("baselines", f"{name} ended after {model.n_iter_} rounds: the time for simple models was used up.")
         guess, on_test = (_predictions(model, _inputs(name, part), context) for part in (context.validation, context.test))
-        found[name] = Scored(float(METRICS[context.metric.name].score(guess, context.validation.target)), on_test)
+        if (
+            context.task == "binary" and context.metric.decided is not None
+        ):  # its threshold is chosen as that of the networks is
+            costs = costs_of(context.options.cost, context.task)
+            threshold = choose(guess[:, 0], context.validation.target == 1, context.metric.name, costs)
+            on_test = recentred(on_test, threshold)
+        found[name] = Scored(float(context.metric.score(guess, context.validation.target)), on_test)
     return found
 
 
@@ -67,6 +74,12 @@ def _models(context: Context) -> dict[str, Any]:
     }
     neighbours = min(NEIGHBOURS, len(context.split.train))
     if context.task == "regression":
+        quantile = dict(context.metric.loss_settings).get("quantile.quantile")
+        if quantile is not None:
+            return {
+                "quantile": DummyRegressor(strategy="quantile", quantile=quantile),
+                "boosted trees": HistGradientBoostingRegressor(loss="quantile", quantile=quantile, **boosting),
+            }
         return {
             "mean": DummyRegressor(),
             "linear": _with_categories(Ridge(), embedded),
@@ -99,7 +112,9 @@ def _with_categories(linear: Any, embedded: list[int]) -> Any:
 
 def _inputs(name: str, rows: Arrays) -> np.ndarray:
     """Numbers, and category levels after them for the models that can tell them from numbers."""
-    parts = [rows.numeric] if name in ("majority", "mean", "nearest neighbours") else [rows.numeric, rows.categories]
+    parts = (
+        [rows.numeric] if name in ("majority", "mean", "quantile", "nearest neighbours") else [rows.numeric, rows.categories]
+    )
     inputs = np.column_stack(parts)
     return inputs if inputs.shape[1] else np.zeros((len(inputs), 1), np.float32)
 

@@ -12,15 +12,18 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from trainwell.population.metrics import METRICS
+from trainwell.calibration.calibrate import Calibration
+from trainwell.calibration.thresholds import recentred
+from trainwell.population.metrics import Metric
+from trainwell.population.own_metric import calls_back
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.finalists import Choice
 from trainwell.recipe.options import EFFORTS
+from trainwell.recipe.outcome import Outcome, outcome
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
 MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower
-MOST_CLASSES_DRAWN, MOST_POINTS = 40, 1000  # chosen: what a figure can show
 
 
 class Scores(NamedTuple):
@@ -44,34 +47,40 @@ class Scores(NamedTuple):
 
 def squeeze(context: Context, choice: Choice, simple: dict[str, np.ndarray]) -> tuple[Evidence, float]:
     """(evidence, test score as a person reads it); ``simple`` holds the simple models' predictions of the test rows."""
-    score, rows = METRICS[context.metric.name].score, context.test
-    predictions = choice.model.average(rows.numeric, rows.categories)
+    metric, calibration, rows = context.metric, choice.model.calibration, context.test
+    average = choice.model.average(rows.numeric, rows.categories)
+    predictions = final(metric, calibration, average)
     scores = Scores(
-        float(score(predictions, rows.target)),
+        float(metric.final(predictions, rows.target)),
         *interval(context, predictions),
-        float(score(choice.predictions, choice.target)),
-        max(float(score(one.predictions, choice.target)) for one in choice.finalists),
-        {name: float(score(guess, rows.target)) for name, guess in simple.items()},
+        float(metric.final(final(metric, calibration, choice.predictions), choice.target)),
+        max(float(metric.score(one.predictions, choice.target)) for one in choice.finalists),
+        {name: float(metric.final(guess, rows.target)) for name, guess in simple.items()},
     )
-    return _evidence(context, choice, scores, predictions), context.shown(scores.test)
+    return _evidence(context, choice, scores, outcome(context, calibration, average)), context.shown(scores.test)
 
 
-def _evidence(context: Context, choice: Choice, scores: Scores, predictions: np.ndarray) -> Evidence:
+def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.ndarray:
+    """The networks' average as it is scored: calibrated, and where decisions are scored with the threshold moved to 1/2."""
+    applied = calibration.applied(average)
+    return recentred(applied, calibration.threshold) if metric.decided is not None else applied
+
+
+def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) -> Evidence:
     shown, said, label = context.shown, context.said, context.metric.label
     low, high = sorted((shown(scores.low), shown(scores.high)))
     ends = " to ".join(said(end) for end in sorted((scores.low, scores.high), key=shown))
-    summary = f"{_named(choice)}: {label} {said(scores.test)} on {len(predictions):,} test rows, {ends} (95%)"
+    summary = f"{_named(choice)}: {label} {said(scores.test)} on {len(context.split.test):,} test rows, {ends} (95%)"
     if scores.best_simple is not None:
         summary += f"; {scores.best_simple} {said(scores.simple[scores.best_simple])}"
-    score = METRICS[context.metric.name].score
-    own = [shown(float(score(one.predictions, choice.target))) for one in choice.finalists]
+    own = [shown(float(context.metric.score(one.predictions, choice.target))) for one in choice.finalists]
     ranked = sorted(scores.simple.items(), key=lambda item: -item[1])
     return Evidence(
         "squeeze",
         "pass" if scores.wins else "warn",
         summary,
-        explanation=_explanation(context, choice, scores),
-        actions=_actions(context, scores),
+        explanation=" ".join([_explanation(context, choice, scores), *found.sentences]),
+        actions=[*_actions(context, scores), *found.actions],
         measures={
             "test_score": shown(scores.test),
             "low": low,
@@ -85,6 +94,7 @@ def _evidence(context: Context, choice: Choice, scores: Scores, predictions: np.
             "held_out_score": shown(scores.held_out),
             "best_single_held_out": shown(scores.best_single),
             "optimism": None if math.isnan(choice.optimism) else context.shown_gap(choice.optimism),
+            **found.measures,
             **{f"{name}.test_score": shown(value) for name, value in scores.simple.items()},
         },
         tables={
@@ -101,8 +111,9 @@ def _evidence(context: Context, choice: Choice, scores: Scores, predictions: np.
                 }
                 for place, share in sorted(choice.shares.items(), key=lambda item: -item[1])
             ],
+            **found.tables,
         },
-        figures={"test": _test_figure(context, scores), **_errors_figure(context, predictions)},
+        figures={"test": _test_figure(context, scores), **found.figures},
     )
 
 
@@ -112,7 +123,8 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     size = min(rows, MOST_RESAMPLED)
     generator = np.random.default_rng([context.options.seed, 6])
     picks = generator.integers(0, rows, (RESAMPLES, size)).astype(np.int32)
-    scores = np.asarray(_resampled(predictions, context.test.target, picks, metric=context.metric.name))
+    measure = _one_by_one if calls_back(context.metric) else _resampled
+    scores = np.asarray(measure(predictions, context.test.target, picks, metric=context.metric))
     drawn = context.test.target[picks]
     varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
     scores = scores[varied] if varied.any() else scores
@@ -125,8 +137,12 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
 
 
 @partial(jax.jit, static_argnames="metric")
-def _resampled(predictions, target, picks, metric: str):
-    return jax.lax.map(lambda rows: METRICS[metric].score(predictions[rows], target[rows]), picks)
+def _resampled(predictions, target, picks, metric: Metric):
+    return jax.lax.map(lambda rows: metric.final(predictions[rows], target[rows]), picks)
+
+
+def _one_by_one(predictions, target, picks, metric: Metric):
+    return [metric.final(predictions[rows], target[rows]) for rows in picks]
 
 
 def _named(choice: Choice) -> str:
@@ -190,31 +206,3 @@ def _test_figure(context: Context, scores: Scores) -> Figure:
     named = {"trainwell": scores.test, **scores.simple}
     bars = Series("test rows", list(named), [round(context.shown(value), 4) for value in named.values()])
     return Figure("bars", "Test score", "", context.metric.label, (bars,), "All scored once, on the same rows.")
-
-
-def _errors_figure(context: Context, predictions: np.ndarray) -> dict[str, Figure]:
-    """Predicted against true values, or which class is taken for which, on the test rows."""
-    if context.task == "regression":
-        return {"residuals": _residuals(context, predictions)}
-    classes = context.schema.classes
-    if len(classes) > MOST_CLASSES_DRAWN:
-        return {}
-    guess = (predictions[:, 0] > 0.5).astype(int) if len(classes) == 2 else predictions.argmax(axis=1)
-    counts = np.zeros((len(classes), len(classes)), int)
-    np.add.at(counts, (context.test.target, guess), 1)
-    rows = tuple(Series(name, list(classes), row.tolist()) for name, row in zip(classes, counts, strict=True))
-    caption = "Rows are the true classes, columns the predicted ones."
-    return {"confusion": Figure("heatmap", "Which class is taken for which", "predicted", "true", rows, caption)}
-
-
-def _residuals(context: Context, predictions: np.ndarray) -> Figure:
-    some = np.random.default_rng(context.options.seed).permutation(len(predictions))[:MOST_POINTS]
-    true, guess = (
-        (values[some].astype(np.float64) * context.encoder.target_scale + context.encoder.target_mean).tolist()
-        for values in (context.test.target, predictions[:, 0])
-    )
-    points = Series("test rows", [float(f"{x:.5g}") for x in true], [float(f"{y:.5g}") for y in guess])
-    name = context.schema.target
-    return Figure(
-        "points", "Predicted against true", f"true {name}", f"predicted {name}", (points,), "On the diagonal is right."
-    )

@@ -14,6 +14,7 @@ from trainwell.diagnosis.engine.known import Known
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
+from trainwell.population.metrics import ORDERS
 from trainwell.recipe import fixed, spaces
 from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -53,7 +54,7 @@ def space(context: Context, widths: str, learning_rate: float | None, regularize
         return spaces.space_of(own, structures, held)
     known = {name: declared for structure in structures for name, declared in hyperparameters_of(structure).items()}
     searched = [rate, *(name for name in SEARCHED if name != "adam.learning_rate")]
-    if context.metric.name != "auc":  # smoothing blurs the order that AUC measures
+    if context.metric.name not in ORDERS:  # which smoothing blurs
         searched.append(f"{structures[0].loss}.label_smoothing")
     ranges = {}
     if learning_rate is not None and rate in known:

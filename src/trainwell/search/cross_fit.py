@@ -22,7 +22,7 @@ from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
-from trainwell.population.metrics import METRICS
+from trainwell.population.metrics import Metric, metric_named
 
 STAGE = "squeeze"
 
@@ -138,9 +138,10 @@ def held_out_target(folds: Sequence[Fold]) -> np.ndarray:
     return np.concatenate([fold.validation.target for fold in folds])
 
 
-def criteria(finalists: Sequence[Finalist], target: np.ndarray, metric: str) -> np.ndarray:
+def criteria(finalists: Sequence[Finalist], target: np.ndarray, metric: str | Metric) -> np.ndarray:
     """What is maximized, `Metric.criterion`, of each finalist (finalists,) on the rows that its networks have not seen."""
-    return np.array([float(METRICS[metric].criterion(finalist.predictions, target)) for finalist in finalists])
+    criterion = metric_named(metric).criterion
+    return np.array([float(criterion(finalist.predictions, target)) for finalist in finalists])
 
 
 def _again(training: Training, number: int) -> Training:

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trainwell.population.metrics import METRICS
+from trainwell.population.metrics import Metric, metric_named
+from trainwell.population.own_metric import calls_back
 
 MOST_CANDIDATES = 48  # chosen: weaker members are seldom picked
 PICKS = 24  # chosen: a weight is a multiple of 1/24 or more
@@ -19,24 +20,30 @@ FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps o
 
 
 @cache
-def _alone(metric: str):
-    """Compiled: the criterion of each member (members,) for itself."""
-    return jax.jit(jax.vmap(METRICS[metric].criterion, in_axes=(0, None)))
+def _alone(metric: Metric):
+    """The criterion of each member (members,) for itself."""
+    if calls_back(metric):
+        return lambda predictions, target: [metric.criterion(one, target) for one in predictions]
+    return jax.jit(jax.vmap(metric.criterion, in_axes=(0, None)))
 
 
 @cache
-def _scorer(metric: str):
-    """Compiled: (criterion of the average, and of that with each candidate added); one program for any number of picks."""
+def _scorer(metric: Metric):
+    """(criterion of the average, and of that with each candidate added): one compiled program for any number of picks, but for
+    a user's function that cannot be compiled."""
 
     def score(total, picked, predictions, target):
-        criterion = METRICS[metric].criterion
-        added = jax.vmap(lambda one: criterion((total + one) / (picked + 1), target))(predictions)
-        return criterion(total / picked, target), added
+        added = jax.vmap(lambda one: metric.criterion((total + one) / (picked + 1), target))(predictions)
+        return metric.criterion(total / picked, target), added
 
-    return jax.jit(score)
+    def one_by_one(total, picked, predictions, target):
+        added = [metric.criterion((total + one) / (picked + 1), target) for one in predictions]
+        return metric.criterion(total / picked, target), np.nan_to_num(added, nan=-np.inf)
+
+    return one_by_one if calls_back(metric) else jax.jit(score)
 
 
-def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metric: str) -> dict[int, float]:
+def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metric: str | Metric) -> dict[int, float]:
     """Weights (summing to 1) of the chosen members, by place in ``predictions``; never worse on these rows than the best alone.
 
     Parameters
@@ -44,15 +51,16 @@ def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metri
     predictions : (members, rows, outputs), on rows that the members were not trained on.
     target : (rows,).
     ranks : (members,) what is maximized, `Metric.criterion`, of each member alone on these rows.
-    metric : the name of what the average is to maximize.
+    metric : what the average is to maximize, by name or as it is.
     """
+    scorer = _scorer(metric_named(metric))
     candidates = [i for i in np.argsort(-ranks, kind="stable")[:MOST_CANDIDATES] if np.isfinite(ranks[i])]
     device_predictions, device_target = jnp.asarray(predictions[candidates]), jnp.asarray(target)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
     best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat
     while len(picks) <= PICKS:
         total = predictions[[candidates[place] for place in picks]].sum(axis=0)
-        own, added = _scorer(metric)(total, float(len(picks)), device_predictions, device_target)
+        own, added = scorer(total, float(len(picks)), device_predictions, device_target)
         if float(own) > best:
             best, best_picks = float(own), list(picks)
         if len(picks) == PICKS:
@@ -61,14 +69,16 @@ def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metri
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}
 
 
-def optimism(predictions: np.ndarray, target: np.ndarray, metric: str, seed: int) -> float:
-    """By how much choosing flatters the score on the rows that are chosen by; NaN where they are too few or too uniform to say.
+def optimism(predictions: np.ndarray, target: np.ndarray, metric: str | Metric, seed: int) -> float:
+    """By how much choosing flatters the score on the rows that are chosen by; NaN where they are too few or too uniform to say,
+    or where the metric is a user's function that cannot be compiled.
 
     Rows are drawn into two halves, again and again. An ensemble chosen by one half scores better there than on the other; the
     mean difference is the optimism of choosing by half the rows. It falls about as the number of rows grows (chosen), so half
     of it is the estimate for all. Parameters are those of `greedy`.
     """
-    size = min(len(target), MOST_HALVED) // 2
+    metric = metric_named(metric)
+    size = 0 if calls_back(metric) else min(len(target), MOST_HALVED) // 2  # thousands of calls of a function may take minutes
     found: list[float] = []
     for draw in range(DRAWS if size >= FEWEST_HALVED else 0):
         order = np.random.default_rng([seed, draw]).permutation(len(target))
@@ -79,10 +89,9 @@ def optimism(predictions: np.ndarray, target: np.ndarray, metric: str, seed: int
     return 0.5 * float(np.mean(found)) if found else float("nan")
 
 
-def _gain(predictions: np.ndarray, target: np.ndarray, metric: str, here: np.ndarray, there: np.ndarray) -> float:
+def _gain(predictions: np.ndarray, target: np.ndarray, metric: Metric, here: np.ndarray, there: np.ndarray) -> float:
     """The score of the ensemble chosen by the rows ``here``, less its score ``there``."""
-    score = METRICS[metric].score
     ranks = np.asarray(_alone(metric)(predictions[:, here], target[here]))
     shares = greedy(predictions[:, here], target[here], ranks, metric)
     average = sum(share * predictions[place] for place, share in shares.items())
-    return float(score(average[here], target[here]) - score(average[there], target[there]))
+    return float(metric.score(average[here], target[here]) - metric.score(average[there], target[there]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trainwell.population.metrics import METRICS
+from trainwell.population.metrics import Metric, metric_named
 
 WORST = -1.0  # of a score, as in `trainwell.diagnosis.scoring`
 
@@ -16,7 +16,7 @@ class Known:
 
     Parameters
     ----------
-    task, metric : what is predicted and what is maximized.
+    task, metric : what is predicted and what is maximized, by name or as it is.
     rows : training rows.
     prior_loss : loss of the best answer that ignores the inputs.
     constant : score of that answer.
@@ -25,7 +25,7 @@ class Known:
     """
 
     task: str
-    metric: str
+    metric: str | Metric
     rows: int
     prior_loss: float
     constant: float
@@ -34,7 +34,9 @@ class Known:
 
     def score(self, value: float) -> float:
         """A score of the metric as the rules read it: 0 for an answer that ignores the inputs, 1 for a perfect one."""
-        perfect = 1.0 if METRICS[self.metric].sign > 0 else 0.0
+        perfect = metric_named(self.metric).perfect
+        if perfect is None:  # of a user's own metric nobody knows: what simple models reach must do
+            perfect = max(self.simple.values(), default=self.constant)
         if not np.isfinite(value) or perfect == self.constant:
             return WORST
         return max(WORST, (value - self.constant) / (perfect - self.constant))

@@ -17,7 +17,7 @@ from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
 from trainwell.population.epoch import Data
 from trainwell.population.member import Member, Training
-from trainwell.population.metrics import METRICS
+from trainwell.population.metrics import metric_named
 
 LONGER = 8  # as in the rule of too few epochs
 ANOTHER = 1_000_003  # chosen: added to a number, it gives the member another start
@@ -124,5 +124,5 @@ def train_score(training: Training, population: Population, known: Known) -> flo
     picked = np.random.default_rng(known.seed).permutation(len(rows.target))[:ROWS_SCORED]
     numeric, categories, target = (np.asarray(part)[picked] for part in rows)
     guess = population.predict([training], numeric, categories)[0]
-    value = float(METRICS[known.metric].score(guess, target))
+    value = float(metric_named(known.metric).score(guess, target))
     return known.score(value) if math.isfinite(value) else WORST

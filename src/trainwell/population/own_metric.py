@@ -1,0 +1,163 @@
+"""A user's own metric: any function of (truth, prediction) that gives a number.
+
+What it is given is what scikit-learn's metrics take. For classes: the number of each row's class, in the order of the model's
+classes, and probabilities, (rows,) of the second class for two, (rows, classes) for more. For regression: numbers (rows,) in
+the target's own unit.
+
+A function that JAX can trace becomes part of the compiled program. Any other (of NumPy, scikit-learn, plain Python) is called
+back from it, one network after the other, in float64.
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from trainwell.errors import InputError
+from trainwell.population.metrics import Metric
+from trainwell.words import LESS_IS_BETTER, is_loss
+
+_one_at_a_time = threading.Lock()  # the cores call back from a thread each; the function need not know of threads
+
+
+@dataclass(frozen=True)
+class OwnScore:
+    """A user's function as the engine takes it: larger is better, predictions (rows, outputs).
+
+    Parameters
+    ----------
+    function : (truth, prediction) -> number.
+    task : what is predicted.
+    mean, scale : of the target, for regression.
+    sign : -1 where less is better.
+    traceable : whether JAX can trace it.
+    failures : what went wrong in a call from a compiled program, which cannot raise it.
+    """
+
+    function: Callable[[Any, Any], Any] = field(hash=False)
+    task: str
+    mean: float = 0.0
+    scale: float = 1.0
+    sign: int = 1
+    traceable: bool = False
+    failures: list[InputError] = field(default_factory=list, compare=False, repr=False)
+
+    def __call__(self, predictions: Any, target: Any) -> Any:
+        if not any(isinstance(one, jax.core.Tracer) for one in (predictions, target)):
+            return self._measured(np.asarray(target), np.asarray(predictions))
+        if self.traceable:
+            return self.sign * jnp.asarray(self.function(*self._conventional(target, predictions)), jnp.float32)
+        number = jax.ShapeDtypeStruct((), jnp.float32)
+        return jax.pure_callback(self._called_back, number, target, predictions, vmap_method="sequential")
+
+    def _conventional(self, target: Any, predictions: Any) -> tuple[Any, Any]:
+        column = predictions[:, 0] if predictions.shape[1] == 1 else predictions
+        if self.task != "regression":
+            return target, column
+        return target * self.scale + self.mean, column * self.scale + self.mean
+
+    def _measured(self, target: np.ndarray, predictions: np.ndarray) -> np.float32:
+        """The score; `InputError` where the function fails or gives no number."""
+        truth, prediction = self._conventional(target if self.task != "regression" else _exact(target), _exact(predictions))
+        name = name_of(self.function)
+        try:
+            with _one_at_a_time:
+                found = self.function(truth, prediction)
+        except Exception as error:
+            raise InputError(f"The metric {name!r} failed with {type(error).__name__}: {_one_line(error)}.") from error
+        try:
+            return np.float32(self.sign * float(found))
+        except (TypeError, ValueError):
+            kind = type(found).__name__
+            raise InputError(f"The metric {name!r} gave a value of type {kind}; it must give one number.") from None
+
+    def _called_back(self, target: Any, predictions: Any) -> np.float32:
+        try:
+            return self._measured(np.asarray(target), np.asarray(predictions))
+        except InputError as error:
+            self.failures.append(error)
+            return np.float32(np.nan)
+
+
+def own_metric(
+    function: Callable[[Any, Any], Any],
+    task: str,
+    target: np.ndarray,
+    outputs: int,
+    *,
+    mean: float = 0.0,
+    scale: float = 1.0,
+    smaller_is_better: bool = False,
+) -> Metric:
+    """A metric of a function, tried on made-up predictions; `InputError` where it fails or gives no finite number.
+
+    Parameters
+    ----------
+    function : (truth, prediction) -> number, see the head of this file.
+    task : what is predicted.
+    target : (rows,) some rows to try it on, class numbers or scaled values.
+    outputs : columns of a prediction.
+    mean, scale : of the target, for regression.
+    smaller_is_better : whether the number is a loss.
+    """
+    score = OwnScore(function, task, mean, scale, -1 if smaller_is_better else 1)
+    predictions = _made_up(task, target, outputs)
+    if not math.isfinite(tried := float(score(predictions, target))):
+        raise InputError(f"The metric {name_of(function)!r} gave {tried:g} for made-up predictions; it must give a number.")
+    score = OwnScore(function, task, mean, scale, score.sign, _traceable(score, predictions, target))
+    name = name_of(function)
+    return Metric(name, _label(name, smaller_is_better), score, (task,), sign=score.sign, perfect=None)
+
+
+def name_of(function: Callable) -> str:
+    """What a function is called."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def raise_failure(metric: Metric) -> None:
+    """Raise what went wrong in a user's function while a compiled program ran."""
+    if isinstance(metric.score, OwnScore) and metric.score.failures:
+        raise metric.score.failures[0]
+
+
+def calls_back(metric: Metric) -> bool:
+    """Whether a program with this metric leaves the device for Python."""
+    return isinstance(metric.score, OwnScore) and not metric.score.traceable
+
+
+def _label(name: str, smaller_is_better: bool) -> str:
+    label = name.strip("<>").replace("_", " ")
+    if smaller_is_better:
+        return f"{label} {LESS_IS_BETTER}"
+    return f"own {label}" if is_loss(label) else label  # or it would be read as the loss of that name
+
+
+def _made_up(task: str, target: np.ndarray, outputs: int) -> np.ndarray:
+    chance = np.random.default_rng(0)
+    if task == "multiclass":
+        return chance.dirichlet(np.ones(outputs), len(target)).astype(np.float32)
+    made = chance.permutation(target) if task == "regression" else chance.random(len(target))
+    return made.reshape(-1, 1).astype(np.float32)
+
+
+def _traceable(score: OwnScore, predictions: np.ndarray, target: np.ndarray) -> bool:
+    def traced(predictions, target):
+        return jnp.asarray(score.function(*score._conventional(target, predictions)), jnp.float32)
+
+    try:
+        return jax.eval_shape(traced, predictions, target).shape == ()
+    except Exception:  # whatever a function that was not written for JAX does with what it does not know
+        return False
+
+
+def _exact(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float64)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or "no more is said"
