@@ -1,11 +1,11 @@
-"""What the search does about a finding: the range of the learning rate is narrowed for the networks that follow.
+"""What the search does about a finding, for the networks that follow: another range of the learning rate, or clipped gradients.
 
-A remedy is data, and so is its effect: another range. It hangs on the trainings alone, in the order of their numbers, and on no
+A remedy is data, and so is its effect: another space. It hangs on the trainings alone, in the order of their numbers, and on no
 clock; a search that is resumed comes to the same.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from trainwell.diagnosis.engine.known import Known
@@ -16,8 +16,10 @@ from trainwell.recipe.context import Context
 from trainwell.recipe.events import read_events
 from trainwell.recipe.findings import problems
 from trainwell.search.space import Space
+from trainwell.techniques.gradients import CLIP_BY_GLOBAL_NORM
 
 Mark = tuple[int, int, bool]
+CLIP = "clip by norm"  # the remedy's name for it
 AWAY = 3.0  # chosen: the new end lies so many times away from the rate that did harm; half of a factor of ten
 NARROWEST = 2.0  # chosen: highest over lowest rate that is left at least
 
@@ -30,41 +32,74 @@ class Done(NamedTuple):
 
 
 def remedied(
-    searched: Space, found: Sequence[tuple[Training, Finding]], trained: Iterable[Training]
+    searched: Space, found: Sequence[tuple[Training, Finding]], trained: Iterable[Training], held: Collection[str] = ()
 ) -> tuple[Space, list[Done]]:
     """(the space for the networks that follow, what was done).
+
+    Of each problem the first remedy is taken that the search can act on: the range of the learning rate is narrowed, and where
+    that is no remedy, or cannot be narrowed as far as it should, gradients are clipped.
 
     Parameters
     ----------
     searched : what was searched so far.
-    found : networks with a problem, and the problem. A remedy that lowers the learning rate lowers the range's upper end to a
-        third of the lowest rate that did harm, one that raises it raises the lower end; never beyond the rate of the best
-        network, which did well with it.
+    found : networks with a problem, and the problem.
     trained : all networks so far.
+    held : names of choices and settings that the user holds fixed.
+    """
+    narrowed, unhelped, done = _rates(searched, found, list(trained))
+    clipped, more = _clipped(narrowed, unhelped) if "clip" not in held else (narrowed, [])
+    return clipped, [*done, *more]
+
+
+def _rates(
+    searched: Space, found: Sequence[tuple[Training, Finding]], trained: Sequence[Training]
+) -> tuple[Space, list[Finding], list[Done]]:
+    """(the space with another range of the rate, problems that ask for more or for something else, what was done).
+
+    A remedy that lowers the learning rate lowers the range's upper end to a third of the lowest rate that did harm, one that
+    raises it raises the lower end; never beyond the rate of the best network, which did well with it.
     """
     name = f"{searched.structures[0].optimizer}.learning_rate"
     declared = hyperparameters_of(searched.structures[0]).get(name)
     if declared is None or name not in searched.searched:
-        return searched, []
+        return searched, [finding for _, finding in found], []
     low, high = searched.ranges.get(name, declared.search_range)
-    lowered: list[tuple[float, str]] = []
-    raised: list[tuple[float, str]] = []
+    lowered: list[tuple[float, Finding]] = []
+    raised: list[tuple[float, Finding]] = []
+    unhelped: list[Finding] = []
     for training, finding in found:
         times = next((one.times for one in finding.remedies if one.change == "learning_rate" and one.times), None)
         if times is not None and name in training.member.settings:
-            (lowered if times < 1 else raised).append((training.member.settings[name], finding.cause))
+            (lowered if times < 1 else raised).append((training.member.settings[name], finding))
+        else:
+            unhelped.append(finding)
     best = max((t for t in trained if t.sound and name in t.member.settings), key=lambda t: t.rank, default=None)
     good = None if best is None else best.member.settings[name]
     done = []
     if lowered:
-        (rate, cause), before = min(lowered), high
+        (rate, finding), before = min(lowered, key=lambda one: one[0]), high
         high = min(high, max(rate / AWAY, good or 0.0, NARROWEST * low))
-        done += _said(cause, "upper", name, before, high)
+        done += _said(finding.cause, "upper", name, before, high)
+        unhelped += [finding] if high > rate else []
     if raised:
-        (rate, cause), before = max(raised), low
+        (rate, finding), before = max(raised, key=lambda one: one[0]), low
         low = max(low, min(rate * AWAY, good or high, high / NARROWEST))
-        done += _said(cause, "lower", name, before, low)
-    return dataclasses.replace(searched, ranges={**searched.ranges, name: (low, high)}) if done else searched, done
+        done += _said(finding.cause, "lower", name, before, low)
+    if done:
+        searched = dataclasses.replace(searched, ranges={**searched.ranges, name: (low, high)})
+    return searched, unhelped, done
+
+
+def _clipped(searched: Space, found: Sequence[Finding]) -> tuple[Space, list[Done]]:
+    """The space with clipped gradients where a problem names that remedy, and what was done."""
+    asking = next((one for one in found if any(remedy.change == CLIP for remedy in one.remedies)), None)
+    free = [one for one in searched.structures if one.clip == "none" and isinstance(one.optimizer, str)]
+    if asking is None or not free:
+        return searched, []
+    structures = tuple(dataclasses.replace(one, clip="global_norm") if one in free else one for one in searched.structures)
+    limit = CLIP_BY_GLOBAL_NORM[0].default
+    says = f"gradients were clipped to a norm of {limit:g} for the networks that followed"
+    return dataclasses.replace(searched, structures=structures), [Done(asking.cause, says)]
 
 
 def _said(cause: str, end: str, name: str, before: float, after: float) -> list[Done]:
@@ -98,7 +133,7 @@ class Narrowed:
                 if mark not in self._problems:
                     self._problems[mark] = problems([training], self.known)
             found = [one for mark in marks for one in self._problems[mark]]
-            self._spaces[marks], done = remedied(self.searched, found, trainings)
+            self._spaces[marks], done = remedied(self.searched, found, trainings, self.context.options.settings)
             self._tell(done)
         return self._spaces[marks]
 

@@ -187,7 +187,8 @@ class Store:
 
         if self.full:
             return
-        pair = mapped(lambda tensor: tensor.detach().clone(), (x, y))
+        with torch.inference_mode(False):  # a copy that gradients may pass through, also where the loop allows none
+            pair = mapped(lambda tensor: tensor.detach().clone(), (x, y))
         self.bytes += sum(t.numel() * t.element_size() for t in tensors(pair))
         self.rows += rows_of(x)
         self.batches.append(pair)
