@@ -93,6 +93,21 @@ def test_a_breakdown_that_clipping_mends_is_told_beside_the_rate():
     assert (found.cause, found.remedies[0].change, found.remedies[0].proven) == ("exploding-gradient", "clip by norm", True)
 
 
+@pytest.mark.parametrize(
+    ("score", "reachable", "is_below"),
+    [
+        (0.5, 0.7, True),
+        (0.8, 0.91, True),
+        (0.6, 0.69, False),
+        (0.2, 0.35, False),
+        (0.9, 0.8, False),
+        (0.5, float("nan"), False),
+    ],
+)
+def test_clearly_below_is_a_tenth_less_with_half_as_much_again_left_to_one(score, reachable, is_below):
+    assert suspicion.below(score, reachable) is is_below
+
+
 def test_what_the_root_explains_is_not_reported_beside_it():
     signals = run(share_accumulated=1.0)
     signals.layers["hidden 1"] = LayerSignals(silent_share=[0.1, 0.9])
@@ -107,6 +122,13 @@ def test_of_two_causes_the_one_that_mends_more_comes_first():
         "adam": Trial(0.4, 0.5, 0.65, 100),
     }
     assert causes(signals)[0] == "lr-too-high"
+
+
+def test_a_surer_cause_comes_before_one_that_is_nearer_to_the_root():
+    signals = run(input_scale=6.0, start_scales={"hidden 1": 20.0})
+    signals.trials = {name: Trial(0.5, 0.5, 0.85, 100) for name in ("standardized", "fresh_weights")}
+    signals.trials["control"] = Trial(1.0, 1.0, 0.2, 100)
+    assert causes(signals)[:2] == ["init-too-large", "data-not-scaled"]
 
 
 def test_a_rate_that_is_a_thousand_times_too_low_is_told_from_a_wrong_optimizer():
@@ -162,3 +184,17 @@ def test_a_rule_says_all_that_must_be_said(known):
 
 def test_the_page_of_findings_is_up_to_date():
     assert (ROOT / "docs" / "diagnosis.md").read_text() == page.markdown()
+
+
+def test_a_rate_that_is_too_low_does_not_explain_saturated_units_and_one_too_high_does():
+    for trial, others in (("rate_tenfold", ["saturated-activation"]), ("rate_tenth", [])):
+        signals = run()
+        signals.layers["hidden 1"] = LayerSignals(saturated_share=[0.9])
+        signals.trials = {"control": Trial(1.0, 1.0, 0.2, 100), trial: Trial(0.2, 0.2, 0.88, 100)}
+        assert causes(signals)[1:2] == others
+
+
+def test_large_first_weights_tell_that_units_were_saturated_from_the_start():
+    signals = run(start_scales={"hidden 1": 80.0})
+    signals.layers["hidden 1"] = LayerSignals(saturated_share=[0.9])
+    assert diagnose(signals)[0].says == "90% of what hidden 1 puts out lies at the ends of its range, from the start"

@@ -6,6 +6,7 @@ from trainwell.diagnosis.findings import Finding, rule
 from trainwell.diagnosis.proofs import repair, reruns
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.rules.families import DOWNSTREAM
+from trainwell.diagnosis.rules.starts import LARGE
 from trainwell.diagnosis.signals import Signals, last
 from trainwell.diagnosis.suspicion import broken, graded, looks_wrong
 
@@ -61,7 +62,8 @@ def saturated(signals: Signals) -> Iterator[Finding]:
     worst = max(shares, key=lambda name: last(shares[name]), default="")
     if not worst:
         return
-    from_start = len(shares[worst]) > 1 and shares[worst][0] > SATURATED
+    large = signals.facts.get("start_scales", {}).get(worst, 0.0) > LARGE  # then one observation tells of the start too
+    from_start = (len(shares[worst]) > 1 or large) and shares[worst][0] > SATURATED
     if last(shares[worst]) > SATURATED and (from_start or looks_wrong(signals)):  # a last sigmoid may well learn to saturate
         yield Finding(
             "saturated-activation",

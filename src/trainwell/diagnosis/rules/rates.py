@@ -108,14 +108,8 @@ def low(signals: Signals) -> Iterator[Finding]:
 def _rate(signals: Signals, cause: str, *options: tuple[str, float]) -> Iterator[Finding]:
     trial, times = max(options, key=lambda option: signals.trials[option[0]].score if option[0] in signals.trials else -9)
     rate = max(signals.facts.get("learning_rates") or [float("nan")])
-    explains = (
-        *AFTER_RATE,
-        "dead-relu",
-        "saturated-activation",
-        "exploding-gradient",
-        "optimizer-wrong-for-problem",
-        "overfitting",
-    )
+    harm = ("dead-relu", "saturated-activation", "exploding-gradient") if times < 1 else ()  # what steps too large leave behind
+    explains = (*AFTER_RATE, *harm, "optimizer-wrong-for-problem", "overfitting")
     says = f"the learning rate of {rate:.2g} is too {'high' if times < 1 else 'low'}"
     yield from proven(signals, cause, trial, says, rate, rate * times, Remedy("learning_rate", times=times), explains, 0.05)
 
