@@ -100,7 +100,6 @@ def test_clipping_is_held_against_the_gradient_that_was_measured():
     [
         ({"initializer": "zeros"}, {"adam__learning_rate": 0.03}, "zero-or-constant-init"),
         ({}, {"dropout__rate": 0.9, "adam__learning_rate": 0.03}, "dropout-too-high"),
-        ({}, {"adam__learning_rate": 1e-6}, "lr-too-low"),
     ],
 )
 def test_a_fault_that_costs_no_score_is_a_warning(network, settings, cause):

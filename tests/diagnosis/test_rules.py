@@ -52,7 +52,6 @@ def layer(**series) -> Signals:
         (layer(silent_share=[0.1, 0.9]), "dead-relu"),
         (layer(saturated_share=[0.9, 0.9]), "saturated-activation"),
         (layer(twin_share=[1.0]), "zero-or-constant-init"),
-        (layer(update_ratio=[1e-7, 1e-8]), "lr-too-low"),
         (run(score=0.89, kept_gradient=1e-3), "gradient-clip-too-tight"),
         (run(score=0.89, norm_rows=2), "batchnorm-tiny-batch"),
         (run(score=0.89, dropout=0.9), "dropout-too-high"),
@@ -75,7 +74,7 @@ def test_layers_that_a_decay_has_shrunk_are_a_warning():
     "signals",
     [
         layer(saturated_share=[0.0, 0.9]),  # what ends in a sigmoid learns to saturate
-        layer(update_ratio=[0.0, 0.0]),  # frozen on purpose
+        layer(update_ratio=[1e-7]),  # at the end of a schedule
         run(score=0.89, momentum=0.99, steps=20_000),
         run(score=0.89, dropout=0.5),
         run(score=0.89, kept_gradient=0.3),
@@ -198,3 +197,11 @@ def test_large_first_weights_tell_that_units_were_saturated_from_the_start():
     signals = run(start_scales={"hidden 1": 80.0})
     signals.layers["hidden 1"] = LayerSignals(saturated_share=[0.9])
     assert diagnose(signals)[0].says == "90% of what hidden 1 puts out lies at the ends of its range, from the start"
+
+
+def test_gates_make_a_gradient_that_vanishes_through_time_less_telling():
+    signals = run(time_gradient_ratio=1e-6, gated=0.0)
+    assert causes(signals) == ["vanishing-gradient"]
+    signals.facts["gated"] = 1.0
+    signals.trials = {"control": Trial(1.0, 1.0, 0.2, 100), "longer": Trial(0.2, 0.2, 0.88, 800)}
+    assert causes(signals)[:2] == ["too-few-epochs", "vanishing-gradient"]

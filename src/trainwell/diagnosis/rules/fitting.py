@@ -13,7 +13,7 @@ from trainwell.diagnosis.suspicion import below, broken, level, looks_wrong
 DECAY = 1e-3  # chosen
 SHRUNK = 0.1  # chosen: a layer's size over that at its start
 DROPPED = 0.3  # chosen
-DROPPED_FAR = 0.6  # Srivastava et al. (2014), section 7.3: the error is flat up to here and rises beyond
+DROPPED_FAR = 0.8  # chosen; in Srivastava et al. (2014), section 7.3, the error is flat up to 0.6 and rises beyond
 OVERFIT_RISE = 0.25  # chosen: the last validation losses over the best
 OVERFIT_GAP = 2.0  # chosen: validation over training loss
 
@@ -52,7 +52,7 @@ def decay(signals: Signals) -> Iterator[Finding]:
     "dropout-too-high",
     order=28,
     reads="`dropout`, re-run `no_dropout`",
-    limits=f"a probability of {DROPPED} or more, without which the score is mended; more than {DROPPED_FAR}, a warning, "
+    limits=f"a probability of {DROPPED} or more, without which the score is mended; {DROPPED_FAR} or more, a warning, "
     "where the score does not show it",
     source="Srivastava et al. (2014), dropout, section 7.3",
     remedy="a probability of 0.1 to 0.3",
@@ -71,7 +71,7 @@ def dropped(signals: Signals) -> Iterator[Finding]:
             (*AFTER_RATE, "lr-too-high", "lr-too-low", "optimizer-wrong-for-problem"),
             0.15,
         )
-        if value > DROPPED_FAR and "no_dropout" not in signals.trials:
+        if value >= DROPPED_FAR and "no_dropout" not in signals.trials:
             says = f"dropout of {value:.0%} leaves {1 - value:.0%} of the units in a step"
             remedy = Remedy("dropout", to=0.1)
             yield Finding("dropout-too-high", "warning", says, value, DROPPED_FAR, remedies=(remedy,), certainty=0.4)

@@ -81,10 +81,13 @@ def saturated(signals: Signals) -> Iterator[Finding]:
         )
 
 
+REMEDIES = ("use ReLU with He's start", "use gates (GRU, LSTM)", "let the gates begin open, or shorten the sequence")
+
+
 @rule(
     "vanishing-gradient",
     order=38,
-    reads="`start_gradients`, `time_gradient_ratio`",
+    reads="`start_gradients`, `time_gradient_ratio`, `gated`",
     limits=f"below {VANISHED:g} of the gradient at the last layer, or at the strongest step of a sequence, in "
     "a run below what is reachable",
     source="AutoTrainer (Zhang et al. 2021); Bengio, Simard & Frasconi (1994) for sequences",
@@ -99,6 +102,7 @@ def vanishing(signals: Signals) -> Iterator[Finding]:
     depth = gradients[0] / gradients[-1] if len(gradients) > 2 else float("nan")
     if depth < VANISHED or through_time < VANISHED:
         time = not depth < VANISHED
+        gated = time and signals.number("gated") == 1  # whose first steps count for little before they are learned
         value = through_time if time else depth
         yield Finding(
             "vanishing-gradient",
@@ -112,12 +116,12 @@ def vanishing(signals: Signals) -> Iterator[Finding]:
                 reruns(
                     signals,
                     "leaky",
-                    Remedy("activation", to="relu", says="use gates (GRU, LSTM)" if time else "use ReLU with He's start"),
+                    Remedy("activation", to="relu", says=REMEDIES[time + gated]),
                 ),
                 Remedy("normalization", to="batch", says="put a normalization between the layers"),
             ),
-            explains=DOWNSTREAM,
-            certainty=0.88,
+            explains=() if gated else DOWNSTREAM,
+            certainty=0.55 if gated else 0.88,
         )
 
 

@@ -7,7 +7,7 @@ from trainwell.diagnosis.proofs import proven, repair
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.rules.families import AFTER_RATE
 from trainwell.diagnosis.signals import Signals, finite
-from trainwell.diagnosis.suspicion import graded, looks_wrong, unlearned
+from trainwell.diagnosis.suspicion import looks_wrong, unlearned
 
 FALLEN = 100.0  # chosen: highest over the rate of most updates
 RISING = 1.5  # chosen
@@ -83,8 +83,7 @@ def _failed(signals: Signals) -> Finding:
     reads="re-runs `rate_tenfold`, `rate_hundredfold`, `rate_thousandfold`; `update_ratio`, `loss_constant`, "
     "`final_train_loss`",
     limits="ten, a hundred or a thousand times the rate mends the score; or without a re-run, a loss no better than a constant "
-    f"answer's with no hidden layer ever changing by {NO_MOVE:g} of its size in a step; a warning where the score does not "
-    "show it",
+    f"answer's with no hidden layer ever changing by {NO_MOVE:g} of its size in a step",
     source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
     remedy="a higher learning rate",
 )
@@ -92,10 +91,10 @@ def low(signals: Signals) -> Iterator[Finding]:
     yield from _rate(signals, "lr-too-low", ("rate_tenfold", 10.0), ("rate_hundredfold", 100.0), ("rate_thousandfold", 1000.0))
     hidden = [layer.update_ratio for layer in list(signals.layers.values())[:-1]]
     moved = max((value for series in hidden for value in finite(series) if value > 0), default=float("nan"))
-    if moved < NO_MOVE and not signals.trials and (unlearned(signals) or not looks_wrong(signals)):
+    if moved < NO_MOVE and not signals.trials and unlearned(signals) and looks_wrong(signals):
         yield Finding(
             "lr-too-low",
-            graded(signals),
+            "problem",
             f"the network stands still: a step changes no hidden layer by more than {moved:.1g} of its size",
             moved,
             NO_MOVE,
