@@ -205,3 +205,10 @@ def test_gates_make_a_gradient_that_vanishes_through_time_less_telling():
     signals.facts["gated"] = 1.0
     signals.trials = {"control": Trial(1.0, 1.0, 0.2, 100), "longer": Trial(0.2, 0.2, 0.88, 800)}
     assert causes(signals)[:2] == ["too-few-epochs", "vanishing-gradient"]
+
+
+def test_frozen_weights_that_look_freshly_drawn_are_tried_free_also_where_no_simple_model_learns_anything():
+    signals = run(score=0.4, simple=0.1, frozen=["read.weight"], frozen_random=["read.weight"])
+    assert suspicion.wanted(signals) == ["control", "thawed"]
+    signals.trials = {"control": Trial(1.0, 1.0, 0.4, 100), "thawed": Trial(0.2, 0.2, 0.9, 100)}
+    assert causes(signals) == ["frozen-layer"]

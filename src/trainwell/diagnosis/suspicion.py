@@ -67,7 +67,9 @@ def wanted(signals: Signals) -> list[str]:
     """Re-runs worth making, the most telling first."""
     facts = signals.facts
     if not looks_wrong(signals):
-        return ["control", "balanced"] if ignores_a_class(signals) else []
+        doubtful = ["balanced"] if ignores_a_class(signals) else []
+        doubtful += ["thawed"] if facts.get("frozen_random") else []  # what no simple model learns says nothing of them
+        return ["control", *doubtful] if doubtful else []
     names = ["control", *(["balanced"] if ignores_a_class(signals) else [])]
     scale = signals.number("input_scale")
     if scale > 5 or scale < 0.1 or signals.number("input_scale_ratio") > 50:
