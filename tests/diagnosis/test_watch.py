@@ -176,6 +176,14 @@ def test_a_loss_and_an_output_that_fit_are_no_fault(last):
     assert problems(trained(nn.Sequential(*network(), last), rings(), loss_fn=loss_fn, prove=False)) == []
 
 
+def test_logits_of_several_labels_are_not_taken_for_a_poor_regression():
+    x, _ = rings()
+    labels = (x[:, :3] + 0.3 * x[:, 3:].roll(1, 1) > 0.5).float()
+    found = trained(network(outputs=3), (x, labels), loss_fn=nn.BCEWithLogitsLoss())
+    assert problems(found) == []
+    assert "the score: outputs are not meant to equal the targets, as with rates, logarithms or logits" in found.report()
+
+
 def test_missing_values_and_single_classes_are_named():
     x, y = rings()
     holes = x.clone()

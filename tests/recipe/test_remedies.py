@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from small_networks import member, structure
+from small_networks import member, structure, train
 from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.recipe.remedies import remedied
@@ -41,6 +41,12 @@ def test_the_range_stays_where_nothing_went_wrong_or_where_the_rate_is_held_fixe
     assert remedied(SPACE, [], []) == (SPACE, [])
     fixed = Space((NETWORK,), ("dropout.rate",))
     assert remedied(fixed, [fault(0.3, 0.1)], []) == (fixed, [])
+
+
+def test_the_rate_of_the_best_network_stays_in_the_range():
+    (best,) = train([member(9, NETWORK, adam__learning_rate=0.2)], 1)
+    space, _ = remedied(SPACE, [fault(0.3, 0.1)], [best])
+    assert space.ranges[RATE] == (1e-4, pytest.approx(0.2))
 
 
 def test_the_range_never_closes():
