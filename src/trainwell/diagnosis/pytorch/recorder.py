@@ -187,8 +187,7 @@ class Store:
 
         if self.full:
             return
-        with torch.inference_mode(False):  # a copy that gradients may pass through, also where the loop allows none
-            pair = mapped(lambda tensor: tensor.detach().clone(), (x, y))
+        pair = mapped(lambda tensor: tensor.detach().clone(), (x, y))
         self.bytes += sum(t.numel() * t.element_size() for t in tensors(pair))
         self.rows += rows_of(x)
         self.batches.append(pair)
