@@ -3,14 +3,15 @@
     python -m benchmarks.engine_faults [--out results.json] [--only NAME ...] [--healthy 200] [--skip-faults]
 
 Two real tables. A fault is a change to a network that does well; it is judged by the same rules as a user's PyTorch loop, with
-the same re-runs. A fault that costs no score on a table is no fault there: the table says so. The healthy members are those of
-real searches at the defaults, of which no finding may be a problem.
+the same re-runs. One that costs score must be a problem; one that is measured and costs none on this table is a warning. The
+healthy members are those of real searches at the defaults, of which no finding may be a problem.
 """
 
 import argparse
 import json
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,16 +116,16 @@ def judged(table: Prepared, fault: Fault) -> dict[str, Any]:
     (training,) = population.train([Training(member)], fault.epochs, fault.epochs, Budget())
     trained = time.perf_counter()
     findings, signals = examined(training, population, known, epochs=fault.epochs)
-    named = [finding.cause for finding in findings if finding.severity in ("problem", "warning")]
+    severities = {finding.cause: finding.severity for finding in reversed(findings)}  # the first of a cause is its surest
+    named = [cause for cause in dict.fromkeys(finding.cause for finding in findings) if severities[cause] != "note"]
     ranks = [place for place, cause in enumerate(named) if cause in fault.causes]
-    noted = [finding.cause for finding in findings if finding.severity == "note"]
     return {
         "score": signals.number("score"),
         "simple": signals.number("simple_score"),
-        "felt": fault.shuffled or bool(ranks) or signals.number("simple_score") - signals.number("score") > HURTS,
+        "felt": fault.shuffled or signals.number("simple_score") - signals.number("score") > HURTS,
         "causes": list(fault.causes),
         "named": named,
-        "noted": noted,
+        "severities": severities,
         "rank": ranks[0] if ranks else None,
         "reruns": {name: trial.score for name, trial in signals.trials.items()},
         "seconds": trained - began,
@@ -140,11 +141,12 @@ def faults(tables: Sequence[str], only: Sequence[str] | None) -> dict[str, dict[
             if only and fault not in only:
                 continue
             one = found[f"{name}: {fault}"] = judged(table, change)
-            said = ", ".join(one["named"][:3]) or ("nothing: it costs no score" if not one["felt"] else "nothing")
+            said = ", ".join(f"{cause} ({one['severities'][cause]})" for cause in one["named"][:3]) or "nothing"
             place = "-" if one["rank"] is None else str(one["rank"] + 1)
-            lines.append((name, fault, f"{one['score']:.2f}", f"{one['simple']:.2f}", said, place))
+            felt = "yes" if one["felt"] else "no"
+            lines.append((name, fault, f"{one['score']:.2f}", f"{one['simple']:.2f}", felt, said, place))
             print(*lines[-1], sep=" | ", flush=True)
-    print_table(("table", "fault", "score", "simple models", "found", "place of the right cause"), lines)
+    print_table(("table", "fault", "score", "simple models", "felt", "found", "place of the right cause"), lines)
     return found
 
 
@@ -160,17 +162,26 @@ def healthy(tables: Sequence[str], wanted: int, seconds: float) -> dict[str, Any
             run = trainwell.fit(DATA / goal.file, goal.target, out=Path(home) / "run", trials=trials, time_limit=seconds)
             events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
         told = [event for event in events if event["event"] in ("member_finished", "member_failed")]
-        problems = [event for event in events if event["event"] == "finding" and event["severity"] == "problem"]
+        found_in = [event for event in events if event["event"] == "finding"]
+        problems = [event for event in found_in if event["severity"] == "problem"]
         found[name] = {
             "members": len(told),
             "flagged": sorted({event["member"] for event in problems}),
             "problems": problems,
+            "warned": sorted({event["member"] for event in found_in if event["severity"] == "warning"}),
+            "warnings": Counter(event["cause"] for event in found_in if event["severity"] == "warning"),
             "remedies": [event for event in events if event["event"] == "remedied"],
         }
     print_table(
-        ("table", "members", "flagged", "share"),
+        ("table", "members", "flagged", "share", "with a warning"),
         [
-            (name, str(one["members"]), str(len(one["flagged"])), f"{len(one['flagged']) / max(1, one['members']):.1%}")
+            (
+                name,
+                str(one["members"]),
+                str(len(one["flagged"])),
+                f"{len(one['flagged']) / max(1, one['members']):.1%}",
+                str(len(one["warned"])) + "".join(f", {cause} {count}" for cause, count in one["warnings"].items()),
+            )
             for name, one in found.items()
         ],
     )

@@ -1,6 +1,7 @@
 """How well faults of PyTorch programs are found: the score, the confusion of causes, and what watching costs.
 
     python -m benchmarks.faults [--programs FOLDER] [--seeds 0] [--only NAME ...] [--out results.json]
+    python -m benchmarks.faults --rows results.json ...
     python -m benchmarks.faults --overhead [--threads 1]
 
 FOLDER holds a driver `trainwell_tool.py` and `cases/`, whose files define `CASE` and `build(seed)`, and for a faulty program
@@ -59,7 +60,8 @@ def judged(diagnose: Any, build: Any, seed: int) -> dict[str, Any]:
     return {"problems": problems, "named": named, "seconds": time.perf_counter() - start, "error": error}
 
 
-def all_judged(folder: Path, seeds: list[int], only: list[str] | None) -> list[dict[str, Any]]:
+def all_judged(folder: Path, seeds: list[int], only: list[str] | None, out: Path | None = None) -> list[dict[str, Any]]:
+    """One row for each program, kept in the file as they come."""
     tool, rows = driver(folder), []
     for name, module in programs(folder, only):
         labels = module.CASE.labels
@@ -69,6 +71,8 @@ def all_judged(folder: Path, seeds: list[int], only: list[str] | None) -> list[d
                 ranks = [place for place, cause in enumerate(row["named"]) if cause in labels]
                 rows.append({**row, "rank": ranks[0] if ranks else None})
                 said = ", ".join(row["named"][:3]) or "nothing"
+                if out:
+                    out.write_text(json.dumps(rows, indent=1))
                 print(f"{name:42s} {kind:8s} {row['seconds']:6.1f} s  {said}{'  CRASHED' if row['error'] else ''}", flush=True)
     return rows
 
@@ -142,7 +146,8 @@ def main() -> None:
     parser.add_argument("--programs", type=Path, default=Path("../shared/faults"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="*")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="file for the judgements as JSON, one program after the other")
+    parser.add_argument("--rows", type=Path, nargs="+", help="such files; their tables are printed and nothing is run")
     parser.add_argument("--overhead", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
@@ -155,11 +160,12 @@ def main() -> None:
             name = "-".join(map(str, widths))
             print(f"| {name} | {batch} | {plain:.3f} | {watched:.3f} | {watched / plain - 1:+.1%} |", flush=True)
         return
-    rows = all_judged(chosen.programs.resolve(), chosen.seeds, chosen.only)
+    if chosen.rows:
+        rows = [row for path in chosen.rows for row in json.loads(path.read_text())]
+    else:
+        rows = all_judged(chosen.programs.resolve(), chosen.seeds, chosen.only, chosen.out)
     print(f"\n{table(rows)}\n\n{confusion(rows)}\n\ncrashed: {sum(bool(row['error']) for row in rows)}")
     print(f"seconds a program, median: {statistics.median(row['seconds'] for row in rows):.1f}")
-    if chosen.out:
-        chosen.out.write_text(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":

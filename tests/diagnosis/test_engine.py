@@ -49,10 +49,14 @@ def test_a_training_is_read_layer_by_layer_and_against_simple_models(healthy):
     assert signals.number("simple_score") == 0.95
     assert signals.facts["learning_rates"] == [pytest.approx(0.03)]
     assert signals.number("steps") == EPOCHS * 6
+    sizes = signals.layers["layer1"].weight_norm
+    assert len(sizes) == len(healthy.curves.signals) + 1  # the first is that of the weights as they are drawn
+    assert sizes[0] != sizes[1]
 
 
 def test_a_healthy_training_has_no_problem(healthy):
-    assert problems(diagnosed(healthy, known(simple=healthy.score))) == []
+    found = diagnosed(healthy, known(simple=healthy.score))
+    assert [finding for finding in found if finding.severity != "note"] == []
 
 
 def test_one_that_was_left_behind_on_its_way_is_not_held_against_simple_models(healthy):
@@ -71,8 +75,12 @@ def test_a_training_that_left_the_finite_numbers_had_too_high_a_rate(diverged):
     assert first.remedies[0].times == 0.1
 
 
-def test_a_network_that_stands_still_needs_a_higher_rate():
-    assert "lr-too-low" in problems(diagnosed(trained(adam__learning_rate=1e-6), known()))
+@pytest.mark.parametrize("widths", [(16,), (16, 16, 16)])
+def test_a_network_that_stands_still_needs_a_higher_rate(widths):
+    assert (
+        problems(diagnosed(trained(structure("regression", widths=widths), adam__learning_rate=1e-6), known()))[0]
+        == "lr-too-low"
+    )
 
 
 def test_weights_that_begin_the_same_are_told_by_drawing_them_again():
@@ -85,6 +93,20 @@ def test_clipping_is_held_against_the_gradient_that_was_measured():
     network = structure("regression", clip="global_norm", optimizer="momentum", decay="none")
     fault = trained(network, clip_by_global_norm__limit=1e-5)
     assert problems(diagnosed(fault, known()))[0] == "gradient-clip-too-tight"
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "cause"),
+    [
+        ({"initializer": "zeros"}, {"adam__learning_rate": 0.03}, "zero-or-constant-init"),
+        ({}, {"dropout__rate": 0.9, "adam__learning_rate": 0.03}, "dropout-too-high"),
+    ],
+)
+def test_a_fault_that_costs_no_score_is_a_warning(network, settings, cause):
+    fault = trained(structure("regression", **network), **settings)
+    found = diagnosed(fault, known(simple=0.0))
+    assert problems(found) == []
+    assert cause in [finding.cause for finding in found if finding.severity == "warning"]
 
 
 def test_a_re_run_proves_the_cause_and_says_by_how_much():

@@ -103,7 +103,7 @@ def test_gradients_that_are_gathered_over_batches_are_no_fault():
         loss = loss_fn(outputs, y)
         loss.backward()
         calls[0] += 1
-        if calls[0] % 2 == 0:
+        if calls[0] % 4 == 0:
             optimizer.step()
             optimizer.zero_grad()
         return outputs, loss
@@ -175,6 +175,14 @@ def test_a_loss_and_an_output_that_fit_are_no_fault(last):
     assert problems(trained(nn.Sequential(*network(), last), rings(), loss_fn=loss_fn, prove=False)) == []
 
 
+def test_logits_of_several_labels_are_not_taken_for_a_poor_regression():
+    x, _ = rings()
+    labels = (x[:, :3] + 0.3 * x[:, 3:].roll(1, 1) > 0.5).float()
+    found = trained(network(outputs=3), (x, labels), loss_fn=nn.BCEWithLogitsLoss())
+    assert problems(found) == []
+    assert "the score: outputs are not meant to equal the targets, as with rates, logarithms or logits" in found.report()
+
+
 def test_missing_values_and_single_classes_are_named():
     x, y = rings()
     holes = x.clone()
@@ -217,6 +225,10 @@ def test_layers_without_activation_are_named():
             r"^task is 'ranking'; it must be one of binary, multiclass, regression, or left out.$",
         ),
         (lambda: _watch(every=0), r"^every is 0; it must be 1 or more.$"),
+        (
+            lambda: watch(nn.ReLU(), _watch().optimizer),
+            r"^The model, a ReLU, has no parameters; watch needs one that has some to train.$",
+        ),
         (lambda: _watch(loss_fn=3), r"^loss_fn is a int; it must be callable as loss_fn\(outputs, targets\).$"),
         (
             lambda: _watch().step(*rings(8), None, 1.0),
@@ -241,6 +253,60 @@ def test_rows_and_losses_that_do_not_fit_get_one_sentence():
             doctor.step(x, y[:4], None, torch.tensor(1.0))
         with pytest.raises(InputError, match=r"^The loss given to step is \[8\]; it must be one number.$"):
             doctor.step(x, y, None, torch.ones(8))
+        with pytest.raises(InputError, match=r"^The loss given to validation_step is NoneType; it must be one number.$"):
+            doctor.validation_step(x, y, None, None)
+        with pytest.raises(InputError, match=r"^validation_step was given 8 rows of inputs and 4 of targets; .+ as many.$"):
+            doctor.validation_step(x, y[:4], None, 1.0)
+
+
+def test_a_loss_that_is_no_number_is_told_in_a_step_that_is_not_observed_too():
+    x, y = rings(8)
+    with _watch() as doctor:
+        for _ in range(6):
+            doctor.step(x, y, None, torch.tensor(1.0))
+        assert not doctor.recorder.observing
+        with pytest.raises(InputError, match=r"^The loss given to step is \[8\]; it must be one number.$"):
+            doctor.step(x, y, None, torch.ones(8))
+
+
+def test_a_watch_is_for_one_run():
+    x, y = rings(8)
+    doctor = _watch()
+    with doctor:
+        doctor.step(x, y, None, 1.0)
+        with pytest.raises(InputError, match=r"^watch was entered a second time; each training run needs a watch of its own.$"):
+            doctor.__enter__()
+    for call in (lambda: doctor.step(x, y, None, 1.0), lambda: doctor.validation_step(x, y, None, 1.0), doctor.end_epoch):
+        with pytest.raises(InputError, match=r"was called outside the with block; it must be called between .+ it.$"):
+            call()
+
+
+def test_without_a_step_nothing_was_looked_at():
+    x, y = rings(32)
+    with _watch() as doctor:
+        doctor.validation_step(x, y, None, 1.0)
+        doctor.end_epoch()
+    assert doctor.report().startswith("Nothing was looked at.")
+    assert "everything: step was never called" in doctor.report()
+
+
+@pytest.mark.parametrize("pack", [lambda out: (out, out.sum(1)), lambda out: {"logits": out}])
+def test_outputs_that_are_no_tensor_are_watched_as_far_as_they_can_be(pack):
+    class Packs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = network()
+
+        def forward(self, x):
+            return pack(self.inner(x))
+
+    def loss_fn(outputs, y):
+        return nn.functional.cross_entropy(outputs[0] if isinstance(outputs, tuple) else outputs["logits"], y)
+
+    sound = trained(Packs(), rings(), loss_fn=loss_fn, epochs=3)
+    assert problems(sound) == []
+    assert "the checks of the outputs: the model cannot be called as model(x), or does not give one tensor" in sound.report()
+    assert problems(trained(Packs(), rings(), loss_fn=loss_fn, epochs=3, step=forgets_to_clear))[0] == "missing-zero-grad"
 
 
 def test_findings_can_be_asked_for_while_training_goes_on():

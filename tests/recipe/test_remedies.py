@@ -1,10 +1,11 @@
 """What the search does about a finding, and how a run tells of both."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from small_networks import member, structure
+from small_networks import member, structure, train
 from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.recipe.remedies import remedied
@@ -42,10 +43,54 @@ def test_the_range_stays_where_nothing_went_wrong_or_where_the_rate_is_held_fixe
     assert remedied(fixed, [fault(0.3, 0.1)], []) == (fixed, [])
 
 
+def test_the_rate_of_the_best_network_stays_in_the_range():
+    (best,) = train([member(9, NETWORK, adam__learning_rate=0.2)], 1)
+    space, _ = remedied(SPACE, [fault(0.3, 0.1)], [best])
+    assert space.ranges[RATE] == (1e-4, pytest.approx(0.2))
+
+
 def test_the_range_never_closes():
     space, _ = remedied(SPACE, [fault(1e-4, 0.1)], [])
     low, high = space.ranges[RATE]
     assert high == pytest.approx(2 * low)
+
+
+def exploded(rate: float = 0.01, number: int = 1):
+    finding = Finding("exploding-gradient", "problem", "it broke", remedies=(Remedy("clip by norm", to=1.0),))
+    return member(number, NETWORK, adam__learning_rate=rate), finding
+
+
+def test_gradients_are_clipped_where_that_is_the_remedy():
+    space, done = remedied(SPACE, [exploded()], [])
+    assert [one.clip for one in space.structures] == ["global_norm"]
+    assert space.member(9, 0, seed=0).settings["clip_by_global_norm.limit"] == 1.0
+    assert done[0] == ("exploding-gradient", "gradients were clipped to a norm of 1 for the networks that followed")
+    assert space.ranges == SPACE.ranges
+
+
+def both(rate: float):
+    training, finding = fault(rate, 0.1)
+    return training, replace(finding, remedies=(*finding.remedies, Remedy("clip by norm", to=1.0)))
+
+
+def test_a_lower_rate_comes_before_clipping():
+    space, _ = remedied(SPACE, [both(0.3)], [])
+    assert space.structures == SPACE.structures
+    assert space.ranges[RATE] == (1e-4, pytest.approx(0.1))
+
+
+def test_where_the_rate_cannot_be_lowered_gradients_are_clipped():
+    fixed = Space((NETWORK,), ("dropout.rate",))
+    assert remedied(fixed, [both(0.3)], [])[0].structures[0].clip == "global_norm"
+    space, done = remedied(SPACE, [both(1e-4)], [])
+    assert space.structures[0].clip == "global_norm"
+    assert [one.says.split()[0] for one in done] == ["the", "gradients"]
+
+
+def test_clipping_that_was_chosen_stays_as_it_is():
+    assert remedied(SPACE, [exploded()], [], held={"clip": "none"}) == (SPACE, [])
+    own = Space((structure(clip="value"),), (RATE,))
+    assert remedied(own, [exploded()], []) == (own, [])
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +122,13 @@ def test_a_finding_in_a_network_is_an_event_and_in_the_report(broken_run):
     page = broken_run.report.read_text()
     assert "What went wrong in training, and what was done" in page
     assert found[0]["cause"].replace("-", " ") in page
+
+
+def test_a_fixed_rate_that_breaks_networks_leads_to_clipped_gradients_in_those_that_follow(broken_run):
+    events = [json.loads(line) for line in (broken_run.folder / "events.jsonl").read_text().splitlines()]
+    done = [event for event in events if event["event"] == "remedied"]
+    assert [event["says"] for event in done] == ["gradients were clipped to a norm of 1 for the networks that followed"]
+    assert done[0]["says"] in broken_run.report.read_text()
 
 
 def test_a_run_in_which_nothing_went_wrong_says_so(run):

@@ -13,8 +13,8 @@ from trainwell.files import UNFINISHED
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
-from trainwell.search.halving import Wave, wave
-from trainwell.search.waves import WAVE, members_of, read_waves, search, write_wave
+from trainwell.search.halving import WIDE, Wave, wave
+from trainwell.search.waves import members_of, read_waves, search, write_wave
 
 PROCESSES = multiprocessing.get_context("forkserver")  # real processes, which need not import everything again
 PROCESSES.set_forkserver_preload(["trainwell.search.waves"])
@@ -200,8 +200,8 @@ def test_a_search_that_the_time_ended_keeps_what_it_has(tmp_path):
     (kept,) = read_waves(tmp_path)
     assert kept.over
     assert [bits(training) for training in kept.trainings] == [bits(training) for training in cut]
-    assert len(cut) == WAVE
-    assert searched(tmp_path, trials=WAVE, kept=[kept])[0].epochs == 1, "it is over"
+    assert len(cut) == WIDE.members
+    assert searched(tmp_path, trials=WIDE.members, kept=[kept])[0].epochs == 1, "it is over"
 
 
 def test_waves_are_read_up_to_the_first_that_is_missing(tmp_path):

@@ -13,7 +13,7 @@ ROUND = 4  # chosen: digits of a measured number
 
 def text(findings: list[Finding], signals: Signals) -> str:
     """The findings in order, the reading of the curves, and what was not checked and why."""
-    parts = [_headline(findings)]
+    parts = [_headline(findings, signals)]
     parts += [_paragraph(place, finding) for place, finding in enumerate(findings, start=1)]
     if said := curves.read(signals.curves):
         parts.append("The curves: " + "; ".join(said) + ".")
@@ -22,8 +22,10 @@ def text(findings: list[Finding], signals: Signals) -> str:
     return "\n\n".join(parts)
 
 
-def _headline(findings: list[Finding]) -> str:
+def _headline(findings: list[Finding], signals: Signals) -> str:
     problems = [finding for finding in findings if finding.severity == "problem"]
+    if not problems and "everything" in signals.not_run:
+        return "Nothing was looked at."
     if not problems:
         return "No problem was found."
     others = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
@@ -64,7 +66,7 @@ def write_page(path: Any, findings: list[Finding], signals: Signals) -> None:
         "body{font:16px/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 "
         "1rem}section{border-left:4px solid #999;padding-left:1rem}"
         ".problem{border-color:#b00020}.warning{border-color:#c77700}</style></head><body><h1>Diagnosis of a training run</h1>"
-        f"<p>{escape(_headline(findings))}</p>{_drawn(signals)}{rows}<h2>The curves</h2><ul>{said}</ul>"
+        f"<p>{escape(_headline(findings, signals))}</p>{_drawn(signals)}{rows}<h2>The curves</h2><ul>{said}</ul>"
         f"<h2>Not checked</h2><ul>{missing}</ul></body></html>",
         encoding="utf-8",
     )

@@ -52,6 +52,7 @@ MEASURES = {
     "start_gradients": "by layer, the root mean square of the weight gradient of the first batch, in the "
     "order of the forward pass",
     "time_gradient_ratio": "gradient of the loss by the first step of the sequence over that by its strongest step",
+    "gated": "1 where the first recurrent layer has gates",
     "share_accumulated": "share of observed updates whose gradient still held that of the update before",
     "share_cleared": "share of observed updates whose gradient was gone when the optimizer stepped",
     "kept_gradient": "median of the gradient's norm at the optimizer over its norm after the backward pass",

@@ -1,6 +1,7 @@
 """Whether a run looks wrong, and which re-run would tell the most; neutral, and the same for every engine."""
 
 import math
+from typing import Literal
 
 from trainwell.diagnosis.signals import Signals
 
@@ -8,6 +9,7 @@ TRIALS = (
     *("control", "standardized", "targets_standardized", "fresh_weights", "less_momentum", "no_dropout", "no_decay"),
     *("shuffled", "balanced", "bent", "thawed", "steady_rate", "rate_tenth", "rate_tenfold", "full_batches", "longer"),
     *("leaky", "adam", "clipped", "rate_hundredth", "rate_hundredfold"),
+    *("rate_thousandth", "rate_thousandfold"),
 )
 RARE_SHARE = 0.15  # chosen: a class below it is rare
 RARE_RECALL = 0.5  # chosen: and ignored where less than half of it is recognized
@@ -56,11 +58,18 @@ def looks_wrong(signals: Signals) -> bool:
     return below(signals.number("score"), signals.number("simple_score"))
 
 
+def graded(signals: Signals) -> Literal["problem", "warning"]:
+    """Of what was measured beyond its limit: a problem where the run is poor, a warning where the score does not show it."""
+    return "problem" if looks_wrong(signals) else "warning"
+
+
 def wanted(signals: Signals) -> list[str]:
     """Re-runs worth making, the most telling first."""
     facts = signals.facts
     if not looks_wrong(signals):
-        return ["control", "balanced"] if ignores_a_class(signals) else []
+        doubtful = ["balanced"] if ignores_a_class(signals) else []
+        doubtful += ["thawed"] if facts.get("frozen_random") else []  # what no simple model learns says nothing of them
+        return ["control", *doubtful] if doubtful else []
     names = ["control", *(["balanced"] if ignores_a_class(signals) else [])]
     scale = signals.number("input_scale")
     if scale > 5 or scale < 0.1 or signals.number("input_scale_ratio") > 50:
@@ -92,14 +101,21 @@ def wanted(signals: Signals) -> list[str]:
         names.append("adam")
     if broken(signals):
         names.append("clipped")
-    return names + [
-        f"rate_hundred{end}" for end, nearer in (("th", "tenth"), ("fold", "tenfold")) if _worth_going_on(signals, nearer)
-    ]
+    for end, nearer in (("th", "tenth"), ("fold", "tenfold")):
+        names += [f"rate_hundred{end}"] if _worth_going_on(signals, nearer) else []
+        names += [f"rate_thousand{end}"] if _worth_going_further(signals, f"rate_hundred{end}") else []
+    return names
 
 
 def _worth_going_on(signals: Signals, nearer: str) -> bool:
     """Whether the nearer change of the rate helped, or nothing is learned at all."""
     return unlearned(signals) or broken(signals) or signals.score_of(f"rate_{nearer}") > signals.number("score") + 0.02
+
+
+def _worth_going_further(signals: Signals, nearer: str) -> bool:
+    """Whether nothing is learned, and a hundredth or a hundred times the rate was tried and is not all that can be reached."""
+    lost = unlearned(signals) or broken(signals)
+    return lost and nearer in signals.trials and below(signals.score_of(nearer), level(signals))
 
 
 def _twins(signals: Signals) -> bool:

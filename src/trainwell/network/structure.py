@@ -136,6 +136,8 @@ class Structure:
             parts.append(self.numeric_embedding.replace("_", " "))
         if self.batch_norm != "none":
             parts.append(f"batch norm {self.batch_norm}")
+        if self.clip != "none":
+            parts.append("clipped")
         parts.append(f"batch {self.batch_size}")
         return " ".join(parts[:2]) + ", " + ", ".join(parts[2:])
 

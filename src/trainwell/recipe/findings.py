@@ -56,7 +56,7 @@ def tell(context: Context, stage: str, trainings: Sequence[Training], known: Kno
     """One event for each problem and warning in each training, but for those in ``told``, which it adds to.
 
     In the stages of `PROVEN` the first network that broke down or stands still is trained once more, for a short while, with
-    the first remedy and nothing else changed; its finding then says what came of it.
+    the first remedy and nothing else changed, and where that is none with the next; its finding then says what came of it.
     """
     proof = _proof(context, trainings, known) if stage in PROVEN else {}
     for training in trainings:
@@ -75,20 +75,21 @@ def _fields(finding: Finding) -> dict[str, Any]:
 
 
 def _proof(context: Context, trainings: Sequence[Training], known: Known) -> dict[int, list[Finding]]:
-    """The findings of one training after a re-run; nothing where none asks for it or no time is left."""
+    """The findings of one training after a re-run, or two; nothing where none asks for it or no time is left."""
     for training in trainings:
         signals = signals_of(training, known)
         if not (training.failed or (looks_wrong(signals) and unlearned(signals))):
             continue
         first = next((one for one in diagnose(signals) if one.severity == "problem"), None)
-        trial = first.remedies[0].trial if first is not None and first.remedies else ""
-        if not trial or context.budget.passed:
-            return {}
         epochs = max(1, round(SHORT * max(one.epochs for one in trainings)))
-        shown, _ = tried(trial, training, context.population(), known, context.budget, epochs)
-        if shown is None:
-            return {}
-        signals.trials[trial] = shown
-        again = diagnose(signals)
-        return {training.member.number: again} if any(one.severity == "problem" for one in again) else {}
+        for trial in [remedy.trial for remedy in first.remedies if remedy.trial] if first is not None else []:
+            if context.budget.passed:
+                break
+            shown, _ = tried(trial, training, context.population(), known, context.budget, epochs)
+            if shown is not None:
+                signals.trials[trial] = shown
+                again = diagnose(signals)
+                if any(one.severity == "problem" for one in again):
+                    return {training.member.number: again}
+        return {}
     return {}

@@ -1,12 +1,12 @@
-"""What the search does about what it finds: the range of the learning rate is narrowed for the networks that follow where
-something went wrong, and ranges at whose edge the best lie are widened.
+"""What the search does about what it finds: where something went wrong, the networks that follow have another range of the
+learning rate or clipped gradients, and ranges at whose edge the best lie are widened.
 
-A remedy is data, and so is its effect: another range. It hangs on the trainings alone, in the order of their numbers, and on no
+A remedy is data, and so is its effect: another space. It hangs on the trainings alone, in the order of their numbers, and on no
 clock; a search that is resumed comes to the same.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from trainwell.diagnosis.engine.known import Known
@@ -20,8 +20,10 @@ from trainwell.search.halving import Wave
 from trainwell.search.space import Space
 from trainwell.search.waves import members_of
 from trainwell.search.widening import Widened, moved, widened
+from trainwell.techniques.gradients import CLIP_BY_GLOBAL_NORM
 
 Mark = tuple[int, int, bool]
+CLIP = "clip by norm"  # the remedy's name for it
 AWAY = 3.0  # chosen: the new end lies so many times away from the rate that did harm; half of a factor of ten
 NARROWEST = 2.0  # chosen: highest over lowest rate that is left at least
 
@@ -34,53 +36,81 @@ class Done(NamedTuple):
 
 
 def remedied(
-    searched: Space, found: Sequence[tuple[Training, Finding]], trained: Iterable[Training]
+    searched: Space, found: Sequence[tuple[Training, Finding]], trained: Iterable[Training], held: Collection[str] = ()
 ) -> tuple[Space, list[Done]]:
     """(the space for the networks that follow, what was done).
+
+    Of each problem the first remedy is taken that the search can act on: the range of the learning rate is narrowed, and where
+    that is no remedy, or cannot be narrowed as far as it should, gradients are clipped.
 
     Parameters
     ----------
     searched : what was searched so far.
-    found : networks with a problem, and the problem. A remedy that lowers the learning rate lowers the range's upper end to a
-        third of the lowest rate that did harm, one that raises it raises the lower end; never beyond the rate of the best
-        network, which did well with it.
+    found : networks with a problem, and the problem.
     trained : all networks so far.
+    held : names of choices and settings that the user holds fixed.
     """
-    done: list[Done] = []
     trained = list(trained)
+    unhelped, done = [finding for _, finding in found], list[Done]()
     for structure in {f"{one.optimizer}.learning_rate": one for one in searched.structures}.values():
-        searched, more = _rate_remedied(searched, structure, found, trained)
+        searched, more, others = _rates(searched, structure, found, trained)
+        done += more
+        unhelped = [finding for finding in unhelped if finding in others]
+    if "clip" not in held:
+        searched, more = _clipped(searched, unhelped)
         done += more
     return searched, done
 
 
-def _rate_remedied(
+def _rates(
     searched: Space, structure: Structure, found: Sequence[tuple[Training, Finding]], trained: Sequence[Training]
-) -> tuple[Space, list[Done]]:
-    """The same for the learning rate of one optimizer, that of the structure."""
+) -> tuple[Space, list[Done], list[Finding]]:
+    """(the space with another range of the rate of the structure's optimizer, what was done, problems that ask for more).
+
+    A remedy that lowers the learning rate lowers the range's upper end to a third of the lowest rate that did harm, one that
+    raises it raises the lower end; never beyond the rate of the best network, which did well with it.
+    """
     name = f"{structure.optimizer}.learning_rate"
     axis = searched.axes(structure).get(name)
     if axis is None or axis.values:
-        return searched, []
+        return searched, [], [finding for _, finding in found]
     low, high = axis.low, axis.high
-    lowered: list[tuple[float, str]] = []
-    raised: list[tuple[float, str]] = []
+    lowered: list[tuple[float, Finding]] = []
+    raised: list[tuple[float, Finding]] = []
+    unhelped: list[Finding] = []
     for training, finding in found:
         times = next((one.times for one in finding.remedies if one.change == "learning_rate" and one.times), None)
         if times is not None and name in training.member.settings:
-            (lowered if times < 1 else raised).append((training.member.settings[name], finding.cause))
+            (lowered if times < 1 else raised).append((training.member.settings[name], finding))
+        else:
+            unhelped.append(finding)
     best = max((t for t in trained if t.sound and name in t.member.settings), key=lambda t: t.rank, default=None)
     good = None if best is None else best.member.settings[name]
     done = []
     if lowered:
-        (rate, cause), before = min(lowered), high
+        (rate, finding), before = min(lowered, key=lambda one: one[0]), high
         high = min(high, max(rate / AWAY, good or 0.0, NARROWEST * low))
-        done += _said(cause, "upper", name, before, high)
+        done += _said(finding.cause, "upper", name, before, high)
+        unhelped += [finding] if high > rate else []
     if raised:
-        (rate, cause), before = max(raised), low
+        (rate, finding), before = max(raised, key=lambda one: one[0]), low
         low = max(low, min(rate * AWAY, good or high, high / NARROWEST))
-        done += _said(cause, "lower", name, before, low)
-    return dataclasses.replace(searched, ranges={**searched.ranges, name: (low, high)}) if done else searched, done
+        done += _said(finding.cause, "lower", name, before, low)
+    if done:
+        searched = dataclasses.replace(searched, ranges={**searched.ranges, name: (low, high)})
+    return searched, done, unhelped
+
+
+def _clipped(searched: Space, found: Sequence[Finding]) -> tuple[Space, list[Done]]:
+    """The space with clipped gradients where a problem names that remedy, and what was done."""
+    asking = next((one for one in found if any(remedy.change == CLIP for remedy in one.remedies)), None)
+    free = [one for one in searched.structures if one.clip == "none" and isinstance(one.optimizer, str)]
+    if asking is None or not free:
+        return searched, []
+    structures = tuple(dataclasses.replace(one, clip="global_norm") if one in free else one for one in searched.structures)
+    limit = CLIP_BY_GLOBAL_NORM[0].default
+    says = f"gradients were clipped to a norm of {limit:g} for the networks that followed"
+    return dataclasses.replace(searched, structures=structures), [Done(asking.cause, says)]
 
 
 def _said(cause: str, end: str, name: str, before: float, after: float) -> list[Done]:
@@ -114,14 +144,17 @@ class Searched:
         space, trained, changes = self.searched, list(self.before), []
         for place, wave in enumerate(waves, start=1):
             trained += wave.trainings
-            closed = moved(space, remedied(space, self._found(trained), trained)[0])
+            closed = moved(space, self._remedied(space, trained)[0])
             space, more = widened(space, members_of(waves[:place]), closed)
             changes += more
         self.widened = changes
         trained += beside
-        space, done = remedied(space, self._found(trained), trained)
+        space, done = self._remedied(space, trained)
         self._tell(changes, done)
         return space
+
+    def _remedied(self, space: Space, trained: Sequence[Training]) -> tuple[Space, list[Done]]:
+        return remedied(space, self._found(trained), trained, self.context.options.settings)
 
     def _found(self, trainings: Sequence[Training]) -> list[tuple[Training, Finding]]:
         """The problems of trainings; each is looked at once, as far as it has come."""

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +13,6 @@ import numpy as np
 from trainwell.diagnosis.engine.known import Known
 from trainwell.diagnosis.findings import Finding, diagnose
 from trainwell.diagnosis.signals import Curves, LayerSignals, Signals
-from trainwell.diagnosis.suspicion import looks_wrong
 from trainwell.network.forward import init
 from trainwell.network.structure import Structure, resolve
 from trainwell.population.member import Training
@@ -51,7 +50,7 @@ def signals_of(training: Training, known: Known, whole: bool = True) -> Signals:
         signals.facts |= {"simple_scores": scores, "simple_score": max(scores.values(), default=math.nan)}
     else:
         signals.not_run["comparison with simple models"] = "the search left it behind on its way"
-    if looks_wrong(signals) and training.member.structure.first_pass == "none":
+    if training.member.structure.first_pass == "none":
         _measure_start(signals, training)
     return signals
 
@@ -106,13 +105,15 @@ def _sizes(structure: Structure) -> list[int]:
 
 
 def _first_gradients(training: Training) -> dict[str, float]:
-    """The root mean square of each layer's gradient where it was first measured."""
+    """The root mean square of each hidden layer's gradient where it was first measured.
+
+    The output layer begins at zero and holds back what lies before it; against its gradient all others would seem to vanish.
+    """
     if not training.curves.signals:
         return {}
     structure, norms = training.member.structure, training.curves.signals[0][1]["gradient_norm"]
-    return {
-        name: norm / math.sqrt(size) for name, norm, size in zip(layers_of(structure), norms, _sizes(structure), strict=True)
-    }
+    found = zip(layers_of(structure), norms, _sizes(structure), strict=True)
+    return {name: norm / math.sqrt(size) for name, norm, size in found if name != "output"}
 
 
 def _kept(training: Training, settings: Mapping[str, float]) -> float:
@@ -123,21 +124,31 @@ def _kept(training: Training, settings: Mapping[str, float]) -> float:
 
 
 def _measure_start(signals: Signals, training: Training) -> None:
-    """The spread of each layer's first weights, and the share of its units that begin as another."""
+    """The spread of each layer's first weights, their size, and the share of its units that begin as another."""
     structure = training.member.structure
     kept = (structure.drawn_by, *((structure.activation, "dropout") if structure.drawn_by == "dropout_adjusted" else ()))
     drawn = {name: value for name, value in training.member.settings.items() if name.rsplit(".", 1)[0] in kept}
     found = _first_weights(structure, tuple(sorted(drawn.items())))
-    signals.facts["start_scales"] = {name: scale for name, (scale, _) in found.items()}
-    signals.facts["equal_weights"] = {name: equal for name, (_, equal) in found.items()}
-    for name, (_, equal) in found.items():
-        signals.layers.setdefault(name, LayerSignals()).twin_share = [equal]
+    signals.facts["start_scales"] = {name: first.scale for name, first in found.items()}
+    signals.facts["equal_weights"] = {name: first.equal for name, first in found.items()}
+    for name, first in found.items():
+        layer = signals.layers.setdefault(name, LayerSignals())
+        layer.twin_share = [first.equal]
+        if structure.weight_norm == "none":  # otherwise the size of a weight is held elsewhere
+            layer.weight_norm.insert(0, first.norm)
+
+
+class First(NamedTuple):
+    """First weights: root mean square over 1/sqrt(fan_in), share of units that equal another, Euclidean norm."""
+
+    scale: float
+    equal: float
+    norm: float
 
 
 @cache
-def _first_weights(structure: Structure, drawn: tuple[tuple[str, float], ...]) -> dict[str, tuple[float, float]]:
-    """By layer, (root mean square of first weights over 1/sqrt(fan_in), share of units that equal another): of one draw for all
-    members of a structure, as another draw would tell the same."""
+def _first_weights(structure: Structure, drawn: tuple[tuple[str, float], ...]) -> dict[str, First]:
+    """By layer, of one draw for all members of a structure, as another draw would tell the same."""
     settings = {name: jnp.float32(value) for name, value in resolve(structure, dict(drawn)).items()}
     weights, _ = init(jnp.uint32(0), structure, settings, jnp.zeros(structure.outputs))
     found = {}
@@ -145,5 +156,5 @@ def _first_weights(structure: Structure, drawn: tuple[tuple[str, float], ...]) -
         matrix = np.asarray(weights[f"{name}.weight"])
         times = np.unique(matrix, axis=0, return_counts=True)[1]
         scale = float(np.sqrt(np.mean(matrix**2)) * math.sqrt(matrix.shape[1]))
-        found[name] = (scale, float(times[times > 1].sum() / len(matrix)))
+        found[name] = First(scale, float(times[times > 1].sum() / len(matrix)), float(np.linalg.norm(matrix)))
     return found

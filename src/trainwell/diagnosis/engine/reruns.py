@@ -68,6 +68,8 @@ CHANGES: dict[str, Callable[[Member], Member | None]] = {
     "rate_tenfold": _times(10.0),
     "rate_hundredth": _times(0.01),
     "rate_hundredfold": _times(100.0),
+    "rate_thousandth": _times(0.001),
+    "rate_thousandfold": _times(1000.0),
     "full_batches": lambda member: _with(member, batch_size=64),
     "longer": lambda member: member,
     "leaky": lambda member: _with(member, activation="leaky_relu"),

@@ -145,6 +145,8 @@ CHANGES: dict[str, Change | None] = {
     "rate_hundredth": rate_times(0.01),
     "rate_tenfold": rate_times(10.0),
     "rate_hundredfold": rate_times(100.0),
+    "rate_thousandth": rate_times(0.001),
+    "rate_thousandfold": rate_times(1000.0),
     "steady_rate": steady_rate,
     "less_momentum": less_momentum,
     "no_decay": no_decay,

@@ -160,9 +160,9 @@ def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> d
     if watch.loss_fn is not None:
         facts["final_train_loss"] = loss_of(model, watch.loss_fn, x, y)
         facts["loss_constant"] = constant_loss(watch.loss_fn, outputs.cpu(), y, task)
-    best = watch.signals.number("loss_best")
-    if task == "regression" and best > facts.get("loss_constant", best):
-        watch.signals.not_run["the score"] = "outputs are not meant to equal the targets, as with rates or logarithms"
+    best, far = watch.signals.number("loss_best"), watch.signals.number("loss_far")
+    if task == "regression" and (best > facts.get("loss_constant", best) or far < best):
+        watch.signals.not_run["the score"] = "outputs are not meant to equal the targets, as with rates, logarithms or logits"
         return {**facts, "train_score": float("nan")}
     if validation is None:
         return facts

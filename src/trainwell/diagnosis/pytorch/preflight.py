@@ -73,7 +73,7 @@ def start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any
     checks.run("the loss pairs outputs and targets", lambda m: {"loss_pairs_rows": functions.pairing(loss_fn, outputs, y)})
     checks.run("loss at the start", lambda m: _first_loss(m, loss_fn, x, y, outputs, task))
     checks.run("gradients at the start", lambda m: {"start_gradients": starts.gradients_by_layer(m, loss_fn, x, y)})
-    checks.run("gradients through time", lambda m: {"time_gradient_ratio": starts.time_gradient_ratio(m, loss_fn, x, y)})
+    checks.run("gradients through time", lambda m: starts.through_time(m, loss_fn, x, y))
     checks.run("every weight that matters gets a gradient", lambda m: _without_gradient(m, loss_fn, x, y))
 
 

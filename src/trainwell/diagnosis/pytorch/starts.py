@@ -114,12 +114,12 @@ def gradients_by_layer(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[s
     return found
 
 
-def time_gradient_ratio(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> float | None:
+def through_time(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, float]:
     """Gradient of the loss by the first step of a sequence over the largest of all steps, before recurrent layers."""
     seen: list[Tensor] = []
     modules = [m for m in model.modules() if isinstance(m, nn.RNNBase)]
     if not modules:
-        return None
+        return {}
     first = modules[0]
 
     def see(_, given):
@@ -137,9 +137,10 @@ def time_gradient_ratio(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> float
         model.zero_grad()
     gradient = seen[0].grad if seen else None
     if gradient is None or gradient.ndim != 3:
-        return None
+        return {}
     by_time = gradient.square().sum((0, 2) if first.batch_first else (1, 2)).sqrt()
-    return float(by_time[0] / by_time.max()) if float(by_time.max()) > 0 else None
+    gated = float(not isinstance(first, nn.RNN))
+    return {"time_gradient_ratio": float(by_time[0] / by_time.max()), "gated": gated} if float(by_time.max()) > 0 else {}
 
 
 def equal_weights(model: nn.Module) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import torch
@@ -33,6 +34,17 @@ def checked(model: Any, optimizer: Any, loss_fn: Any, task: Any) -> None:
         raise InputError(f"task is {task!r}; it must be one of {', '.join(TASKS)}, or left out.")
 
 
+def check_rows(name: str, x: Any, y: Any) -> None:
+    if tensors(x) and tensors(y) and rows_of(x) != rows_of(y):
+        raise InputError(f"{name} was given {rows_of(x)} rows of inputs and {rows_of(y)} of targets; they must be as many.")
+
+
+def check_loss(name: str, loss: Any) -> None:
+    if loss.numel() != 1 if isinstance(loss, Tensor) else not isinstance(loss, Real):
+        shape = list(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+        raise InputError(f"The loss given to {name} is {shape}; it must be one number.")
+
+
 class Watch:
     """Watches one training run; `findings` and `report()` say what was found."""
 
@@ -53,8 +65,10 @@ class Watch:
             raise InputError(f"every is {every}; it must be 1 or more.")
         self.model, self.optimizer, self.loss_fn, self.task = model, optimizer, loss_fn, task
         self.prove = prove
-        self.signals = Signals()
+        self.signals = Signals(not_run={"everything": "step was never called"})
         self.recorder = Recorder(model, optimizer, every)
+        if not self.recorder.parameters:
+            raise InputError(f"The model, a {type(model).__name__}, has no parameters; watch needs one that has some to train.")
         self.train_rows, self.validation_rows = Store(), Store()
         self.start: tuple[nn.Module, Any] | None = None
         self.epoch = 0
@@ -68,6 +82,8 @@ class Watch:
         self._found: list[Finding] | None = None
 
     def __enter__(self) -> "Watch":
+        if self._inside or self.recorder.steps:
+            raise InputError("watch was entered a second time; each training run needs a watch of its own.")
         try:
             self.start = copied(self.model, self.optimizer)
         except Exception as problem:  # whatever a user's module does when it is copied
@@ -92,25 +108,19 @@ class Watch:
         """After each update: the batch, the outputs and the loss that belong to it."""
         recorder = self.recorder
         if recorder.observing or not self._inside:
-            self._check(x, y, loss)
+            self._must_be_inside("step")
+            check_rows("step", x, y)
+        check_loss("step", loss)
         self._found = None
         self.modes["train"][self.model.training] += 1
         if recorder.steps == 0:
+            self.signals.not_run.pop("everything", None)
             self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
             self.signals.facts["batch_size"] = rows_of(x)
         if self.epoch == 0 and not self.train_rows.full:
             self.train_rows.add(x, y)
             self._preflight(outputs)
         recorder.step(self._read(y, outputs, loss))
-
-    def _check(self, x: Any, y: Any, loss: Any) -> None:
-        """Where a step is observed, also that what was given fits together."""
-        self._must_be_inside("step")
-        if not isinstance(loss, Tensor | float | int) or (isinstance(loss, Tensor) and loss.numel() != 1):
-            shape = list(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
-            raise InputError(f"The loss given to step is {shape}; it must be one number.")
-        if tensors(x) and tensors(y) and rows_of(x) != rows_of(y):
-            raise InputError(f"step was given {rows_of(x)} rows of inputs and {rows_of(y)} of targets; they must be as many.")
 
     def _preflight(self, outputs: Any = None, enough: int = ENOUGH) -> None:
         """On the first batch; of tiny batches, on the first that are a few rows together."""
@@ -133,6 +143,8 @@ class Watch:
     def validation_step(self, x: Any, y: Any, outputs: Any, loss: Any) -> None:
         """After each validation batch."""
         self._must_be_inside("validation_step")
+        check_rows("validation_step", x, y)
+        check_loss("validation_step", loss)
         self._found = None
         self.modes["validation"][self.model.training] += 1
         at, self._validation_batches = self._validation_batches, self._validation_batches + 1

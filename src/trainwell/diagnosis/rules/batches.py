@@ -91,7 +91,8 @@ def short(signals: Signals) -> Iterator[Finding]:
     "gradient-clip-too-tight",
     order=26,
     reads="`kept_gradient`, `score`, re-run `control`",
-    limits=f"less than {CLIPPED:.0%} of the gradient reaches the optimizer, in a run below what is reachable",
+    limits=f"less than {CLIPPED:.0%} of the gradient reaches the optimizer, in a run below what is reachable; less than "
+    f"{CLIPPED**2:.0%}, a warning, where the score does not show it",
     source='Godbole et al. (2023), "Deep learning tuning playbook": clip at the 90th percentile of the gradient norm',
     remedy="clip at the 90th percentile of the gradients' norms",
 )
@@ -101,7 +102,7 @@ def tight(signals: Signals) -> Iterator[Finding]:
         bad = looks_wrong(signals) or signals.score_of("control") - signals.number("score") > 0.1
         yield Finding(
             "gradient-clip-too-tight",
-            "problem" if bad else "note",
+            "problem" if bad else "warning" if kept < CLIPPED**2 else "note",
             f"clipping leaves {kept:.1%} of the gradient in half of the updates",
             kept,
             CLIPPED,

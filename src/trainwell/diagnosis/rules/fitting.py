@@ -11,7 +11,9 @@ from trainwell.diagnosis.signals import Signals
 from trainwell.diagnosis.suspicion import below, broken, level, looks_wrong
 
 DECAY = 1e-3  # chosen
+SHRUNK = 0.1  # chosen: a layer's size over that at its start
 DROPPED = 0.3  # chosen
+DROPPED_FAR = 0.8  # chosen; in Srivastava et al. (2014), section 7.3, the error is flat up to 0.6 and rises beyond
 OVERFIT_RISE = 0.25  # chosen: the last validation losses over the best
 OVERFIT_GAP = 2.0  # chosen: validation over training loss
 
@@ -19,15 +21,15 @@ OVERFIT_GAP = 2.0  # chosen: validation over training loss
 @rule(
     "weight-decay-too-high",
     order=27,
-    reads="`weight_decay`, re-run `no_decay`",
-    limits=f"a decay of {DECAY:g} or more, without which the score is mended",
+    reads="`weight_decay`, `weight_norm`, re-run `no_decay`",
+    limits=f"a decay of {DECAY:g} or more, without which the score is mended; a warning where every hidden layer shrank to "
+    f"{SHRUNK:.0%} of its first size and the score does not show it",
     source="Krogh & Hertz (1992), a simple weight decay can improve generalization",
     remedy="a hundredth of the decay",
 )
 def decay(signals: Signals) -> Iterator[Finding]:
-    value = signals.number("weight_decay")
+    value, remedy = signals.number("weight_decay"), Remedy("weight_decay", times=0.01)
     if value >= DECAY:
-        remedy = Remedy("weight_decay", times=0.01)
         yield from proven(
             signals,
             "weight-decay-too-high",
@@ -39,14 +41,20 @@ def decay(signals: Signals) -> Iterator[Finding]:
             (*AFTER_RATE, "lr-too-high", "lr-too-low", "optimizer-wrong-for-problem", "dead-relu"),
             0.18,
         )
+        sizes = [layer.weight_norm for layer in signals.layers.values() if layer.weight_norm][:-1]
+        left = max((size[-1] / size[0] for size in sizes if size[0] > 0), default=float("nan"))
+        if left < SHRUNK and "no_decay" not in signals.trials:
+            says = f"under weight decay of {value:g} every hidden layer shrank to {left:.1%} of its first size or less"
+            yield Finding("weight-decay-too-high", "warning", says, left, SHRUNK, remedies=(remedy,), certainty=0.4)
 
 
 @rule(
     "dropout-too-high",
     order=28,
     reads="`dropout`, re-run `no_dropout`",
-    limits=f"a probability of {DROPPED} or more, without which the score is mended",
-    source="Srivastava et al. (2014), dropout, section 7.4",
+    limits=f"a probability of {DROPPED} or more, without which the score is mended; {DROPPED_FAR} or more, a warning, "
+    "where the score does not show it",
+    source="Srivastava et al. (2014), dropout, section 7.3",
     remedy="a probability of 0.1 to 0.3",
 )
 def dropped(signals: Signals) -> Iterator[Finding]:
@@ -63,6 +71,10 @@ def dropped(signals: Signals) -> Iterator[Finding]:
             (*AFTER_RATE, "lr-too-high", "lr-too-low", "optimizer-wrong-for-problem"),
             0.15,
         )
+        if value >= DROPPED_FAR and "no_dropout" not in signals.trials:
+            says = f"dropout of {value:.0%} leaves {1 - value:.0%} of the units in a step"
+            remedy = Remedy("dropout", to=0.1)
+            yield Finding("dropout-too-high", "warning", says, value, DROPPED_FAR, remedies=(remedy,), certainty=0.4)
 
 
 @rule(

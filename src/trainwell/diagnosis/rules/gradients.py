@@ -143,7 +143,7 @@ def unknown_to_optimizer(signals: Signals) -> Iterator[Finding]:
     "frozen-layer",
     order=6,
     reads="`frozen`, `frozen_random`, `score`, re-run `thawed`",
-    limits="frozen weights that look freshly drawn, in a run below what is reachable",
+    limits="frozen weights that look freshly drawn, in a run below what is reachable or that is mended by setting them free",
     source="Marchenko & Pastur (1967) for what freshly drawn looks like",
     remedy="set requires_grad to True",
 )

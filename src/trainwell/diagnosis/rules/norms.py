@@ -76,8 +76,8 @@ def stale(signals: Signals) -> Iterator[Finding]:
                     says="give batch norm a momentum near 0.1 and training mode, or take its statistics again",
                 ),
             ),
-            explains=("overfitting", *DOWNSTREAM),
-            certainty=0.89,
+            explains=("overfitting", "data-not-scaled", *DOWNSTREAM),  # which the statistics would have to follow
+            certainty=0.92 if mended > 2 * RESTATED else 0.89,
         )
 
 
@@ -85,7 +85,7 @@ def stale(signals: Signals) -> Iterator[Finding]:
     "batchnorm-tiny-batch",
     order=25,
     reads="`norm_rows`, re-run `full_batches`",
-    limits=f"means over fewer than {NORM_ROWS} numbers, in a run below what is reachable",
+    limits=f"means over fewer than {NORM_ROWS} numbers; a warning where the score does not show it",
     source="Wu & He (2018), group normalization, figure 1",
     remedy="larger batches, or group or layer norm",
 )
@@ -95,7 +95,7 @@ def tiny(signals: Signals) -> Iterator[Finding]:
         bad = repair(signals, "full_batches") > 0 or looks_wrong(signals)
         yield Finding(
             "batchnorm-tiny-batch",
-            "problem" if bad else "note",
+            "problem" if bad else "warning",
             f"batch norm takes its mean over {rows:.0f} numbers; what tells one row from another is normalized away",
             rows,
             float(NORM_ROWS),

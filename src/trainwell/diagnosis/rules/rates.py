@@ -12,7 +12,9 @@ from trainwell.diagnosis.suspicion import looks_wrong, unlearned
 FALLEN = 100.0  # chosen: highest over the rate of most updates
 RISING = 1.5  # chosen
 NO_MOVE = 1e-5  # chosen: a hundredth of the change of a weight a step that practice takes for healthy, about 1e-3
-NEAR_ONE = 0.98  # Sutskever et al. (2013) use up to 0.99 with care; beyond 0.98 is a memory of more than 50 gradients
+NEAR = 0.95  # chosen: a memory of 20 gradients
+NEAR_ONE = 0.98  # Sutskever et al. (2013) use more with care, in long runs; it is a memory of 50 gradients
+LONG_MEMORY = 0.1  # chosen
 
 
 @rule(
@@ -44,14 +46,14 @@ def schedule(signals: Signals) -> Iterator[Finding]:
 @rule(
     "lr-too-high",
     order=42,
-    reads="re-runs `rate_tenth`, `rate_hundredth`; `failed_epoch`, `non_finite`",
-    limits="a tenth or a hundredth of the rate mends the score; or the loss left the finite numbers on rows known to be "
-    "finite, and no re-run was made",
+    reads="re-runs `rate_tenth`, `rate_hundredth`, `rate_thousandth`; `failed_epoch`, `non_finite`",
+    limits="a tenth, a hundredth or a thousandth of the rate mends the score; or the loss left the finite numbers on rows "
+    "known to be finite, and no re-run was made",
     source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
     remedy="a lower learning rate, or warm-up",
 )
 def high(signals: Signals) -> Iterator[Finding]:
-    yield from _rate(signals, "lr-too-high", ("rate_tenth", 0.1), ("rate_hundredth", 0.01))
+    yield from _rate(signals, "lr-too-high", ("rate_tenth", 0.1), ("rate_hundredth", 0.01), ("rate_thousandth", 0.001))
     if signals.number("failed_epoch") > 0 and "rate_tenth" not in signals.trials:
         yield _failed(signals)
 
@@ -78,16 +80,17 @@ def _failed(signals: Signals) -> Finding:
 @rule(
     "lr-too-low",
     order=43,
-    reads="re-runs `rate_tenfold`, `rate_hundredfold`; `update_ratio`, `loss_constant`, `final_train_loss`",
-    limits="ten or a hundred times the rate mends the score; or without a re-run, a loss no better than a constant answer's "
-    f"with no hidden layer ever changing by {NO_MOVE:g} of its size in a step",
+    reads="re-runs `rate_tenfold`, `rate_hundredfold`, `rate_thousandfold`; `update_ratio`, `loss_constant`, "
+    "`final_train_loss`",
+    limits="ten, a hundred or a thousand times the rate mends the score; or without a re-run, a loss no better than a constant "
+    f"answer's with no hidden layer ever changing by {NO_MOVE:g} of its size in a step",
     source="Goodfellow, Bengio & Courville (2016), section 11.4.1",
     remedy="a higher learning rate",
 )
 def low(signals: Signals) -> Iterator[Finding]:
-    yield from _rate(signals, "lr-too-low", ("rate_tenfold", 10.0), ("rate_hundredfold", 100.0))
+    yield from _rate(signals, "lr-too-low", ("rate_tenfold", 10.0), ("rate_hundredfold", 100.0), ("rate_thousandfold", 1000.0))
     hidden = [layer.update_ratio for layer in list(signals.layers.values())[:-1]]
-    moved = max((value for series in hidden for value in finite(series)), default=float("nan"))
+    moved = max((value for series in hidden for value in finite(series) if value > 0), default=float("nan"))
     if moved < NO_MOVE and not signals.trials and unlearned(signals) and looks_wrong(signals):
         yield Finding(
             "lr-too-low",
@@ -104,14 +107,8 @@ def low(signals: Signals) -> Iterator[Finding]:
 def _rate(signals: Signals, cause: str, *options: tuple[str, float]) -> Iterator[Finding]:
     trial, times = max(options, key=lambda option: signals.trials[option[0]].score if option[0] in signals.trials else -9)
     rate = max(signals.facts.get("learning_rates") or [float("nan")])
-    explains = (
-        *AFTER_RATE,
-        "dead-relu",
-        "saturated-activation",
-        "exploding-gradient",
-        "optimizer-wrong-for-problem",
-        "overfitting",
-    )
+    harm = ("dead-relu", "saturated-activation", "exploding-gradient") if times < 1 else ()  # what steps too large leave behind
+    explains = (*AFTER_RATE, *harm, "optimizer-wrong-for-problem", "overfitting")
     says = f"the learning rate of {rate:.2g} is too {'high' if times < 1 else 'low'}"
     yield from proven(signals, cause, trial, says, rate, rate * times, Remedy("learning_rate", times=times), explains, 0.05)
 
@@ -119,25 +116,23 @@ def _rate(signals: Signals, cause: str, *options: tuple[str, float]) -> Iterator
 @rule(
     "momentum-unstable",
     order=41,
-    reads="`momentum`, re-run `less_momentum`",
-    limits=f"momentum of {NEAR_ONE} or more, and 0.9 mends the score",
+    reads="`momentum`, `steps`, re-run `less_momentum`",
+    limits=f"momentum above {NEAR}, and 0.9 mends the score; a warning where it is {NEAR_ONE} or more and adds up more "
+    f"gradients than {LONG_MEMORY:.0%} of the run's updates",
     source="Sutskever et al. (2013), on the importance of initialization and momentum",
     remedy="momentum 0.9",
 )
 def momentum(signals: Signals) -> Iterator[Finding]:
-    value = signals.number("momentum")
-    if value > 0.95:
-        yield from proven(
-            signals,
-            "momentum-unstable",
-            "less_momentum",
-            f"momentum of {value:g} adds up about {1 / max(1 - value, 1e-9):.0f} gradients",
-            value,
-            NEAR_ONE,
-            Remedy("momentum", to=0.9),
-            ("lr-too-high", *AFTER_RATE, "dead-relu", "saturated-activation"),
-            0.15,
-        )
+    value, remedy = signals.number("momentum"), Remedy("momentum", to=0.9)
+    memory = 1 / max(1 - value, 1e-9)
+    says = f"momentum of {value:g} adds up about {memory:.0f} gradients"
+    explains = ("lr-too-high", *AFTER_RATE, "dead-relu", "saturated-activation")
+    found = list(proven(signals, "momentum-unstable", "less_momentum", says, value, NEAR_ONE, remedy, explains, 0.15))
+    if value > NEAR and found:
+        yield from found
+    elif value >= NEAR_ONE and memory > LONG_MEMORY * signals.number("steps") and "less_momentum" not in signals.trials:
+        says = f"{says}, and the run made {signals.number('steps'):.0f} updates"
+        yield Finding("momentum-unstable", "warning", says, value, NEAR_ONE, remedies=(remedy,), certainty=0.4)
 
 
 @rule(

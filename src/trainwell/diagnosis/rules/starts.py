@@ -8,7 +8,7 @@ from trainwell.diagnosis.proofs import repair, reruns
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.rules.families import DOWNSTREAM
 from trainwell.diagnosis.signals import Signals
-from trainwell.diagnosis.suspicion import looks_wrong
+from trainwell.diagnosis.suspicion import graded, looks_wrong
 
 TWINS = 0.5  # chosen: half of a layer's units
 # He et al. (2015) and LeCun et al. (1998) lie between 0.58 and 1.73 times 1/sqrt(fan_in); beyond is chosen
@@ -45,7 +45,7 @@ def linear(signals: Signals) -> Iterator[Finding]:
     order=21,
     reads="`twin_share` at the start, `equal_weights`, re-run `fresh_weights`",
     limits=f"more than {TWINS:.0%} of a hidden layer's units equal another in weights and gradients, or in weights alone where "
-    "fresh ones mend the score",
+    "fresh ones mend the score; a warning where the score does not show it",
     source="Goodfellow, Bengio & Courville (2016), section 8.4: the start must break symmetry",
     remedy="draw the weights at random",
 )
@@ -56,10 +56,10 @@ def symmetric(signals: Signals) -> Iterator[Finding]:
         equal = signals.facts.get("equal_weights", {})
         hidden = {name: max(share, equal.get(name, 0.0)) for name, share in hidden.items()}
     twins, worst = hidden, max(hidden, key=lambda name: hidden[name], default="")
-    if worst and twins[worst] > TWINS and looks_wrong(signals):
+    if worst and twins[worst] > TWINS:
         yield Finding(
             "zero-or-constant-init",
-            "problem",
+            graded(signals),
             f"{twins[worst]:.0%} of the units of {worst} start as another unit's; they learn the same",
             twins[worst],
             TWINS,
