@@ -59,7 +59,7 @@ def shapes(structure: Structure) -> tuple[dict[str, tuple[int, ...]], dict[str, 
 
 
 def embed(weights: Weights, numeric, categories, structure: Structure, settings: Settings, mode: Mode = TEST):
-    """What the first dense layer sees, (entering, rows): numbers, scaled and with their embedding, then vectors of categories."""
+    """What the first dense layer sees, (entering, rows): numbers, scaled and embedded, then the vectors of the categories."""
     numeric = jax.lax.optimization_barrier(numeric.T)  # turned once, for all members of a cohort
     measured, others = numeric[: structure.continuous], numeric[structure.continuous :]
     measured = embeddings.scaled(weights, measured, structure)

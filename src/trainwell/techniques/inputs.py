@@ -194,7 +194,7 @@ def quantile_scaling(
 
     Examples
     --------
-    >>> quantile_scaling(jnp.array([[0.0, 50.0, 1000.0]]), fit_ranks(jnp.arange(101.0)[None])).round(3).tolist()
+    >>> quantile_scaling(jnp.array([[0.0, 50.0, 1000.0]]), fit_ranks(jnp.arange(101.0)[None])).round().tolist()
     [[-3.0, 0.0, 3.0]]
     """
     end = math.erf(FARTHEST / 2**0.5)
