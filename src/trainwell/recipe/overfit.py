@@ -9,7 +9,7 @@ import math
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines import SMALLEST
-from trainwell.recipe.context import Context
+from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.search.halving import work
 
@@ -54,8 +54,10 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
 
 def detail(context: Context, first: int) -> list[Training]:
     """The smallest network, mildly regularized, with numbers seen more and more finely: what that is worth differs from table
-    to table more than anything else. Nothing where numbers are not embedded, or where the user holds it fixed."""
+    to table more than anything else. Nothing where rows are few, numbers not embedded, or the user holds it fixed."""
     structure = sizes(context)[0]
+    if len(context.split.train) < FEW_ROWS:  # whose validation rows would choose by luck
+        return []
     if FREQUENCY not in hyperparameters_of(structure) or FREQUENCY in context.options.settings:
         return []
     base = {**MILD, **context.learning_rate(structure, DETAIL_RATE)}

@@ -34,6 +34,7 @@ CENTRE = {  # beta2 is RealMLP's; the others were the best over several tables, 
     "dropout.rate": 0.25,
     "weight_decay.rate": 0.05,
 }
+COARSE = 0.2  # measured: of few rows more detail is noise
 MOST_BINNED = 32  # chosen: columns of numbers up to which a structure has bins, which make each of them sixteen
 SAID = {"tpe": "drawn by TPE from what the waves before had shown", "random": "drawn at random", "grid": "taken from a grid"}
 
@@ -54,7 +55,7 @@ def space(
     else:
         structures = tuple(dict.fromkeys(context.structure(**way) for way in _ways(context, chosen)))
     rate = f"{structures[0].optimizer}.learning_rate"
-    found = {rate: learning_rate, FREQUENCY: frequency}
+    found = {rate: learning_rate, FREQUENCY: COARSE if len(context.split.train) < FEW_ROWS else frequency}
     centre = CENTRE | {name: value for name, value in found.items() if value is not None} | regularized
     held = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
     if own is not None:
