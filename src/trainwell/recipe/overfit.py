@@ -6,10 +6,10 @@ then goes wrong is overfitting, which the next stage is for.
 
 import math
 
-from trainwell.network.structure import Structure
+from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines import SMALLEST
-from trainwell.recipe.context import Context
+from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.search.halving import work
 
@@ -20,25 +20,53 @@ BELOW_FASTEST = 0.5  # chosen: of the fastest rate; Smith (2017) stays below whe
 CLEARLY = 0.9  # chosen: a training loss below this share of the validation loss is overfitting
 NOTHING_LEFT = 0.05  # chosen: a training loss below this share of the prior's has learned all there is
 UNREGULARIZED = {"weight_decay.rate": 0.0, "dropout.rate": 0.0, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}
+FREQUENCY = "periodic.frequency"
+FREQUENCIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # chosen: from a bend over the whole range to one for nearly every value
+MILD = {"weight_decay.rate": 0.05, "dropout.rate": 0.15, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}  # chosen
+DETAIL_RATE = 3.0  # chosen: times the default learning rate
+SHARE_OF_DETAIL = 0.2  # chosen: of a full training; enough to see which detail is worth something
+TIMES_BEST = 8  # chosen: a regularized network learns on for so many times the epochs after which an unregularized one overfits
+FEWEST_EPOCHS = 12  # chosen
 SHARE_OF_EPOCHS = 0.5  # chosen: of a full training; enough to see whether it overfits
 
 
 def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``."""
     structures = sizes(context)
-    rate = f"{structures[0].optimizer}.learning_rate"
-    trainings = []
-    for number, (structure, times) in enumerate([(s, times) for s in structures for times in RATES], start=first):
-        settings = context.settings(structure, {**UNREGULARIZED, **context.learning_rate(structure, times)})
-        trainings.append(Training(Member(number, structure, settings, "overfit")))
     context.population().prepare(structures)
+    fine = detail(context, first)
+    frequency = _frequency(fine)
+    base = UNREGULARIZED | ({} if frequency is None else {FREQUENCY: frequency})
+    rate = f"{structures[0].optimizer}.learning_rate"
+    plans = [(structure, times) for structure in structures for times in RATES]
+    trainings = []
+    for number, (structure, times) in enumerate(plans, start=first + len(fine)):
+        settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
+        trainings.append(Training(Member(number, structure, settings, "overfit")))
     epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structures[0])))
     trainings = context.population().train(
         trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings))
     )
     sound = [training for training in trainings if training.sound]
-    evidence = _evidence(context, trainings, sound, rate, epochs) if sound else _hopeless(trainings)
-    return evidence, [training.let_go() for training in trainings]
+    evidence = _evidence(context, trainings, sound, rate, epochs, fine) if sound else _hopeless(trainings)
+    return evidence, [training.let_go() for training in (*fine, *trainings)]
+
+
+def detail(context: Context, first: int) -> list[Training]:
+    """The smallest network, mildly regularized, with numbers seen more and more finely: what that is worth differs from table
+    to table more than anything else. Nothing where rows are few, numbers not embedded, or the user holds it fixed."""
+    structure = sizes(context)[0]
+    if len(context.split.train) < FEW_ROWS:  # whose validation rows would choose by luck
+        return []
+    if FREQUENCY not in hyperparameters_of(structure) or FREQUENCY in context.options.settings:
+        return []
+    base = {**MILD, **context.learning_rate(structure, DETAIL_RATE)}
+    trainings = []
+    for number, frequency in enumerate(FREQUENCIES, start=first):
+        settings = context.settings(structure, {**base, FREQUENCY: frequency})
+        trainings.append(Training(Member(number, structure, settings, "overfit")))
+    epochs = max(4, math.ceil(context.epochs(structure) * SHARE_OF_DETAIL))
+    return context.population().train(trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings)))
 
 
 def sizes(context: Context) -> list[Structure]:
@@ -53,7 +81,9 @@ def final_loss(training: Training) -> float:
     return loss if math.isfinite(loss) else math.inf
 
 
-def _evidence(context: Context, trainings: list[Training], sound: list[Training], rate: str, epochs: int) -> Evidence:
+def _evidence(
+    context: Context, trainings: list[Training], sound: list[Training], rate: str, epochs: int, fine: list[Training]
+) -> Evidence:
     begun = [training for training in trainings if training.curves]
     best, lowest = max(sound, key=lambda training: training.rank), min(sound, key=final_loss)
     chosen = _to_go_on_with(context, sound, best)
@@ -72,7 +102,7 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
             f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
             f"On the validation rows the best was {_widths(best)} at learning rate {best_rate:.2g}, {context.metric.label} "
             f"{context.said(best.score)} at epoch {best.curves.best_epoch}. The next stages go on with {_widths(chosen)} at "
-            f"{chosen_rate:.2g}."
+            f"{chosen_rate:.2g}.{_said_of_detail(context, fine)}"
         ),
         actions=_actions(learned, failed, best_rate, [training.member.settings.get(rate) for training in trainings]),
         measures={
@@ -82,9 +112,14 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
             "validation_loss": _plain(validation_loss),
             "score": best.score,
             "epochs": epochs,
+            "frequency": _frequency(fine),
+            "longest_training": _longest(context, chosen),
             "failed": failed,
         },
-        tables={"Sizes and learning rates": [_row(context, training, rate) for training in trainings if training.curves]},
+        tables={
+            "Sizes and learning rates": [_row(context, training, rate) for training in trainings if training.curves],
+            **_detail_table(context, fine),
+        },
         figures={"capacity": _capacity_figure(trainings, rate)},
     )
 
@@ -96,6 +131,38 @@ def _to_go_on_with(context: Context, sound: list[Training], best: Training) -> T
         return best
     largest = max((training.member.structure for training in sound), key=work)
     return min((training for training in sound if training.member.structure == largest), key=final_loss)
+
+
+def _longest(context: Context, chosen: Training) -> int:
+    """Epochs of a full training at most: a network that overfits after a few has no use for many."""
+    return min(context.epochs(chosen.member.structure), max(FEWEST_EPOCHS, TIMES_BEST * chosen.curves.best_epoch))
+
+
+def _frequency(fine: list[Training]) -> float | None:
+    """How finely numbers are best seen, by the validation rows; None where it was not tried."""
+    sound = [training for training in fine if training.sound]
+    return max(sound, key=lambda training: training.rank).member.settings[FREQUENCY] if sound else None
+
+
+def _said_of_detail(context: Context, fine: list[Training]) -> str:
+    best = _frequency(fine)
+    if best is None:
+        return ""
+    score = max(training.score for training in fine if training.sound)
+    return f" Numbers are best seen at a frequency of about {best:g}: {context.metric.label} {context.said(score)} with it."
+
+
+def _detail_table(context: Context, fine: list[Training]) -> dict[str, list[dict]]:
+    """How each frequency did."""
+    rows = [
+        {
+            "frequency": training.member.settings[FREQUENCY],
+            f"best validation {context.metric.label}": _plain(context.shown(training.score)),
+        }
+        for training in fine
+        if training.curves
+    ]
+    return {"How finely numbers are seen": rows} if rows else {}
 
 
 def _rate_of(context: Context, chosen: Training, rate: str) -> float:

@@ -16,6 +16,7 @@ from trainwell.population.metrics import ORDERS
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.overfit import FREQUENCY
 from trainwell.recipe.simple_models import some_rows
 
 STRENGTHS = {  # chosen: from hardly felt to clearly too much
@@ -44,12 +45,16 @@ class Effect(NamedTuple):
         return self.training - self.validation
 
 
-def regularize(context: Context, first: int, widths: str, learning_rate: float | None) -> tuple[Evidence, list[Training]]:
+def regularize(
+    context: Context, first: int, widths: str, learning_rate: float | None, frequency: float | None = None
+) -> tuple[Evidence, list[Training]]:
     """(evidence with the best regularizer, all trainings); members are numbered from ``first``."""
     structure = context.structure(widths=fixed.widths_of(widths))
     base = {"adam.beta2": 0.95, "early_stopping.patience": PATIENCE, "dropout.rate": 0.0, "weight_decay.rate": 0.0}
     if learning_rate is not None:
         base[f"{structure.optimizer}.learning_rate"] = learning_rate
+    if frequency is not None and FREQUENCY in hyperparameters_of(structure):
+        base[FREQUENCY] = frequency
     plans = ways_to_regularize(structure, context.metric.name)
     trainings = []
     for number, changes in enumerate(plans, start=first):

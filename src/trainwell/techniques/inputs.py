@@ -23,7 +23,7 @@ FREQUENCY = Hyperparameter(
     scale="log",
     meaning="standard deviation of the frequencies, in turns per unit of the scaled number",
     source="Holzmueller et al. (2024): 0.1; Gorishniy et al. (2022) tune it from 0.01 to 10",
-    search=(0.02, 3.0),
+    search=(0.02, 30.0),
 )
 COSINES = 16  # Holzmueller et al. (2024)
 EXTRA = 3  # numbers that the cosines of one column are projected to: with x itself 4, as in Holzmueller et al. (2024)
