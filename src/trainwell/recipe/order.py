@@ -30,6 +30,7 @@ from trainwell.recipe.overfit import overfit
 from trainwell.recipe.pace import cross_fits, full_training, pace
 from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
+from trainwell.recipe.target_transform import learning
 from trainwell.recipe.tune import last_resort, space, tune
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
@@ -180,7 +181,9 @@ class Recipe:
         return evidence
 
     def _overfit(self, context: Context) -> Evidence:
-        return self._kept("overfit", context, lambda: overfit(context, self._next_number))
+        evidence = self._kept("overfit", context, lambda: overfit(context, self._next_number))
+        self.context = learning(self.context, evidence.measures)
+        return evidence
 
     def _regularize(self, context: Context) -> Evidence:
         measures = self._size()

@@ -4,6 +4,7 @@ A network that cannot even learn the training rows by heart will not predict oth
 then goes wrong is overfitting, which the next stage is for.
 """
 
+import dataclasses
 import math
 
 from trainwell.network.structure import Structure
@@ -11,6 +12,7 @@ from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines import SMALLEST
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
 from trainwell.search.halving import work
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
@@ -24,21 +26,42 @@ SHARE_OF_EPOCHS = 0.5  # chosen: of a full training; enough to see whether it ov
 
 
 def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
-    """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``."""
-    structures = sizes(context)
-    rate = f"{structures[0].optimizer}.learning_rate"
+    """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``.
+
+    Where the target may be better learned as its logarithm, the smallest size learns both, and the others what it did better.
+    """
+    rate = f"{sizes(context)[0].optimizer}.learning_rate"
+    epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(sizes(context)[0])))
+    both, found = _both_ways(context, first, epochs) if worth_comparing(context) else ({}, Compared())
+    context = learning(context, found.measures)
+    own = both.get(context.target_transform, [])
+    other = [training for trainings in both.values() for training in trainings if trainings is not own]
+    own = own + _trained(context, sizes(context)[bool(both) :], first + len(own) + len(other), epochs)
+    sound = [training for training in own if training.sound]
+    evidence = _evidence(context, own, sound, rate, epochs) if sound else _hopeless(own)
+    explanation = " ".join(filter(None, (found.says, evidence.explanation)))
+    evidence = dataclasses.replace(evidence, explanation=explanation, measures={**evidence.measures, **found.measures})
+    trainings = sorted(own + other, key=lambda training: training.member.number)
+    return evidence, [training.let_go() for training in trainings]
+
+
+def _both_ways(context: Context, first: int, epochs: int) -> tuple[dict[str, list[Training]], Compared]:
+    """(the smallest size trained by either way of learning the target, what that came to)."""
+    given = ways(context)
+    context.population().prepare([sizes(way)[0] for way in given])
+    trained = [_trained(way, sizes(way)[:1], first + place * len(RATES), epochs) for place, way in enumerate(given)]
+    return {way.target_transform: some for way, some in zip(given, trained, strict=True)}, compared(context, *trained)
+
+
+def _trained(context: Context, structures: list[Structure], first: int, epochs: int) -> list[Training]:
+    """Every structure at every rate."""
     trainings = []
     for number, (structure, times) in enumerate([(s, times) for s in structures for times in RATES], start=first):
         settings = context.settings(structure, {**UNREGULARIZED, **context.learning_rate(structure, times)})
         trainings.append(Training(Member(number, structure, settings, "overfit")))
-    context.population().prepare(structures)
-    epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structures[0])))
-    trainings = context.population().train(
-        trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings))
-    )
-    sound = [training for training in trainings if training.sound]
-    evidence = _evidence(context, trainings, sound, rate, epochs) if sound else _hopeless(trainings)
-    return evidence, [training.let_go() for training in trainings]
+    population = context.population()
+    population.prepare(structures)
+    return population.train(trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings)))
 
 
 def sizes(context: Context) -> list[Structure]:
