@@ -222,7 +222,7 @@ def test_a_model_without_members_or_text_that_is_no_json_is_refused(folder):
 def test_a_model_of_a_newer_trainwell_says_which_one_to_use(folder):
     change(folder, lambda content: content.update(format=9, trainwell="3.1", something_new=1))
     assert refused(folder) == (
-        f"{folder / 'model.json'} has format 9, this trainwell reads up to 2: use trainwell 3.1 or later."
+        f"{folder / 'model.json'} has format 9, this trainwell reads up to 3: use trainwell 3.1 or later."
     )
 
 
