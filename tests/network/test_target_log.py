@@ -102,5 +102,7 @@ def test_numbers_that_are_no_logarithm_are_refused(wrong):
 
 
 def test_classes_have_no_logarithm():
-    with pytest.raises(InputError, match=r"^a target is learned as its logarithm, but the loss 'cross_entropy' is one of class"):
+    with pytest.raises(
+        InputError, match=r"^a target is learned as its logarithm, but the loss 'cross_entropy' is one of class"
+    ):
         structure("multiclass", logarithm=LOGARITHM)

@@ -18,6 +18,7 @@ from trainwell.search.halving import work
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
 MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried
 RATES = (0.5, 1.5, 4.0, 10.0)  # chosen: times the default learning rate, about a factor of three apart
+COMPARED = slice(1, 3)  # chosen: of the rates, those at which logarithms are learned too, where that is a question
 BELOW_FASTEST = 0.5  # chosen: of the fastest rate; Smith (2017) stays below where the loss begins to rise
 CLEARLY = 0.9  # chosen: a training loss below this share of the validation loss is overfitting
 NOTHING_LEFT = 0.05  # chosen: a training loss below this share of the prior's has learned all there is
@@ -47,16 +48,19 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
 
 def _both_ways(context: Context, first: int, epochs: int) -> tuple[dict[str, list[Training]], Compared]:
     """(the smallest size trained by either way of learning the target, what that came to)."""
-    given = ways(context)
-    context.population().prepare([sizes(way)[0] for way in given])
-    trained = [_trained(way, sizes(way)[:1], first + place * len(RATES), epochs) for place, way in enumerate(given)]
-    return {way.target_transform: some for way, some in zip(given, trained, strict=True)}, compared(context, *trained)
+    plain, logs = ways(context)
+    context.population().prepare([sizes(way)[0] for way in (plain, logs)])
+    numbers = _trained(plain, sizes(plain)[:1], first, epochs)
+    logarithms = _trained(logs, sizes(logs)[:1], first + len(numbers), epochs, RATES[COMPARED])
+    return {"none": numbers, "log": logarithms}, compared(context, numbers[COMPARED], logarithms)
 
 
-def _trained(context: Context, structures: list[Structure], first: int, epochs: int) -> list[Training]:
+def _trained(
+    context: Context, structures: list[Structure], first: int, epochs: int, rates: tuple[float, ...] = RATES
+) -> list[Training]:
     """Every structure at every rate."""
     trainings = []
-    for number, (structure, times) in enumerate([(s, times) for s in structures for times in RATES], start=first):
+    for number, (structure, times) in enumerate([(s, times) for s in structures for times in rates], start=first):
         settings = context.settings(structure, {**UNREGULARIZED, **context.learning_rate(structure, times)})
         trainings.append(Training(Member(number, structure, settings, "overfit")))
     population = context.population()

@@ -55,11 +55,15 @@ def learning(context: Context, measures: Mapping[str, Any]) -> Context:
 
 
 def compared(context: Context, plain: Sequence[Training], logarithms: Sequence[Training]) -> Compared:
-    """The better way by the best score on the validation rows; the number itself where both are as good."""
+    """The better way by the best score on the validation rows after as many epochs; the number itself where both are as good.
+
+    ``plain`` and ``logarithms`` are trained at the same learning rates.
+    """
     scores = [max((one.score for one in trainings if one.sound), default=-np.inf) for trainings in (plain, logarithms)]
-    log_wins = bool(scores[1] > scores[0])
+    cut_short = max(one.epochs for one in logarithms) < max(one.epochs for one in plain)
+    log_wins = bool(scores[1] > scores[0]) and not cut_short
     measures: dict[str, Any] = {NAME: "log" if log_wins else "none", "skewness": round(skewness(context)[0], 3)}
-    if not np.isfinite(scores).all():
+    if cut_short or not np.isfinite(scores).all():
         return Compared("There was no time to find out whether the target's logarithm is easier to learn.", measures)
     own, other = map(context.said, scores)
     says = (
