@@ -43,7 +43,7 @@ def columns(task: str) -> dict[str, list]:
     }
 
 
-def made(task: str) -> Model:
+def made(task: str, **chosen: str) -> Model:
     table = read_table(columns(task))
     schema, _ = infer_schema(table, "y", task=task)
     everything = np.arange(ROWS)
@@ -60,6 +60,7 @@ def made(task: str) -> Model:
         widths=(6,),
         batch_size=32,
         batch_norm="before",
+        **chosen,
     )
     metric = {"binary": "auc", "multiclass": "accuracy", "regression": "r2"}[task]
     population = Population(Data(rows, rows), task, metric, np.zeros(outputs, np.float32), 0, pool(1))
@@ -104,6 +105,27 @@ def test_a_model_predicts_the_same_bits_after_its_folder_was_moved(task, tmp_pat
         assert probabilities.shape == (ROWS, len(model.classes))
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
         np.testing.assert_array_equal(np.array(model.classes)[probabilities.argmax(axis=1)], back.predict(new))
+
+
+def test_quantiles_and_edges_are_saved_with_the_networks_that_have_them(tmp_path):
+    model = made("binary", numeric_scaling="quantile", numeric_embedding="piecewise_linear")
+    back = models.load(model.save(tmp_path / "model"))
+    np.testing.assert_array_equal(back.predict_proba(columns("binary")), model.predict_proba(columns("binary")))
+    for one, before in zip(back.members, model.members, strict=True):
+        assert one.structure == before.structure
+        for name in ("numeric.quantiles", "numeric.edges"):
+            np.testing.assert_array_equal(one.weights[name], before.weights[name])
+            assert one.weights[name].shape[0] == 2
+
+
+def test_a_model_that_was_saved_before_there_was_a_choice_of_scaling_is_robustly_scaled(folder, binary):
+    described = json.loads((folder / "model.json").read_text())
+    for member in described["members"]:
+        del member["structure"]["numeric_scaling"]
+    (folder / "model.json").write_text(json.dumps(described))
+    back = models.load(folder)
+    assert {member.structure.numeric_scaling for member in back.members} == {"robust"}
+    np.testing.assert_array_equal(back.predict_proba(columns("binary")), binary.predict_proba(columns("binary")))
 
 
 def test_the_ensemble_is_the_average_of_its_members_by_their_shares(binary):
@@ -222,7 +244,7 @@ def test_a_model_without_members_or_text_that_is_no_json_is_refused(folder):
 def test_a_model_of_a_newer_trainwell_says_which_one_to_use(folder):
     change(folder, lambda content: content.update(format=9, trainwell="3.1", something_new=1))
     assert refused(folder) == (
-        f"{folder / 'model.json'} has format 9, this trainwell reads up to 3: use trainwell 3.1 or later."
+        f"{folder / 'model.json'} has format 9, this trainwell reads up to 2: use trainwell 3.1 or later."
     )
 
 

@@ -13,7 +13,7 @@ from trainwell.calibration.calibrate import Calibration
 from trainwell.calibration.intervals import Difficulty, Intervals
 from trainwell.errors import InputError
 
-FORMAT = 3  # of which networks may have learned logarithms; in all else 2
+FORMAT = 2
 FIRST_CALIBRATED = 2  # models of format 1 hold no calibration: their predictions are the average as it is
 
 

@@ -9,7 +9,8 @@ from small_networks import rows, structure
 from trainwell.network import embeddings, first_pass
 from trainwell.network.dense import MEASURE, TEST, Mode
 from trainwell.network.forward import decays, embed, forward, init, layer_names, shapes
-from trainwell.network.structure import resolve
+from trainwell.network.structure import Structure, resolve
+from trainwell.techniques import inputs
 from trainwell.techniques.initializers import dropout_adjusted
 
 DATA = rows(number=256)
@@ -114,16 +115,17 @@ def test_weight_decay_acts_on_matrices_alone():
 
 def test_the_cosine_of_turns_is_a_cosine():
     turns = np.linspace(-40, 40, 100_001)
-    found = embeddings.cosine_of_turns(jnp.asarray(turns, jnp.float32))
+    found = inputs.cosine_of_turns(jnp.asarray(turns, jnp.float32))
     np.testing.assert_allclose(found, np.cos(2 * np.pi * turns.astype(np.float32).astype(float)), atol=2e-6)
-    slope = jax.vmap(jax.grad(embeddings.cosine_of_turns))(jnp.asarray(turns[::100], jnp.float32))
+    slope = jax.vmap(jax.grad(inputs.cosine_of_turns))(jnp.asarray(turns[::100], jnp.float32))
     expected = -2 * np.pi * np.sin(2 * np.pi * turns[::100].astype(np.float32).astype(float))
     np.testing.assert_allclose(slope, expected, atol=2e-4)
 
 
 def test_categories_are_looked_up_and_their_vectors_are_about_of_unit_length():
-    weights = embeddings.init_categories(jax.random.key(0), (1000, 3))
-    assert (embeddings.category_width(1000), embeddings.category_width(3)) == (16, 2)
+    own = Structure(numeric=0, continuous=0, cardinalities=(1000, 3), outputs=1, loss="binary_cross_entropy")
+    weights = embeddings.init(jax.random.key(0), own, resolve(own))
+    assert (inputs.category_width(1000), inputs.category_width(3)) == (16, 2)
     first, second = embeddings.categories(weights, jnp.array([[7, 2], [0, 0]]))
     np.testing.assert_array_equal(first.T, weights["category0.embedding"][jnp.array([7, 0])])
     np.testing.assert_array_equal(second.T, weights["category1.embedding"][jnp.array([2, 0])])

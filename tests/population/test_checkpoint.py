@@ -67,6 +67,7 @@ STRUCTURES = [
     *(structure(optimizer=name) for name in OPTIMIZERS),
     structure(batch_norm="before", schedule="reduce_on_plateau"),
     structure("multiclass", weight_norm="plain", widths=(4, 4), numeric_embedding="periodic"),
+    structure(numeric_scaling="quantile", numeric_embedding="piecewise_linear"),
     structure(optimizer=IN_HALVES),
     structure(optimizer=optax.sgd(0.1, momentum=0.9, accumulator_dtype="float8_e4m3b11fnuz")),  # the file has no name for it
     structure(optimizer=optax.inject_hyperparams(optax.lion)(learning_rate=0.01)),

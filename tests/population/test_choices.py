@@ -16,7 +16,7 @@ from small_networks import TASKS, member, rows, structure, train
 from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
 from trainwell.population import epoch as programs
 from trainwell.population.epoch import Data
-from trainwell.population.step import Rows
+from trainwell.population.step import Rows, first_rows
 from trainwell.techniques.losses import LOSSES
 
 EPOCHS, STEPS = 16, 6
@@ -89,7 +89,7 @@ def trained(place: int):
         settings[name][place_of] = other
     data = Data(rows(task), rows(task, 64, seed=1))
     prior = np.zeros(own.outputs, np.float32)
-    batch = Rows(*(x[:64] for x in data.train)) if own.first_pass != "none" else None
+    batch = Rows(*(x[:64] for x in data.train)) if first_rows(own) else None
     states = programs.starter(own)(np.full(number, 7, np.uint32), settings, prior, batch)
     orders = np.stack([np.random.default_rng(e).permutation(96).reshape(STEPS, 16) for e in range(EPOCHS)]).astype(np.int32)
     trainer, numbers = programs.trainer(own, MEASURE[task], task), (np.int32(EPOCHS), np.float32(EPOCHS * STEPS))

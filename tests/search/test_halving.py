@@ -12,7 +12,7 @@ from small_networks import bits, member, population, structure
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
 from trainwell.population.step import MemberState
-from trainwell.search.halving import FACTOR, Wave, affordable, rungs, survivors, wave
+from trainwell.search.halving import FACTOR, NARROW, WIDE, Shape, Wave, affordable, rungs, survivors, wave
 from trainwell.techniques.regularizers import early_stopping
 
 NETWORK = structure()
@@ -38,6 +38,37 @@ def test_rungs_rise_by_the_factor_to_the_end_and_none_is_too_short(epochs, small
         assert lower == upper // FACTOR >= smallest
 
 
+@given(st.integers(1, 10_000), st.integers(1, 3), st.integers(1, 100))
+def test_a_shape_says_how_often_members_are_compared_and_there_are_fewer_rungs_only_where_epochs_lack(epochs, most, smallest):
+    found = rungs(epochs, most, smallest)
+    assert found == rungs(epochs, 3, smallest)[-most:]
+    assert len(found) == most or found[0] // FACTOR < smallest
+
+
+def test_a_narrow_wave_costs_what_a_wide_one_does_tries_a_third_and_takes_twice_as_many_to_the_end():
+    assert WIDE.cost() == NARROW.cost() == pytest.approx(18 / 9 + 6 * 2 / 9 + 2 * 6 / 9)
+    assert NARROW.members * 3 == WIDE.members
+    assert [WIDE.going_on(18), WIDE.going_on(6), NARROW.going_on(6)] == [6, 2, 4]
+    assert NARROW.going_on(6) == 2 * WIDE.going_on(WIDE.going_on(18))
+
+
+@given(st.integers(1, 60), st.integers(1, 4), st.integers(1, 12))
+def test_what_a_wave_costs_is_what_its_members_train(members, most, twelfths):
+    shape = Shape(members, most, twelfths / 12)
+    whole, going, before, trained = FACTOR ** (most - 1), members, 0, 0
+    for end in rungs(whole, most):
+        trained += going * (end - before)
+        going, before = shape.going_on(going), end
+    assert shape.cost() == pytest.approx(trained / whole)
+
+
+@given(st.integers(1, 200), st.sampled_from([WIDE, NARROW]))
+def test_a_share_of_the_members_goes_on_rounded_down_and_one_at_least(members, shape):
+    going = shape.going_on(members)
+    assert 1 <= going <= members
+    assert going == 1 or going <= members * shape.share + 1e-6 < going + 1
+
+
 @given(st.lists(st.tuples(st.floats(-5, 5, width=16), st.booleans()), min_size=1, max_size=30), st.integers(1, 30))
 def test_survivors_are_the_best_that_did_not_fail(members, keep):
     trainings = [scored(number, score, failed) for number, (score, failed) in enumerate(members)]
@@ -58,16 +89,16 @@ def test_the_lower_number_wins_a_tie_and_the_unbegun_never_survive():
 costs_of_members = st.lists(st.floats(0.01, 10), min_size=1, max_size=20)
 
 
-@given(st.integers(4, 500), costs_of_members, st.floats(0, 10_000))
-def test_rungs_are_drawn_in_to_the_time_that_is_left_and_never_out(epochs, costs, seconds):
-    reached, *ends = rungs(epochs)
-    found = affordable(ends, reached, costs, seconds)
+@given(st.integers(4, 500), costs_of_members, st.floats(0, 10_000), st.sampled_from([WIDE, NARROW]))
+def test_rungs_are_drawn_in_to_the_time_that_is_left_and_never_out(epochs, costs, seconds, shape):
+    reached, *ends = rungs(epochs, shape.rungs)
+    found = affordable(ends, reached, costs, seconds, shape)
     assert all(reached < drawn <= max(end, reached + 1) for drawn, end in zip(found, ends, strict=True))
     assert found == sorted(found)
     taken, before, going = 0.0, reached, list(costs)
     for end in found:
         taken += sum(going) * (end - before)
-        going, before = going[: max(1, len(going) // FACTOR)], end
+        going, before = going[: shape.going_on(len(going))], end
     assert taken <= seconds or set(found) == {reached + 1}
 
 
@@ -75,9 +106,9 @@ def test_with_time_for_all_nothing_is_drawn_in():
     assert affordable([30, 90], 10, [1.0, 2.0, 3.0], 1e6) == [30, 90]
 
 
-def begun(trainings, epochs: int = 36, budget: Budget | None = None, task: str = "binary", **more) -> Wave:
+def begun(trainings, epochs: int = 36, budget: Budget | None = None, task: str = "binary", shape: Shape = WIDE, **more) -> Wave:
     own = population(task)
-    return wave(own, Wave.of(trainings, epochs), budget or Budget(), **more)
+    return wave(own, Wave.of(trainings, epochs, shape), budget or Budget(), **more)
 
 
 class Hurried(Budget):
@@ -124,6 +155,42 @@ def test_a_wave_trains_all_a_little_a_third_further_and_a_ninth_to_the_end(done)
         (2, (4, 12, 36), 9, 1),
         (3, (4, 12, 36), 9, 1),
     ]
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    told = []
+    members = [
+        member(number, NETWORK, adam__learning_rate=10 ** (-1 - number / 3), early_stopping__patience=99) for number in range(6)
+    ]
+    closed = begun(members, 12, shape=NARROW, on_rung=told.append)
+    return closed, told
+
+
+def test_a_narrow_wave_trains_all_for_a_third_and_the_best_four_of_six_to_the_end(narrow):
+    closed, told = narrow
+    assert sorted(training.epochs for training in closed.trainings) == [4] * 2 + [12] * 4
+    assert [(now.rung, now.ends, len(now.going)) for now in told] == [(1, (4, 12), 4), (2, (4, 12), 4)]
+    assert {now.shape for now in (*told, closed)} == {NARROW}
+    assert [training.ended for training in closed.trainings] == [training.epochs == 12 for training in closed.trainings]
+    early = {training.member.number: max(training.curves.validation_score[:4]) for training in closed.trainings}
+    gone_on = {training.member.number for training in closed.trainings if training.epochs > 4}
+    assert min(early[number] for number in gone_on) >= max(early[number] for number in set(early) - gone_on)
+
+
+def test_a_narrow_wave_that_goes_on_from_its_first_rung_comes_to_the_same_bits(narrow):
+    closed, told = narrow
+    resumed = wave(population(), told[0], Budget())
+    assert [bits(training) for training in resumed.trainings] == [bits(training) for training in closed.trainings]
+
+
+def test_a_narrow_wave_in_a_hurry_brings_its_four_to_an_earlier_end():
+    closed = begun([member(number, NETWORK) for number in range(6)], 60, Hurried(), shape=NARROW)
+    ended = [training for training in closed.trainings if training.ended]
+    assert len(ended) == 4
+    (end,) = {training.epochs for training in ended}
+    assert 20 < end < 60
+    assert closed.ends == (20, end)
 
 
 def test_those_who_went_on_had_the_best_scores(done):

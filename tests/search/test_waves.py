@@ -13,7 +13,7 @@ from trainwell.files import UNFINISHED
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
-from trainwell.search.halving import WIDE, Wave, wave
+from trainwell.search.halving import NARROW, WIDE, Shape, Wave, wave
 from trainwell.search.waves import members_of, read_waves, search, write_wave
 
 PROCESSES = multiprocessing.get_context("forkserver")  # real processes, which need not import everything again
@@ -202,6 +202,35 @@ def test_a_search_that_the_time_ended_keeps_what_it_has(tmp_path):
     assert [bits(training) for training in kept.trainings] == [bits(training) for training in cut]
     assert len(cut) == WIDE.members
     assert searched(tmp_path, trials=WIDE.members, kept=[kept])[0].epochs == 1, "it is over"
+
+
+def test_a_search_in_narrow_waves_begins_with_so_many_and_keeps_their_shape(tmp_path):
+    waves = search(population(), drawn, lambda wave: 3, Budget(), tmp_path, trials=8, shape=NARROW)
+    assert [len(one.trainings) for one in waves] == [6, 2]
+    assert [sum(training.ended for training in one.trainings) for one in waves] == [4, 1]
+    kept = read_waves(tmp_path)
+    assert [(one.shape, one.ends, one.over) for one in kept] == [(NARROW, (1, 3), True)] * 2
+    assert type(kept[0].shape) is Shape
+
+
+def test_a_narrow_wave_that_was_kept_in_the_middle_ends_with_the_same_bits_and_those_after_it_are_as_asked(tmp_path):
+    whole = searched(tmp_path / "whole", trials=6, shape=NARROW)
+    standing = []
+    wave(population(), Wave.of(drawn(range(6)), 12, NARROW), Budget(), on_rung=standing.append)
+    write_wave(standing[0], tmp_path, 1)
+    (kept,) = read_waves(tmp_path)
+    assert (kept.rung, kept.ends, len(kept.going), kept.shape) == (1, (4, 12), 4, NARROW)
+    resumed = search(population(), drawn, lambda wave: 12, Budget(), tmp_path, trials=8, shape=WIDE, kept=[kept])
+    assert [bits(training) for training in resumed[0].trainings] == [bits(training) for training in whole]
+    assert [one.shape for one in resumed] == [NARROW, WIDE], "a wave that has begun goes on as it began"
+    assert (tmp_path / "wave-1.safetensors").read_bytes() == (tmp_path / "whole" / "wave-1.safetensors").read_bytes()
+
+
+def test_a_wave_without_a_whole_shape_gets_one_sentence(tmp_path):
+    for shape in (None, [6], [6, 2, "all"]):
+        checkpoint.save([member(1, NETWORK)], tmp_path / "wave-1.safetensors", {"ends": [1], "rung": 1, "shape": shape})
+        with pytest.raises(InputError, match=r"wave-1\.safetensors is damaged \(.+\): remove it, and the run makes again"):
+            read_waves(tmp_path)
 
 
 def test_waves_are_read_up_to_the_first_that_is_missing(tmp_path):

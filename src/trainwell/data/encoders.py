@@ -40,12 +40,15 @@ class Scaling(NamedTuple):
 
     @classmethod
     def fit(cls, values: np.ndarray) -> "Scaling":
-        """From quartiles; from the range where the quartiles are equal; scale 0 where all values are."""
+        """From quartiles; where they are equal, because most rows have one value, from twice the median distance of the others
+        to it (the same for a normal distribution); from the range where that is nothing either; scale 0 where all are equal."""
         known = values[np.isfinite(values)]
         if not len(known):
             return cls(0.0, 0.0)
         lowest, lower, median, upper, highest = np.quantile(known, (0, 0.25, 0.5, 0.75, 1))
-        for spread in (upper - lower, (highest - lowest) / 2):
+        apart = np.abs(known - median)
+        others = apart[apart > 0]
+        for spread in (upper - lower, 2 * np.median(others) if len(others) else 0.0, (highest - lowest) / 2):
             if spread > SMALLEST:
                 return cls(float(median), float(1 / spread))
         return cls(float(median), 0.0)

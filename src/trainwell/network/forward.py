@@ -17,7 +17,8 @@ from trainwell.techniques.regularizers import mixup, noise, weight_decay
 
 def decays(name: str) -> bool:
     """Whether weight decay acts on a weight: not on biases, norm parameters and embeddings."""
-    return weight_decay.decays(name) and name.rsplit(".", 1)[1] not in ("gain", "frequency", "phase", "edges")
+    own = name.rsplit(".", 1)[1]
+    return weight_decay.decays(name) and embeddings.learned(name) and own not in ("gain", "frequency", "phase")
 
 
 def mixed_share(key: UInt32[Array, ""], settings: Settings) -> Float[Array, ""]:
@@ -33,12 +34,8 @@ def init(seed: UInt32[Array, ""], structure: Structure, settings: Settings, prio
     """First (weights, statistics); the output bias is the prior, so that the untrained network predicts the base rate."""
     key = random_bits.jax_key(seed)
     sizes = (structure.entering, *structure.widths)
-    weights: Weights = embeddings.init_categories(jax.random.fold_in(key, 1000), structure.cardinalities)
+    weights: Weights = embeddings.init(key, structure, settings)
     statistics: Weights = {}
-    if structure.numeric_embedding == "periodic" and structure.continuous:
-        weights |= embeddings.init_periodic(jax.random.fold_in(key, 1001), structure.continuous, **of("periodic", settings))
-    if structure.numeric_embedding == "piecewise_linear" and structure.continuous:
-        weights |= embeddings.init_edges(structure.continuous)
     for i, name in enumerate(layer_names(structure)):
         weights |= dense.init(jax.random.fold_in(key, i), name, sizes[i], sizes[i + 1], structure, settings)
         if structure.batch_norm != "none":
@@ -62,15 +59,13 @@ def shapes(structure: Structure) -> tuple[dict[str, tuple[int, ...]], dict[str, 
 
 
 def embed(weights: Weights, numeric, categories, structure: Structure, settings: Settings, mode: Mode = TEST):
-    """What the first dense layer sees, (entering, rows): numbers (with their embedding), then the vectors of the categories."""
+    """What the first dense layer sees, (entering, rows): numbers, scaled and embedded, then the vectors of the categories."""
     numeric = jax.lax.optimization_barrier(numeric.T)  # turned once, for all members of a cohort
     measured, others = numeric[: structure.continuous], numeric[structure.continuous :]
+    measured = embeddings.scaled(weights, measured, structure)
     if mode.training and "input" in structure.noises:
         measured = noise.gaussian(measured, random_bits.fold(mode.key, 4), **of("input_noise", settings))
-    if structure.numeric_embedding == "periodic" and structure.continuous:
-        measured = embeddings.periodic(weights, measured)
-    if structure.numeric_embedding == "piecewise_linear" and structure.continuous:
-        measured = embeddings.piecewise_linear(weights, measured)
+    measured = embeddings.embedded(weights, measured, structure)
     parts = [part for part in (measured, others, *embeddings.categories(weights, categories)) if len(part)]
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 

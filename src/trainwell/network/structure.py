@@ -13,9 +13,8 @@ import optax
 
 from trainwell.errors import InputError, listed, nearest
 from trainwell.hyperparameter import Choice, Hyperparameter
-from trainwell.network.embeddings import FREQUENCY, embedded_width
 from trainwell.network.target_log import Logarithm
-from trainwell.techniques import gradients
+from trainwell.techniques import gradients, inputs
 from trainwell.techniques.activations import ACTIVATIONS
 from trainwell.techniques.initializers import INITIALIZERS, data_dependent, default_for
 from trainwell.techniques.losses import LOSSES
@@ -26,6 +25,7 @@ from trainwell.techniques.schedules import REDUCE_ON_PLATEAU, SCHEDULES
 
 PLATEAU = "reduce_on_plateau"
 AT_TEST = ("moving_average", "population", "population_with_dropout")
+EMBEDDED = {"none": 0, "periodic": inputs.EXTRA, "piecewise_linear": inputs.BINS - 1}  # numbers that each brings beside x
 CHOICES = {
     choice.name: choice
     for choice in (
@@ -33,7 +33,8 @@ CHOICES = {
         Choice("initializer", "by_activation", ("by_activation", *INITIALIZERS), "how the first weights are drawn"),
         Choice("first_pass", "none", ("none", "lsuv", "data_dependent"), "rescale the first weights on a batch of rows"),
         Choice("class_weights", "none", ("none", "balanced"), "whether each class counts the same, however rare it is"),
-        Choice("numeric_embedding", "periodic", ("none", "periodic", "piecewise_linear"), "how a number enters the network"),
+        Choice("numeric_scaling", "robust", ("robust", "quantile"), "how numbers are brought to one scale"),
+        Choice("numeric_embedding", "periodic", tuple(EMBEDDED), "how a scaled number enters the network"),
         Choice("batch_norm", "none", ("none", "before", "after"), "batch normalization before or after the activation"),
         Choice(
             "batch_norm_test",
@@ -51,11 +52,11 @@ CHOICES = {
         Choice("clip", "none", ("none", "global_norm", "value"), "what is cut off large gradients"),
     )
 }
+ADDED = {"numeric_scaling": "robust", "logarithm": ()}  # what networks were that were written before there was such a choice
 WITHOUT_A_SETTING = optax.identity()  # in the place of a given optax transformation, once a network is trained
 NOISES = ("input", "activation", "weight", "gradient")
 PLATEAU_PATIENCE = 3.0  # chosen: below the 10 epochs after which early stopping would end the training
 MOST = 1 << 24  # chosen: columns or levels; a network of more is a damaged file's
-LATER: dict[str, Any] = {"logarithm": ()}  # fields that files of formats 1 and 2 lack, and what these networks did
 WIDEST, DEEPEST = 8192, 64  # chosen: above them one layer's weights no longer fit a small machine
 
 
@@ -90,6 +91,7 @@ class Structure:
     initializer: str = CHOICES["initializer"].default
     first_pass: str = CHOICES["first_pass"].default
     class_weights: str = CHOICES["class_weights"].default
+    numeric_scaling: str = CHOICES["numeric_scaling"].default
     numeric_embedding: str = CHOICES["numeric_embedding"].default
     batch_norm: str = CHOICES["batch_norm"].default
     batch_norm_test: str = CHOICES["batch_norm_test"].default
@@ -132,11 +134,14 @@ class Structure:
     @property
     def entering(self) -> int:
         """How many numbers reach the first dense layer."""
-        return embedded_width(self.numeric, self.continuous, self.cardinalities, self.numeric_embedding)
+        extra = EMBEDDED[self.numeric_embedding] * self.continuous
+        return self.numeric + extra + sum(map(inputs.category_width, self.cardinalities))
 
     def describe(self) -> str:
         """A short line for tables and figures: ``256-256 silu, periodic, batch norm before, batch 256``."""
         parts = ["-".join(map(str, self.widths)) or "linear", self.activation]
+        if self.numeric_scaling != "robust" and self.continuous:
+            parts.append(f"{self.numeric_scaling}-scaled")
         if self.numeric_embedding != "none" and self.continuous:
             parts.append(self.numeric_embedding.replace("_", " "))
         if self.batch_norm != "none":
@@ -157,7 +162,7 @@ class Structure:
     def from_json(cls, data: Mapping[str, Any]) -> "Structure":
         """The structure that `to_json` wrote; `InputError` where a field is missing, unknown or of another kind."""
         expected = {field.name: field.type for field in fields(cls)}
-        data = LATER | dict(data)
+        data = {**ADDED, **data}
         if set(data) != set(expected):
             raise InputError(
                 f"a network's description has the fields {listed(sorted(data), 30)}, not {listed(sorted(expected), 30)}."
@@ -239,7 +244,7 @@ def hyperparameters_of(structure: Structure) -> dict[str, Hyperparameter]:
     if isinstance(structure.optimizer, str):
         families.append((structure.optimizer, OPTIMIZERS[structure.optimizer].hyperparameters))
     if structure.numeric_embedding == "periodic" and structure.continuous:
-        families.append(("periodic", (FREQUENCY,)))
+        families.append(("periodic", (inputs.FREQUENCY,)))
     if structure.batch_norm != "none":
         moving = structure.batch_norm_test == "moving_average"
         declared = tuple(one for one in batch_norm.HYPERPARAMETERS if moving or one.name != "momentum")

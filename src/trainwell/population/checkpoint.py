@@ -74,7 +74,7 @@ def any_error_is_damage(path: Path) -> Iterator[None]:
     """What goes wrong in reading a file, in one sentence."""
     try:
         yield
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}): remove it, and the run makes again what was in it.") from None
 
 

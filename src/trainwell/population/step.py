@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 from trainwell import random_bits
 from trainwell.network import first_pass
 from trainwell.network.dense import Mode, Settings, Weights
-from trainwell.network.embeddings import EDGE_ROWS, quantile_edges
+from trainwell.network.embeddings import FITTED_ROWS, fits_table, fitted
 from trainwell.network.forward import forward, init, mixed_share
 from trainwell.network.structure import PLATEAU, Structure, of
 from trainwell.network.target_log import learned
@@ -54,9 +54,8 @@ def start(
     ``batch`` holds the training rows that the structure's first weights hang on, see `first_rows`; None if on none.
     """
     weights, statistics = init(key, structure, settings, prior)
-    if batch is not None and needs_edges(structure):
-        measured = batch.numeric[:, : structure.continuous]
-        weights = weights | quantile_edges(jax.random.fold_in(random_bits.jax_key(key), 997), measured)
+    if batch is not None and fits_table(structure):
+        weights = weights | fitted(jax.random.fold_in(random_bits.jax_key(key), 997), batch.numeric, structure)
     if structure.first_pass != "none" and batch is not None:
         batch = Rows(*(part[: first_pass.ROWS] for part in batch))
         own = jax.random.fold_in(random_bits.jax_key(key), 998)
@@ -75,14 +74,9 @@ def start(
     )
 
 
-def needs_edges(structure: Structure) -> bool:
-    """Whether numbers enter by edges that are those of the table."""
-    return structure.numeric_embedding == "piecewise_linear" and structure.continuous > 0
-
-
 def first_rows(structure: Structure) -> int:
-    """How many training rows the first weights hang on: for the first pass over the weights, and for the edges of bins."""
-    return EDGE_ROWS if needs_edges(structure) else 0 if structure.first_pass == "none" else first_pass.ROWS
+    """How many training rows the first weights hang on: for the first pass over the weights, and for quantiles."""
+    return FITTED_ROWS if fits_table(structure) else 0 if structure.first_pass == "none" else first_pass.ROWS
 
 
 def balance(target: Int[Array, " rows"], structure: Structure) -> Float[Array, " classes"] | None:

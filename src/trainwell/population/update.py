@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from trainwell import random_bits
 from trainwell.network.dense import Settings, Weights
+from trainwell.network.embeddings import learned
 from trainwell.network.forward import decays
 from trainwell.network.structure import Structure, of
 from trainwell.techniques import gradients
@@ -68,13 +69,18 @@ def updated(
     structure: Structure,
     settings: Settings,
 ) -> tuple[Weights, Any]:
-    """(weights, moments) after step ``number``; ``factor`` is what the schedule multiplies the learning rate by."""
+    """(weights, moments) after step ``number``; ``factor`` is what the schedule multiplies the learning rate by.
+
+    What is not learned stays as it is, whatever noise, or decay of a given optax transformation, would move it by.
+    """
+    before = weights
     if isinstance(structure.optimizer, str):
         weights, moments = _by_rule(weights, gradient, moments, number, factor, structure, settings)
     else:
         change, moments = structure.optimizer.update(gradient, moments, weights)
         weights = optax.apply_updates(weights, jax.tree.map(lambda x: factor * x, change))
-    return _capped(weights, structure, settings), moments
+    weights = _capped(weights, structure, settings)
+    return {name: weight if learned(name) else before[name] for name, weight in weights.items()}, moments
 
 
 def _by_rule(weights: Weights, gradient: Weights, moments: Any, number, factor, structure: Structure, settings: Settings):

@@ -55,6 +55,7 @@ class Context:
     pool : the devices.
     sample : where the table is only a sample of a file too large for memory: which rows of it.
     stream : the file's rows that train, encoded, once they are written.
+    longest : epochs of a full training at most, once a stage has seen how soon networks overfit here.
     target_transform : ``"log"`` once a stage found that networks do better by learning the target's logarithm.
     """
 
@@ -71,6 +72,7 @@ class Context:
     pool: Pool
     sample: Sample | None = None
     stream: Stream | None = None
+    longest: int | None = None
     target_transform: str = "none"
 
     @property
@@ -196,7 +198,9 @@ class Context:
         """
         rows = len(self.split.train) if self.stream is None else self.stream.chunk_rows
         epochs = int(np.clip(STEPS // max(1, rows // structure.batch_size), SHORTEST, LONGEST))
-        return epochs if self.stream is None else max(epochs, min(self.stream.chunks, epochs << doublings))
+        if self.stream is None:
+            return epochs if self.longest is None else min(epochs, self.longest)
+        return max(epochs, min(self.stream.chunks, epochs << doublings))
 
     def shown(self, score: float) -> float:
         """A score as a person reads it."""

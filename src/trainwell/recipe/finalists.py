@@ -108,7 +108,8 @@ def affordable(context: Context, candidates: Sequence[Training], trainings: Sequ
     unit = pace((t for t in trainings if t.member.stage == "tune"), seconds)
     if math.isnan(unit):
         return 0
-    costs = np.cumsum([unit * work(t.member.structure) * max(t.epochs, 1) * others for t in candidates[:most]])
+    longest = schedule_of(context, candidates)
+    costs = np.cumsum([unit * work(t.member.structure) * min(t.epochs, longest) * others for t in candidates[:most]])
     return int(np.searchsorted(costs, MARGIN * context.budget.left, side="right"))
 
 

@@ -38,8 +38,8 @@ from trainwell.search.waves import read_waves
 ENDS = {
     "look": 0.06,
     "baselines": 0.15,
-    "overfit": 0.22,
-    "regularize": 0.3,
+    "overfit": 0.27,
+    "regularize": 0.34,
     "tune": 0.55,
     "squeeze": 1.0,
 }  # chosen: shares of the time
@@ -47,7 +47,11 @@ TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast netw
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
-DEFAULT_SIZE = {"widths": "128-128", "learning_rate": None}  # where a stage that would have chosen them was stopped
+DEFAULT_SIZE = {
+    "widths": "128-128",
+    "learning_rate": None,
+    "frequency": None,
+}  # where a stage that would have chosen them was stopped
 
 
 @dataclass
@@ -183,6 +187,8 @@ class Recipe:
     def _overfit(self, context: Context) -> Evidence:
         evidence = self._kept("overfit", context, lambda: overfit(context, self._next_number))
         self.context = learning(self.context, evidence.measures)
+        if context.sample is None and (longest := evidence.measures.get("longest_training")):
+            self.context = dataclasses.replace(self.context, longest=int(longest))
         return evidence
 
     def _regularize(self, context: Context) -> Evidence:
@@ -190,7 +196,9 @@ class Recipe:
         return self._kept(
             "regularize",
             context,
-            lambda: regularize(context, self._next_number, measures["widths"], measures["learning_rate"]),
+            lambda: regularize(
+                context, self._next_number, measures["widths"], measures["learning_rate"], measures["frequency"]
+            ),
         )
 
     def _tune(self, context: Context) -> Evidence:
@@ -208,7 +216,7 @@ class Recipe:
         regularized = {
             name.removeprefix("best."): float(value or 0) for name, value in found.items() if whole and name.startswith("best.")
         }
-        searched = space(context, size["widths"], size["learning_rate"], regularized)
+        searched = space(context, size["widths"], size["learning_rate"], regularized, size["frequency"])
         known, before = known_of(context, self.result.evidence), list(self.result.trainings)
         evidence, trainings = tune(context, first, searched, folder, kept, known, before, self._full_training)
         self._take(trainings, "tune", context)

@@ -7,10 +7,10 @@ then goes wrong is overfitting, which the next stage is for.
 import dataclasses
 import math
 
-from trainwell.network.structure import Structure
+from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines import SMALLEST
-from trainwell.recipe.context import Context
+from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
 from trainwell.search.halving import work
@@ -18,12 +18,20 @@ from trainwell.search.halving import work
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
 MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried
 RATES = (0.5, 1.5, 4.0, 10.0)  # chosen: times the default learning rate, about a factor of three apart
-COMPARED = slice(1, 3)  # chosen: of the rates, those at which logarithms are learned too, where that is a question
+MIDDLE_RATES = RATES[1:3]  # those at which logarithms are learned too, where that is a question
 BELOW_FASTEST = 0.5  # chosen: of the fastest rate; Smith (2017) stays below where the loss begins to rise
 CLEARLY = 0.9  # chosen: a training loss below this share of the validation loss is overfitting
 NOTHING_LEFT = 0.05  # chosen: a training loss below this share of the prior's has learned all there is
 UNREGULARIZED = {"weight_decay.rate": 0.0, "dropout.rate": 0.0, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}
+FREQUENCY = "periodic.frequency"
+FREQUENCIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # chosen: from a bend over the whole range to one for nearly every value
+MILD = {"weight_decay.rate": 0.05, "dropout.rate": 0.15, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}  # chosen
+DETAIL_RATE = 3.0  # chosen: times the default learning rate
+SHARE_OF_DETAIL = 0.2  # chosen: of a full training; enough to see which detail is worth something
+TIMES_BEST = 8  # chosen: a regularized network learns on for so many times the epochs after which an unregularized one overfits
+FEWEST_EPOCHS = 12  # chosen
 SHARE_OF_EPOCHS = 0.5  # chosen: of a full training; enough to see whether it overfits
+SHARE_OF_MANY = 0.15  # chosen: with many rows an epoch has many steps, and large networks take their time
 
 
 def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
@@ -31,41 +39,72 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
 
     Where the target may be better learned as its logarithm, the smallest size learns both, and the others what it did better.
     """
-    rate = f"{sizes(context)[0].optimizer}.learning_rate"
-    epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(sizes(context)[0])))
-    both, found = _both_ways(context, first, epochs) if worth_comparing(context) else ({}, Compared())
+    structures, asked = sizes(context), worth_comparing(context)
+    context.population().prepare(structures[:1] if asked else structures)
+    fine = detail(context, first)
+    frequency = _frequency(fine)
+    base = UNREGULARIZED | ({} if frequency is None else {FREQUENCY: frequency})
+    rate = f"{structures[0].optimizer}.learning_rate"
+    share = SHARE_OF_EPOCHS if len(context.split.train) < MANY_ROWS else SHARE_OF_MANY
+    epochs = max(4, math.ceil(share * context.epochs(structures[0])))
+    first += len(fine)
+    both, found = _both_ways(context, base, first, epochs) if asked else ({}, Compared())
     context = learning(context, found.measures)
     own = both.get(context.target_transform, [])
     other = [training for trainings in both.values() for training in trainings if trainings is not own]
-    own = own + _trained(context, sizes(context)[bool(both) :], first + len(own) + len(other), epochs)
+    own = own + _trained(context, sizes(context)[asked:], base, first + len(own) + len(other), epochs)
     sound = [training for training in own if training.sound]
-    evidence = _evidence(context, own, sound, rate, epochs) if sound else _hopeless(own)
+    evidence = _evidence(context, own, sound, rate, epochs, fine) if sound else _hopeless(own)
     explanation = " ".join(filter(None, (found.says, evidence.explanation)))
     evidence = dataclasses.replace(evidence, explanation=explanation, measures={**evidence.measures, **found.measures})
-    trainings = sorted(own + other, key=lambda training: training.member.number)
+    trainings = sorted((*fine, *own, *other), key=lambda training: training.member.number)
     return evidence, [training.let_go() for training in trainings]
 
 
-def _both_ways(context: Context, first: int, epochs: int) -> tuple[dict[str, list[Training]], Compared]:
+def _both_ways(context: Context, base: dict[str, float], first: int, epochs: int) -> tuple[dict[str, list[Training]], Compared]:
     """(the smallest size trained by either way of learning the target, what that came to)."""
     plain, logs = ways(context)
-    context.population().prepare([sizes(way)[0] for way in (plain, logs)])
-    numbers = _trained(plain, sizes(plain)[:1], first, epochs)
-    logarithms = _trained(logs, sizes(logs)[:1], first + len(numbers), epochs, RATES[COMPARED])
-    return {"none": numbers, "log": logarithms}, compared(context, numbers[COMPARED], logarithms)
+    logs.population().prepare(sizes(logs)[:1])
+    numbers = _trained(plain, sizes(plain)[:1], base, first, epochs)
+    logarithms = _trained(logs, sizes(logs)[:1], base, first + len(numbers), epochs, MIDDLE_RATES)
+    alike = [numbers[RATES.index(times)] for times in MIDDLE_RATES]
+    return {"none": numbers, "log": logarithms}, compared(context, alike, logarithms)
 
 
 def _trained(
-    context: Context, structures: list[Structure], first: int, epochs: int, rates: tuple[float, ...] = RATES
+    context: Context,
+    structures: list[Structure],
+    base: dict[str, float],
+    first: int,
+    epochs: int,
+    rates: tuple[float, ...] = RATES,
 ) -> list[Training]:
     """Every structure at every rate."""
+    plans = [(structure, times) for structure in structures for times in rates]
     trainings = []
-    for number, (structure, times) in enumerate([(s, times) for s in structures for times in rates], start=first):
-        settings = context.settings(structure, {**UNREGULARIZED, **context.learning_rate(structure, times)})
+    for number, (structure, times) in enumerate(plans, start=first):
+        settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
         trainings.append(Training(Member(number, structure, settings, "overfit")))
     population = context.population()
     population.prepare(structures)
     return population.train(trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings)))
+
+
+def detail(context: Context, first: int) -> list[Training]:
+    """The smallest network, mildly regularized, with numbers seen more and more finely: what that is worth differs from table
+    to table more than anything else. Nothing where rows are few, numbers not embedded, or the user holds it fixed."""
+    structure = sizes(context)[0]
+    if len(context.split.train) < FEW_ROWS:  # whose validation rows would choose by luck
+        return []
+    if FREQUENCY not in hyperparameters_of(structure) or FREQUENCY in context.options.settings:
+        return []
+    base = {**MILD, **context.learning_rate(structure, DETAIL_RATE)}
+    trainings = []
+    for number, frequency in enumerate(FREQUENCIES, start=first):
+        settings = context.settings(structure, {**base, FREQUENCY: frequency})
+        trainings.append(Training(Member(number, structure, settings, "overfit")))
+    epochs = max(4, math.ceil(context.epochs(structure) * SHARE_OF_DETAIL))
+    return context.population().train(trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings)))
 
 
 def sizes(context: Context) -> list[Structure]:
@@ -80,7 +119,9 @@ def final_loss(training: Training) -> float:
     return loss if math.isfinite(loss) else math.inf
 
 
-def _evidence(context: Context, trainings: list[Training], sound: list[Training], rate: str, epochs: int) -> Evidence:
+def _evidence(
+    context: Context, trainings: list[Training], sound: list[Training], rate: str, epochs: int, fine: list[Training]
+) -> Evidence:
     begun = [training for training in trainings if training.curves]
     best, lowest = max(sound, key=lambda training: training.rank), min(sound, key=final_loss)
     chosen = _to_go_on_with(context, sound, best)
@@ -99,7 +140,7 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
             f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
             f"On the validation rows the best was {_widths(best)} at learning rate {best_rate:.2g}, {context.metric.label} "
             f"{context.said(best.score)} at epoch {best.curves.best_epoch}. The next stages go on with {_widths(chosen)} at "
-            f"{chosen_rate:.2g}."
+            f"{chosen_rate:.2g}.{_said_of_detail(context, fine)}"
         ),
         actions=_actions(learned, failed, best_rate, [training.member.settings.get(rate) for training in trainings]),
         measures={
@@ -109,9 +150,14 @@ def _evidence(context: Context, trainings: list[Training], sound: list[Training]
             "validation_loss": _plain(validation_loss),
             "score": best.score,
             "epochs": epochs,
+            "frequency": _frequency(fine),
+            "longest_training": _longest(context, chosen),
             "failed": failed,
         },
-        tables={"Sizes and learning rates": [_row(context, training, rate) for training in trainings if training.curves]},
+        tables={
+            "Sizes and learning rates": [_row(context, training, rate) for training in trainings if training.curves],
+            **_detail_table(context, fine),
+        },
         figures={"capacity": _capacity_figure(trainings, rate)},
     )
 
@@ -122,13 +168,48 @@ def _to_go_on_with(context: Context, sound: list[Training], best: Training) -> T
     if len(context.split.train) < MANY_ROWS:
         return best
     largest = max((training.member.structure for training in sound), key=work)
+    if largest != sizes(context)[-1]:  # the time did not suffice to try it
+        return best
     return min((training for training in sound if training.member.structure == largest), key=final_loss)
+
+
+def _longest(context: Context, chosen: Training) -> int:
+    """Epochs of a full training at most: a network that overfits after a few has no use for many."""
+    return min(context.epochs(chosen.member.structure), max(FEWEST_EPOCHS, TIMES_BEST * chosen.curves.best_epoch))
+
+
+def _frequency(fine: list[Training]) -> float | None:
+    """How finely numbers are best seen, by the validation rows; None where it was not tried."""
+    sound = [training for training in fine if training.sound]
+    return max(sound, key=lambda training: training.rank).member.settings[FREQUENCY] if sound else None
+
+
+def _said_of_detail(context: Context, fine: list[Training]) -> str:
+    best = _frequency(fine)
+    if best is None:
+        return ""
+    score = max(training.score for training in fine if training.sound)
+    return f" Numbers are best seen at a frequency of about {best:g}: {context.metric.label} {context.said(score)} with it."
+
+
+def _detail_table(context: Context, fine: list[Training]) -> dict[str, list[dict]]:
+    """How each frequency did."""
+    rows = [
+        {
+            "frequency": training.member.settings[FREQUENCY],
+            f"best validation {context.metric.label}": _plain(context.shown(training.score)),
+        }
+        for training in fine
+        if training.curves
+    ]
+    return {"How finely numbers are seen": rows} if rows else {}
 
 
 def _rate_of(context: Context, chosen: Training, rate: str) -> float:
     """The rate to go on with: the best on the validation rows, or a step below the one that learns fastest."""
     value = chosen.member.settings.get(rate, math.nan)
-    return value if len(context.split.train) < MANY_ROWS else BELOW_FASTEST * value
+    fastest = len(context.split.train) >= MANY_ROWS and chosen.member.structure == sizes(context)[-1]
+    return BELOW_FASTEST * value if fastest else value
 
 
 def _hopeless(trainings: list[Training]) -> Evidence:

@@ -18,7 +18,7 @@ from trainwell.population.metrics import ORDERS
 from trainwell.recipe import fixed, spaces
 from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.recipe.overfit import sizes
+from trainwell.recipe.overfit import FREQUENCY, sizes
 from trainwell.recipe.pace import shape_of_waves
 from trainwell.recipe.remedies import Searched
 from trainwell.search import grid
@@ -34,11 +34,18 @@ CENTRE = {  # beta2 is RealMLP's; the others were the best over several tables, 
     "dropout.rate": 0.25,
     "weight_decay.rate": 0.05,
 }
+COARSE = 0.2  # measured: of few rows more detail is noise
 MOST_BINNED = 32  # chosen: columns of numbers up to which a structure has bins, which make each of them sixteen
 SAID = {"tpe": "drawn by TPE from what the waves before had shown", "random": "drawn at random", "grid": "taken from a grid"}
 
 
-def space(context: Context, widths: str, learning_rate: float | None, regularized: dict[str, float]) -> Space:
+def space(
+    context: Context,
+    widths: str,
+    learning_rate: float | None,
+    regularized: dict[str, float],
+    frequency: float | None = None,
+) -> Space:
     """What is searched: what the user says, or else the size that overfitting chose and the largest (or second largest) one,
     around the settings found."""
     own = context.options.space
@@ -48,7 +55,8 @@ def space(context: Context, widths: str, learning_rate: float | None, regularize
     else:
         structures = tuple(dict.fromkeys(context.structure(**way) for way in _ways(context, chosen)))
     rate = f"{structures[0].optimizer}.learning_rate"
-    centre = CENTRE | ({} if learning_rate is None else {rate: learning_rate}) | regularized
+    found = {rate: learning_rate, FREQUENCY: COARSE if len(context.split.train) < FEW_ROWS else frequency}
+    centre = CENTRE | {name: value for name, value in found.items() if value is not None} | regularized
     held = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
     if own is not None:
         return spaces.space_of(own, structures, held)
@@ -57,8 +65,10 @@ def space(context: Context, widths: str, learning_rate: float | None, regularize
     if context.metric.name not in ORDERS:  # which smoothing blurs
         searched.append(f"{structures[0].loss}.label_smoothing")
     ranges = {}
-    if learning_rate is not None and rate in known:
-        ranges[rate] = (max(known[rate].low, learning_rate / 4), min(known[rate].high, learning_rate * 4))
+    for name, times in ((rate, 4.0), (FREQUENCY, 5.0)):
+        value = found[name]
+        if value is not None and name in known:
+            ranges[name] = (max(known[name].low, value / times), min(known[name].high, value * times))
     free = tuple(name for name in searched if name in known and name not in context.options.settings)
     return Space(structures, free, held, {name: ends for name, ends in ranges.items() if name in free})
 

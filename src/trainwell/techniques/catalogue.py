@@ -10,7 +10,17 @@ from typing import Any
 
 from trainwell.errors import InputError, nearest
 from trainwell.hyperparameter import Hyperparameter
-from trainwell.techniques import activations, curvature, gradients, initializers, landscapes, losses, optimizers, schedules
+from trainwell.techniques import (
+    activations,
+    curvature,
+    gradients,
+    initializers,
+    inputs,
+    landscapes,
+    losses,
+    optimizers,
+    schedules,
+)
 from trainwell.techniques.entry import Entry, describe, table
 from trainwell.techniques.initializers import data_dependent, dropout_adjusted, output_bias
 from trainwell.techniques.normalizers import batch_norm, weight_norm
@@ -158,6 +168,17 @@ def _normalizers() -> Iterator[Entry]:
     yield Entry("centered weight normalization", "normalizers", weight_norm.centered, (), ("weight norm",))
 
 
+def _inputs() -> Iterator[Entry]:
+    def row(name: str, function: Callable[..., Any], *also: str, declared: tuple[Hyperparameter, ...] = ()) -> Entry:
+        return Entry(name, "inputs", function, declared, also)
+
+    yield row("quantile scaling", inputs.quantile_scaling, "quantile transformer", "rank transformation", "numeric scaling")
+    numeric = ("numeric embedding", "embedding of numbers")
+    yield row("periodic embedding", inputs.periodic, "pbld", *numeric, declared=(inputs.FREQUENCY,))
+    yield row("piecewise-linear encoding", inputs.piecewise_linear, "ple", "bins", *numeric)
+    yield row("category embedding", inputs.category, "entity embedding", "embedding of categories")
+
+
 def _landscapes() -> Iterator[Entry]:
     names = {"quadratic_furrow": "quadratic furrow", "saddle": "saddle"}
     for key, landscape in landscapes.LANDSCAPES.items():
@@ -188,6 +209,7 @@ CATALOGUE: tuple[Entry, ...] = (
     *_losses(),
     *_regularizers(),
     *_normalizers(),
+    *_inputs(),
     *_landscapes(),
     *_curvature(),
 )

@@ -20,8 +20,8 @@ class Entry:
     Parameters
     ----------
     name : as courses call it.
-    family : optimizers, schedules, gradients, initializers, activations, losses, regularizers, normalizers, landscapes or
-        curvature.
+    family : optimizers, schedules, gradients, initializers, activations, losses, regularizers, normalizers, inputs, landscapes
+        or curvature.
     function : the function itself.
     hyperparameters : the numbers that it takes, as declared beside it.
     also : other names by which it is found.

@@ -31,8 +31,7 @@ def own_randomness(seed: int = 0) -> Iterator[None]:
 
 def copied(model: nn.Module, optimizer: Any = None) -> tuple[nn.Module, Any]:
     """Both, with the copied optimizer holding the copied weights where it held the weights."""
-    held = (vars(model).get(name) for name in ("_trainer", "_fabric"))  # of Lightning; behind them lies everything else
-    memory: dict[int, Any] = {id(one): None for one in held if one is not None}
+    memory: dict[int, Any] = {}
     again = copy.deepcopy(model, memory)
     return again, (None if optimizer is None else copy.deepcopy(optimizer, memory))
 

@@ -1,0 +1,129 @@
+"""What the time suffices for: what a full training costs, the shape of the waves, whether finalists are cross-fitted."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainwell.network.structure import resolve
+from trainwell.population.budget import Budget
+from trainwell.population.history import Curves
+from trainwell.population.member import Member, Training
+from trainwell.recipe.evidence import Evidence
+from trainwell.recipe.options import Options
+from trainwell.recipe.order import ENDS, Recipe
+from trainwell.recipe.pace import CROSS_FIT_SHARE, CROSS_FITTED, FEWEST_WAVES, cross_fits, full_training, pace, shape_of_waves
+from trainwell.recipe.run import _prepare
+from trainwell.search.halving import NARROW, WIDE, work
+
+
+@pytest.fixture(scope="module")
+def prepared(table, tmp_path_factory):
+    options = Options.checked(target="left", out=tmp_path_factory.mktemp("prepared") / "run", trials=1)
+    return _prepare(table, options, Budget(), None, ())[0]
+
+
+@pytest.fixture
+def context(prepared):
+    """With a limit of 100 seconds and a clock that stands still."""
+    return replace(prepared, budget=Budget(100.0, clock=lambda: 0.0))
+
+
+def trained(context, number: int, epochs: int, widths=(8,), stopped: bool = False, stage: str = "overfit") -> Training:
+    structure = context.structure(widths=widths)
+    member = Member(number, structure, resolve(structure), stage)
+    return _Stopped(member, curves=Curves(*((0.5,) * epochs for _ in range(4))), ended=stopped)
+
+
+class _Stopped(Training):
+    """A training whose stopping is what ``ended`` says, without a state."""
+
+    @property
+    def stopped(self) -> bool:
+        return self.ended
+
+
+def test_a_unit_of_work_costs_what_all_trainings_cost_together(context):
+    small, large = trained(context, 0, 10), trained(context, 1, 5, (64, 64))
+    done = 10 * work(small.member.structure) + 5 * work(large.member.structure)
+    assert pace([small, large], 3.0) == pytest.approx(3.0 / done)
+    assert math.isnan(pace([], 3.0))
+    assert math.isnan(pace([trained(context, 0, 0)], 3.0)), "one that never began says nothing"
+
+
+def test_a_full_training_is_one_of_the_largest_network_to_where_they_stop(context):
+    small, large = trained(context, 0, 20, stopped=True), trained(context, 1, 40, (64, 64), stopped=True)
+    assert full_training(context, [small, small, large], 0.5) == pytest.approx(0.5 * work(large.member.structure) * 20)
+
+
+def test_one_that_was_not_stopped_would_have_gone_on_to_the_end(context):
+    cut = trained(context, 0, 3)
+    assert full_training(context, [cut], 1.0) == work(cut.member.structure) * context.epochs(cut.member.structure)
+
+
+def test_where_nothing_was_trained_nobody_knows(context):
+    assert math.isnan(full_training(context, [], 1.0))
+    assert shape_of_waves(context, math.nan) == WIDE
+    assert not cross_fits(context, math.nan)
+
+
+@given(st.floats(0.01, 1000))
+def test_waves_are_wide_where_three_of_them_are_affordable_and_else_narrow(prepared, full):
+    context = replace(prepared, budget=Budget(100.0, clock=lambda: 0.0))
+    wide = shape_of_waves(context, full) == WIDE
+    assert wide == (FEWEST_WAVES * WIDE.cost() * full <= 100.0)
+    assert shape_of_waves(context, full) in (WIDE, NARROW)
+
+
+def test_less_time_left_is_what_counts(prepared):
+    now = [0.0]
+    context = replace(prepared, budget=Budget(100.0, clock=lambda: now[0]))
+    full = 0.9 * 100 / (FEWEST_WAVES * WIDE.cost())
+    assert shape_of_waves(context, full) == WIDE
+    now[0] = 50.0
+    assert shape_of_waves(context, full) == NARROW
+
+
+def test_without_a_time_limit_waves_are_wide_and_finalists_are_cross_fitted(prepared):
+    assert prepared.budget.seconds is None
+    assert shape_of_waves(prepared, 1e9) == WIDE
+    assert cross_fits(prepared, 1e9)
+    assert cross_fits(prepared, math.nan)
+
+
+def test_finalists_are_cross_fitted_where_three_of_them_take_two_fifths_of_the_time_at_most(context):
+    folds = len(context.other_folds)
+    assert folds == 4
+    limit = CROSS_FIT_SHARE * 100 / (CROSS_FITTED * folds)
+    assert cross_fits(context, 0.99 * limit)
+    assert not cross_fits(context, 1.01 * limit)
+
+
+def recipe_after(context, seconds: float, epochs: int = 16) -> Recipe:
+    """A recipe whose stages before the search took so many seconds each, and trained ten networks."""
+    recipe = Recipe(context, ())
+    recipe.result.trainings = [trained(context, number, epochs, stopped=True) for number in range(10)]
+    recipe.result.trainings += [trained(context, 99, 500, (512,), stage="tune")]
+    for stage in ("overfit", "regularize"):
+        recipe.result.evidence[stage] = Evidence(stage, "pass", "said", "more", seconds=seconds)
+    return recipe
+
+
+def test_the_search_ends_early_enough_for_cross_fitting_that_is_affordable_and_else_takes_its_time(context):
+    quick, slow = recipe_after(context, seconds=1.0), recipe_after(context, seconds=40.0)
+    assert cross_fits(context, quick._full_training)
+    assert quick._end("tune") == ENDS["tune"]
+    assert not cross_fits(context, slow._full_training)
+    assert slow._end("tune") == 1 - slow._closing_share > ENDS["tune"]
+    for stage in ("look", "baselines", "overfit", "regularize", "squeeze"):
+        assert quick._end(stage) == slow._end(stage) == ENDS[stage]
+
+
+def test_a_full_training_is_timed_by_the_stages_before_the_search_alone(context):
+    waited, recipe = context.pool.waited_seconds, recipe_after(context, seconds=1e6)
+    expected = (2e6 - waited) / 10  # ten networks, each trained to where it stopped; what the search trained says nothing
+    assert recipe._full_training == pytest.approx(expected, rel=1e-9)
+    assert np.isnan(Recipe(context, ())._full_training)
