@@ -59,8 +59,8 @@ def test_where_errors_are_shares_the_logarithm_is_learned_and_the_stage_says_why
     assert evidence.measures["skewness"] == pytest.approx(skewness(context)[0], abs=1e-3)
     assert evidence.explanation.startswith("y has a long tail (skewness ")
     assert "The networks learn the logarithm. " in evidence.explanation
-    assert [training.member.number for training in trainings] == list(range(1, 11))
-    assert [bool(training.member.structure.logarithm) for training in trainings] == [False] * 4 + [True] * 6
+    assert [training.member.number for training in trainings] == list(range(1, 13))
+    assert [bool(training.member.structure.logarithm) for training in trainings] == [False] * 4 + [True] * 8
     assert learning(context, evidence.measures).structure().logarithm == context.logarithm
 
 
@@ -71,7 +71,7 @@ def test_where_errors_are_amounts_the_number_itself_is_learned(tmp_path):
     assert evidence.measures[NAME] == "none"
     assert evidence.measures["log_score"] < evidence.measures["plain_score"]
     assert "The networks learn the number itself. " in evidence.explanation
-    assert [bool(training.member.structure.logarithm) for training in trainings] == [False] * 4 + [True] * 2  # the only size
+    assert [bool(training.member.structure.logarithm) for training in trainings] == [False] * 4 + [True] * 4  # the only size
     assert not learning(context, evidence.measures).structure().logarithm
 
 

@@ -18,7 +18,6 @@ from trainwell.search.halving import work
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
 MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried
 RATES = (0.5, 1.5, 4.0, 10.0)  # chosen: times the default learning rate, about a factor of three apart
-MIDDLE_RATES = RATES[1:3]  # those at which logarithms are learned too, where that is a question
 BELOW_FASTEST = 0.5  # chosen: of the fastest rate; Smith (2017) stays below where the loss begins to rise
 CLEARLY = 0.9  # chosen: a training loss below this share of the validation loss is overfitting
 NOTHING_LEFT = 0.05  # chosen: a training loss below this share of the prior's has learned all there is
@@ -66,9 +65,8 @@ def _both_ways(context: Context, base: dict[str, float], first: int, epochs: int
     plain, logs = ways(context)
     logs.population().prepare(sizes(logs)[:1])
     numbers = _trained(plain, sizes(plain)[:1], base, first, epochs)
-    logarithms = _trained(logs, sizes(logs)[:1], base, first + len(numbers), epochs, MIDDLE_RATES)
-    alike = [numbers[RATES.index(times)] for times in MIDDLE_RATES]
-    return {"none": numbers, "log": logarithms}, compared(context, alike, logarithms)
+    logarithms = _trained(logs, sizes(logs)[:1], base, first + len(numbers), epochs)
+    return {"none": numbers, "log": logarithms}, compared(context, numbers, logarithms)
 
 
 def _trained(
@@ -77,10 +75,9 @@ def _trained(
     base: dict[str, float],
     first: int,
     epochs: int,
-    rates: tuple[float, ...] = RATES,
 ) -> list[Training]:
     """Every structure at every rate."""
-    plans = [(structure, times) for structure in structures for times in rates]
+    plans = [(structure, times) for structure in structures for times in RATES]
     trainings = []
     for number, (structure, times) in enumerate(plans, start=first):
         settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
