@@ -4,6 +4,7 @@ A network that cannot even learn the training rows by heart will not predict oth
 then goes wrong is overfitting, which the next stage is for.
 """
 
+import dataclasses
 import math
 
 from trainwell.network.structure import Structure, hyperparameters_of
@@ -11,6 +12,7 @@ from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines import SMALLEST
 from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
 from trainwell.search.halving import work
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
@@ -33,26 +35,57 @@ SHARE_OF_MANY = 0.15  # chosen: with many rows an epoch has many steps, and larg
 
 
 def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
-    """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``."""
-    structures = sizes(context)
-    context.population().prepare(structures)
+    """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``.
+
+    Where the target may be better learned as its logarithm, the smallest size learns both, and the others what it did better.
+    """
+    structures, asked = sizes(context), worth_comparing(context)
+    context.population().prepare(structures[:1] if asked else structures)
     fine = detail(context, first)
     frequency = _frequency(fine)
     base = UNREGULARIZED | ({} if frequency is None else {FREQUENCY: frequency})
     rate = f"{structures[0].optimizer}.learning_rate"
-    plans = [(structure, times) for structure in structures for times in RATES]
-    trainings = []
-    for number, (structure, times) in enumerate(plans, start=first + len(fine)):
-        settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
-        trainings.append(Training(Member(number, structure, settings, "overfit")))
     share = SHARE_OF_EPOCHS if len(context.split.train) < MANY_ROWS else SHARE_OF_MANY
     epochs = max(4, math.ceil(share * context.epochs(structures[0])))
-    trainings = context.population().train(
-        trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings))
-    )
-    sound = [training for training in trainings if training.sound]
-    evidence = _evidence(context, trainings, sound, rate, epochs, fine) if sound else _hopeless(trainings)
-    return evidence, [training.let_go() for training in (*fine, *trainings)]
+    first += len(fine)
+    both, found = _both_ways(context, base, first, epochs) if asked else ({}, Compared())
+    context = learning(context, found.measures)
+    own = both.get(context.target_transform, [])
+    other = [training for trainings in both.values() for training in trainings if trainings is not own]
+    own = own + _trained(context, sizes(context)[asked:], base, first + len(own) + len(other), epochs)
+    sound = [training for training in own if training.sound]
+    evidence = _evidence(context, own, sound, rate, epochs, fine) if sound else _hopeless(own)
+    explanation = " ".join(filter(None, (found.says, evidence.explanation)))
+    evidence = dataclasses.replace(evidence, explanation=explanation, measures={**evidence.measures, **found.measures})
+    trainings = sorted((*fine, *own, *other), key=lambda training: training.member.number)
+    return evidence, [training.let_go() for training in trainings]
+
+
+def _both_ways(context: Context, base: dict[str, float], first: int, epochs: int) -> tuple[dict[str, list[Training]], Compared]:
+    """(the smallest size trained by either way of learning the target, what that came to)."""
+    plain, logs = ways(context)
+    logs.population().prepare(sizes(logs)[:1])
+    numbers = _trained(plain, sizes(plain)[:1], base, first, epochs)
+    logarithms = _trained(logs, sizes(logs)[:1], base, first + len(numbers), epochs)
+    return {"none": numbers, "log": logarithms}, compared(context, numbers, logarithms)
+
+
+def _trained(
+    context: Context,
+    structures: list[Structure],
+    base: dict[str, float],
+    first: int,
+    epochs: int,
+) -> list[Training]:
+    """Every structure at every rate."""
+    plans = [(structure, times) for structure in structures for times in RATES]
+    trainings = []
+    for number, (structure, times) in enumerate(plans, start=first):
+        settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
+        trainings.append(Training(Member(number, structure, settings, "overfit")))
+    population = context.population()
+    population.prepare(structures)
+    return population.train(trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings)))
 
 
 def detail(context: Context, first: int) -> list[Training]:
