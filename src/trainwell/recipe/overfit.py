@@ -13,7 +13,6 @@ from trainwell.recipe.baselines import SMALLEST
 from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
-from trainwell.search.halving import work
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
 MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried
