@@ -198,7 +198,7 @@ def test_a_stage_that_was_cut_says_that_its_networks_were_not_trained_to_the_end
     assert evidence.measures["trained_to_the_end"] is True
     assert all(training.stopped or training.epochs == context.epochs(context.structure()) for training in trainings)
     seconds = iter(np.arange(0.0, 1e6))
-    hurried = replace(context, budget=Budget(8.0, clock=lambda: float(next(seconds))))
+    hurried = replace(context, budget=Budget(4.0, clock=lambda: float(next(seconds))))
     evidence, trainings = regularize(hurried, 1, "4", 1e-3)
     assert any(training.epochs for training in trainings)
     assert evidence.measures["trained_to_the_end"] is False

@@ -31,7 +31,7 @@ def scored(number: int, score: float, failed: bool = False) -> Training:
 
 @given(st.integers(1, 10_000), st.integers(1, 100))
 def test_rungs_rise_by_the_factor_to_the_end_and_none_is_too_short(epochs, smallest):
-    found = rungs(epochs, smallest)
+    found = rungs(epochs, smallest=smallest)
     assert found[-1] == epochs
     assert 1 <= len(found) <= 3
     for lower, upper in pairwise(found):
