@@ -37,8 +37,8 @@ from trainwell.search.waves import read_waves
 ENDS = {
     "look": 0.06,
     "baselines": 0.15,
-    "overfit": 0.22,
-    "regularize": 0.3,
+    "overfit": 0.27,
+    "regularize": 0.34,
     "tune": 0.55,
     "squeeze": 1.0,
 }  # chosen: shares of the time

@@ -28,6 +28,7 @@ SHARE_OF_DETAIL = 0.2  # chosen: of a full training; enough to see which detail 
 TIMES_BEST = 8  # chosen: a regularized network learns on for so many times the epochs after which an unregularized one overfits
 FEWEST_EPOCHS = 12  # chosen
 SHARE_OF_EPOCHS = 0.5  # chosen: of a full training; enough to see whether it overfits
+SHARE_OF_MANY = 0.15  # chosen: with many rows an epoch has many steps, and large networks take their time
 
 
 def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
@@ -43,7 +44,8 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     for number, (structure, times) in enumerate(plans, start=first + len(fine)):
         settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
         trainings.append(Training(Member(number, structure, settings, "overfit")))
-    epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structures[0])))
+    share = SHARE_OF_EPOCHS if len(context.split.train) < MANY_ROWS else SHARE_OF_MANY
+    epochs = max(4, math.ceil(share * context.epochs(structures[0])))
     trainings = context.population().train(
         trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings))
     )
@@ -130,6 +132,8 @@ def _to_go_on_with(context: Context, sound: list[Training], best: Training) -> T
     if len(context.split.train) < MANY_ROWS:
         return best
     largest = max((training.member.structure for training in sound), key=work)
+    if largest != sizes(context)[-1]:  # the time did not suffice to try it
+        return best
     return min((training for training in sound if training.member.structure == largest), key=final_loss)
 
 
@@ -168,7 +172,8 @@ def _detail_table(context: Context, fine: list[Training]) -> dict[str, list[dict
 def _rate_of(context: Context, chosen: Training, rate: str) -> float:
     """The rate to go on with: the best on the validation rows, or a step below the one that learns fastest."""
     value = chosen.member.settings.get(rate, math.nan)
-    return value if len(context.split.train) < MANY_ROWS else BELOW_FASTEST * value
+    fastest = len(context.split.train) >= MANY_ROWS and chosen.member.structure == sizes(context)[-1]
+    return BELOW_FASTEST * value if fastest else value
 
 
 def _hopeless(trainings: list[Training]) -> Evidence:

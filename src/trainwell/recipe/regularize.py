@@ -16,7 +16,7 @@ from trainwell.population.metrics import ORDERS
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.recipe.overfit import FREQUENCY
+from trainwell.recipe.overfit import FEWEST_EPOCHS, FREQUENCY, MANY_ROWS, SHARE_OF_MANY
 from trainwell.recipe.simple_models import some_rows
 
 STRENGTHS = {  # chosen: from hardly felt to clearly too much
@@ -60,11 +60,17 @@ def regularize(
     for number, changes in enumerate(plans, start=first):
         settings = context.settings(structure, {**base, **changes})
         trainings.append(Training(Member(number, structure, settings, "regularize")))
-    population, epochs = context.population(), context.epochs(structure)
+    population, epochs = context.population(), _epochs(context, structure)
     trainings = population.train(trainings, epochs, epochs, context.budget, context.watcher("regularize", len(trainings)))
     effects = _effects(context, population, plans, trainings)
-    whole = all(training.stopped or training.epochs >= epochs for training in trainings)
+    whole = epochs == context.epochs(structure) and all(t.stopped or t.epochs >= epochs for t in trainings)
     return (_evidence(context, effects, whole) if effects else _too_late()), [training.let_go() for training in trainings]
+
+
+def _epochs(context: Context, structure: Structure) -> int:
+    """Of few rows a full training; of many a part of it, which is enough to see the gap."""
+    full = context.epochs(structure)
+    return full if len(context.split.train) < MANY_ROWS else max(FEWEST_EPOCHS, round(SHARE_OF_MANY * full))
 
 
 def ways_to_regularize(structure: Structure, metric: str) -> list[dict[str, float]]:
