@@ -27,7 +27,7 @@ STRONG = {"weight_decay.rate": 0.5, "weight_noise.standard_deviation": 0.3, "gra
 GIVEN = {
     "adamw": optax.adamw(0.01, weight_decay=0.3),
     "lion": optax.lion(0.01, weight_decay=0.3),
-    "noisy": optax.noisy_sgd(0.1),
+    "drifting": optax.chain(optax.sgd(0.1), optax.stateless(lambda change, _: jax.tree.map(lambda x: x + 0.01, change))),
 }
 EVERY_WAY = {
     **{name: structure(optimizer=name, **BOTH, **NOISY) for name in OPTIMIZERS},
