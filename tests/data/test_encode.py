@@ -47,9 +47,10 @@ def test_numbers_are_scaled_by_the_quartiles_of_training_rows_and_clipped_smooth
     assert np.abs(fit(table()).transform(table(feature=FEATURE * 1e30)).numeric).max() <= 3
 
 
-def test_equal_quartiles_fall_back_on_the_range_and_equal_values_on_zero():
-    _, values = encoded("x", [0] * 180 + [10] * 10 + [4] * 10)
-    np.testing.assert_allclose(values[:, 0], squash(np.array([0] * 180 + [10] * 10 + [4] * 10) / 5), rtol=1e-6)
+def test_equal_quartiles_fall_back_on_the_distance_of_the_other_values_and_equal_values_on_zero():
+    numbers = [0] * 180 + [10] * 8 + [4] * 12
+    _, values = encoded("x", numbers)
+    np.testing.assert_allclose(values[:, 0], squash(np.array(numbers) / 8), rtol=1e-6)  # twice the median distance, 4
     _, values = encoded("x", [7] * 100 + [8, 9] * 50, rows=ALL[:100])
     assert not values.any()
 

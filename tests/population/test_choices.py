@@ -16,6 +16,7 @@ from small_networks import TASKS, member, rows, structure, train
 from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
 from trainwell.population import epoch as programs
 from trainwell.population.epoch import Data
+from trainwell.population.metrics import metric_named
 from trainwell.population.step import Rows, first_rows
 from trainwell.techniques.losses import LOSSES
 
@@ -92,7 +93,7 @@ def trained(place: int):
     batch = Rows(*(x[:64] for x in data.train)) if first_rows(own) else None
     states = programs.starter(own)(np.full(number, 7, np.uint32), settings, prior, batch)
     orders = np.stack([np.random.default_rng(e).permutation(96).reshape(STEPS, 16) for e in range(EPOCHS)]).astype(np.int32)
-    trainer, numbers = programs.trainer(own, MEASURE[task], task), (np.int32(EPOCHS), np.float32(EPOCHS * STEPS))
+    trainer, numbers = programs.trainer(own, metric_named(MEASURE[task]), task), (np.int32(EPOCHS), np.float32(EPOCHS * STEPS))
     states, call = trainer(states, settings, data, orders, *numbers)
     return list(values), jax.tree.map(np.asarray, states), jax.tree.map(np.asarray, call.record)
 

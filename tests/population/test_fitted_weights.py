@@ -12,7 +12,7 @@ import pytest
 from small_networks import bits, member, population, rows, structure, train
 from trainwell.network.embeddings import FITTED_ROWS, learned
 from trainwell.network.structure import Structure, resolve
-from trainwell.population import checkpoint, step
+from trainwell.population import checkpoint, step, update
 from trainwell.population import stream as streams
 from trainwell.population.cohort import Population
 from trainwell.population.epoch import Data
@@ -27,7 +27,7 @@ STRONG = {"weight_decay.rate": 0.5, "weight_noise.standard_deviation": 0.3, "gra
 GIVEN = {
     "adamw": optax.adamw(0.01, weight_decay=0.3),
     "lion": optax.lion(0.01, weight_decay=0.3),
-    "noisy": optax.noisy_sgd(0.1),
+    "drifting": optax.chain(optax.sgd(0.1), optax.stateless(lambda change, _: jax.tree.map(lambda x: x + 0.01, change))),
 }
 EVERY_WAY = {
     **{name: structure(optimizer=name, **BOTH, **NOISY) for name in OPTIMIZERS},
@@ -38,19 +38,41 @@ EVERY_WAY = {
 }
 
 
+def begun(own: Structure):
+    settings = resolve(own, {one: value for one, value in STRONG.items() if one in resolve(own)})
+    data = jax.tree.map(jnp.asarray, rows())
+    first = jax.jit(partial(step.start, structure=own, settings=settings))
+    return first(jnp.uint32(3), prior=np.zeros(1, np.float32), batch=data), settings, data
+
+
+def moved(before, after) -> set[str]:
+    return {name for name, weight in after.items() if not np.array_equal(weight, before[name])}
+
+
 @pytest.mark.parametrize("name", EVERY_WAY)
 def test_no_optimizer_no_decay_and_no_noise_moves_what_is_not_learned(name):
-    own, data = EVERY_WAY[name], jax.tree.map(jnp.asarray, rows())
-    settings = resolve(own, {one: value for one, value in STRONG.items() if one in resolve(own)})
-    begun = step.start(jnp.uint32(3), own, settings, np.zeros(1, np.float32), data)
+    """Whatever gradient there were."""
+    own = EVERY_WAY[name]
+    state, settings, _ = begun(own)
+    weights, moments = state.weights, state.moments
+    for number in (jnp.int32(1), jnp.int32(2)):
+        gradient = {one: jnp.full_like(weight, 0.1) for one, weight in weights.items()}
+        change = update.shaped(gradient, weights, number, jnp.uint32(7), own, settings)
+        weights, moments = update.updated(weights, change, moments, number, jnp.float32(1), own, settings)
+    assert {one for one in weights if not learned(one)} == {EDGES, QUANTILES}
+    assert moved(state.weights, weights) == {one for one in weights if learned(one)}
+
+
+@pytest.mark.parametrize("name", ["adam", "max-norm and mixup", "optax adamw"])
+def test_nor_do_whole_steps(name):
+    own = EVERY_WAY[name]
+    first, settings, data = begun(own)
     take = jax.jit(partial(step.step, structure=own, settings=settings, total_steps=8))
-    state = begun
+    state = first
     for place in range(4):
         state, _ = take(state, step.Rows(*(part[16 * place : 16 * place + 16] for part in data)))
-    moved = {one for one, weight in state.weights.items() if not np.array_equal(weight, begun.weights[one])}
-    assert {one for one in state.weights if not learned(one)} == {EDGES, QUANTILES}
-    assert not moved & {EDGES, QUANTILES}
-    assert moved >= {"layer1.weight", "output.weight", "output.bias"}
+    assert not moved(first.weights, state.weights) & {EDGES, QUANTILES}
+    assert moved(first.weights, state.weights) >= {"layer1.weight", "output.weight", "output.bias"}
 
 
 @pytest.fixture(scope="module")

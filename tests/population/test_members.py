@@ -12,6 +12,7 @@ from trainwell.population import epoch as programs
 from trainwell.population.cohort import Population, together
 from trainwell.population.epoch import Data
 from trainwell.population.member import Training
+from trainwell.population.metrics import metric_named
 
 
 def same(one: Training, other: Training) -> None:
@@ -38,7 +39,7 @@ def test_a_member_is_the_same_to_the_figures_of_a_float_in_a_cohort_of_any_size(
     one = population()
     keys = np.asarray([trained[3].state.key], np.uint32)
     states = programs.starter(network)(keys, settings, prior)
-    train_one = programs.trainer(network, "auc", "binary")
+    train_one = programs.trainer(network, metric_named("auc"), "binary")
     for epoch in range(0, 6, 2):
         states, _ = train_one(states, settings, data, one._orders(network, epoch, 2), np.int32(2), np.float32(36))
     np.testing.assert_allclose(

@@ -1,6 +1,5 @@
 """What a run takes unless it is told: batches, steps and noise by the rows, the size to go on with, the structures searched."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -101,7 +100,7 @@ class Ranked(Training):
 def chosen(context, trainings):
     best = max(trainings, key=lambda training: training.rank)
     training = overfit._to_go_on_with(context, trainings, best)
-    return training.member.structure.widths, overfit._rate_of(context, training, RATE)
+    return training.member.structure.widths, training.member.settings[RATE]
 
 
 def test_of_few_rows_the_best_on_the_validation_rows_goes_on_at_its_own_rate(prepared):
@@ -110,22 +109,21 @@ def test_of_few_rows_the_best_on_the_validation_rows_goes_on_at_its_own_rate(pre
     assert chosen(context, trainings) == ((64, 64), 0.002)
 
 
-def test_of_many_rows_the_largest_goes_on_at_half_the_rate_that_learns_fastest(prepared):
+def test_of_many_rows_the_best_of_the_largest_goes_on_at_its_own_rate(prepared):
     context = of_rows(prepared, overfit.MANY_ROWS)
     trainings = [
         of_size(context, 0, (64, 64), 0.002, 0.01, 0.99),
-        of_size(context, 1, (256, 256, 256), 0.001, 0.3, 0.9),
-        of_size(context, 2, (256, 256, 256), 0.004, 0.2, 0.8),
-        of_size(context, 3, (256, 256, 256), 0.01, math.nan, 0.7),
-        of_size(context, 4, (128, 128), 0.02, 0.02, 0.95),
+        of_size(context, 1, (256, 256, 256), 0.001, 0.1, 0.8),
+        of_size(context, 2, (256, 256, 256), 0.004, 0.2, 0.9),
+        of_size(context, 3, (128, 128), 0.02, 0.02, 0.95),
     ]
-    assert chosen(context, trainings) == ((256, 256, 256), pytest.approx(0.002))
+    assert chosen(context, trainings) == ((256, 256, 256), 0.004)
 
 
-def test_the_largest_is_the_one_that_costs_most_of_those_that_trained(prepared):
+def test_where_the_largest_was_not_tried_the_best_of_all_goes_on(prepared):
     context = of_rows(prepared, 5000)
     trainings = [of_size(context, 0, (64, 64), 0.002, 0.01, 0.99), of_size(context, 1, (128, 128), 0.004, 0.5, 0.5)]
-    assert chosen(context, trainings) == ((128, 128), pytest.approx(0.002))
+    assert chosen(context, trainings) == ((64, 64), 0.002)
 
 
 def test_large_networks_are_tried_from_two_thousand_rows_on(prepared):
@@ -192,13 +190,13 @@ def test_scaling_and_embedding_can_stand_in_a_space(prepared):
 
 
 def test_a_stage_that_was_cut_says_that_its_networks_were_not_trained_to_the_end(prepared, tmp_path):
-    held = {"widths": "4", "numeric_embedding": "none", "batch_size": "full"}
+    held = {"widths": "4", "numeric_embedding": "none", "batch_size": "full", "early_stopping.patience": 1000.0}
     context = replace(prepared, options=prepared.options.model_copy(update={"settings": held}))
     evidence, trainings = regularize(context, 1, "4", 1e-3)
     assert evidence.measures["trained_to_the_end"] is True
-    assert all(training.stopped or training.epochs == context.epochs(context.structure()) for training in trainings)
+    assert {training.epochs for training in trainings} == {context.epochs(context.structure())}
     seconds = iter(np.arange(0.0, 1e6))
-    hurried = replace(context, budget=Budget(8.0, clock=lambda: float(next(seconds))))
+    hurried = replace(context, budget=Budget(3.0, clock=lambda: float(next(seconds))))  # up after the first call of a program
     evidence, trainings = regularize(hurried, 1, "4", 1e-3)
     assert any(training.epochs for training in trainings)
     assert evidence.measures["trained_to_the_end"] is False

@@ -63,7 +63,7 @@ def exploded(rate: float = 0.01, number: int = 1):
 def test_gradients_are_clipped_where_that_is_the_remedy():
     space, done = remedied(SPACE, [exploded()], [])
     assert [one.clip for one in space.structures] == ["global_norm"]
-    assert space.member(9, 0, seed=0).settings["clip_by_global_norm.limit"] == 1.0
+    assert space.central(9, space.structures[0]).settings["clip_by_global_norm.limit"] == 1.0
     assert done[0] == ("exploding-gradient", "gradients were clipped to a norm of 1 for the networks that followed")
     assert space.ranges == SPACE.ranges
 

@@ -31,7 +31,7 @@ def scored(number: int, score: float, failed: bool = False) -> Training:
 
 @given(st.integers(1, 10_000), st.integers(1, 100))
 def test_rungs_rise_by_the_factor_to_the_end_and_none_is_too_short(epochs, smallest):
-    found = rungs(epochs, smallest)
+    found = rungs(epochs, smallest=smallest)
     assert found[-1] == epochs
     assert 1 <= len(found) <= 3
     for lower, upper in pairwise(found):
@@ -46,7 +46,7 @@ def test_a_shape_says_how_often_members_are_compared_and_there_are_fewer_rungs_o
 
 
 def test_a_narrow_wave_costs_what_a_wide_one_does_tries_a_third_and_takes_twice_as_many_to_the_end():
-    assert WIDE.cost() == NARROW.cost() == pytest.approx(18 / 9 + 6 * 2 / 9 + 2 * 6 / 9)
+    assert WIDE.cost() == pytest.approx(NARROW.cost()) == pytest.approx(18 / 9 + 6 * 2 / 9 + 2 * 6 / 9)
     assert NARROW.members * 3 == WIDE.members
     assert [WIDE.going_on(18), WIDE.going_on(6), NARROW.going_on(6)] == [6, 2, 4]
     assert NARROW.going_on(6) == 2 * WIDE.going_on(WIDE.going_on(18))

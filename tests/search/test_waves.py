@@ -243,5 +243,5 @@ def test_waves_are_read_up_to_the_first_that_is_missing(tmp_path):
 def test_a_file_of_something_else_gets_one_sentence(tmp_path):
     write_wave(Wave((member(1, NETWORK),), (), 0), tmp_path, 1)
     checkpoint.save([member(2, NETWORK)], tmp_path / "wave-2.safetensors")
-    with pytest.raises(InputError, match=r"wave-2\.safetensors is damaged \('ends'\): remove it, and the run makes again"):
+    with pytest.raises(InputError, match=r"wave-2\.safetensors is damaged \('shape'\): remove it, and the run makes again"):
         read_waves(tmp_path)

@@ -15,6 +15,7 @@ from trainwell.diagnosis.suspicion import looks_wrong, unlearned
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence
+from trainwell.search.cross_fit import STAGE as CROSS_FIT
 
 CONSTANT = ("majority", "mean", "quantile")  # the simple models that ignore the inputs
 ON_PURPOSE = {"overfit": ("overfitting",)}  # by stage: what it is there for
@@ -38,7 +39,10 @@ def known_of(context: Context, evidence: Mapping[str, Evidence]) -> Known:
 
 
 def whole(training: Training) -> bool:
-    """Whether it came to its end, so that its score says what it can do."""
+    """Whether it came to its end, so that its score says what it can do beside the simple models, which a cross-fitted network's
+    cannot: it is measured on other rows than they are."""
+    if training.member.stage == CROSS_FIT:
+        return False
     return training.member.stage != "tune" or training.ended or training.stopped
 
 
