@@ -9,7 +9,7 @@ from sklearn import metrics as reference
 
 from small_networks import member, population, rows, structure, train
 from trainwell.network.structure import Structure
-from trainwell.network.target_log import fit_logarithm
+from trainwell.network.target_log import fit_logarithm, predicted
 from trainwell.population import checkpoint
 from trainwell.population.epoch import Data
 from trainwell.population.step import Rows
@@ -37,7 +37,9 @@ def test_the_score_that_stops_a_member_is_scikit_learn_s_of_predictions_turned_b
     (trained,) = train([member(1, NETWORK, adam__learning_rate=0.01)], 4, of=own)
     (predictions,) = own.predict([trained], DATA.validation.numeric, DATA.validation.categories)
     assert trained.score == pytest.approx(EXACT[metric](DATA.validation.target, predictions[:, 0]), abs=1e-5)
-    assert predictions.min() > NETWORK.logarithm[0]  # no prediction lies below the floor
+    unturned = replace(trained, member=replace(trained.member, structure=replace(NETWORK, logarithm=())))
+    (outputs,) = own.predict([unturned], DATA.validation.numeric, DATA.validation.categories)
+    np.testing.assert_allclose(predictions, predicted(outputs, NETWORK.logarithm), rtol=1e-4, atol=1e-5)
 
 
 def test_a_member_is_kept_in_a_file_with_the_logarithm_it_learned(tmp_path):
