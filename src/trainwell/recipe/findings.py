@@ -39,8 +39,8 @@ def known_of(context: Context, evidence: Mapping[str, Evidence]) -> Known:
 
 
 def whole(training: Training) -> bool:
-    """Whether it came to its end, so that its score says what it can do beside the simple models, which a cross-fitted network's
-    cannot: it is measured on other rows than they are."""
+    """Whether it came to its end, so that its score can be held against the simple models; a cross-fitted network is measured
+    on other rows than they are."""
     if training.member.stage == CROSS_FIT:
         return False
     return training.member.stage != "tune" or training.ended or training.stopped
