@@ -1,6 +1,5 @@
 """What a run takes unless it is told: batches, steps and noise by the rows, the size to go on with, the structures searched."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -99,33 +98,31 @@ class Ranked(Training):
 
 
 def chosen(context, trainings):
-    best = max(trainings, key=lambda training: training.rank)
-    training = overfit._to_go_on_with(context, trainings, best)
-    return training.member.structure.widths, overfit._rate_of(context, training, RATE)
+    training = overfit._to_go_on_with(context, trainings, max(trainings, key=lambda training: training.rank))
+    return training.member.structure.widths, training.member.settings[RATE]
 
 
-def test_of_few_rows_the_best_on_the_validation_rows_goes_on_at_its_own_rate(prepared):
+def test_of_few_rows_the_best_on_the_validation_rows_goes_on(prepared):
     context = of_rows(prepared, overfit.MANY_ROWS - 1)
     trainings = [of_size(context, 0, (64, 64), 0.002, 0.5, 0.9), of_size(context, 1, (128, 128), 0.01, 0.1, 0.8)]
     assert chosen(context, trainings) == ((64, 64), 0.002)
 
 
-def test_of_many_rows_the_largest_goes_on_at_half_the_rate_that_learns_fastest(prepared):
+def test_of_many_rows_the_best_of_the_largest_goes_on_though_smaller_ones_did_better(prepared):
     context = of_rows(prepared, overfit.MANY_ROWS)
     trainings = [
         of_size(context, 0, (64, 64), 0.002, 0.01, 0.99),
-        of_size(context, 1, (256, 256, 256), 0.001, 0.3, 0.9),
-        of_size(context, 2, (256, 256, 256), 0.004, 0.2, 0.8),
-        of_size(context, 3, (256, 256, 256), 0.01, math.nan, 0.7),
-        of_size(context, 4, (128, 128), 0.02, 0.02, 0.95),
+        of_size(context, 1, (256, 256, 256), 0.001, 0.3, 0.8),
+        of_size(context, 2, (256, 256, 256), 0.004, 0.4, 0.9),
+        of_size(context, 3, (128, 128), 0.02, 0.02, 0.95),
     ]
-    assert chosen(context, trainings) == ((256, 256, 256), pytest.approx(0.002))
+    assert chosen(context, trainings) == ((256, 256, 256), 0.004)
 
 
-def test_the_largest_is_the_one_that_costs_most_of_those_that_trained(prepared):
+def test_where_the_time_did_not_suffice_for_the_largest_the_best_of_the_others_goes_on(prepared):
     context = of_rows(prepared, 5000)
     trainings = [of_size(context, 0, (64, 64), 0.002, 0.01, 0.99), of_size(context, 1, (128, 128), 0.004, 0.5, 0.5)]
-    assert chosen(context, trainings) == ((128, 128), pytest.approx(0.002))
+    assert chosen(context, trainings) == ((64, 64), 0.002)
 
 
 def test_large_networks_are_tried_from_two_thousand_rows_on(prepared):

@@ -4,6 +4,7 @@ Two networks with equal Structure share a program and train side by side; a sett
 them. A setting's full name is ``<technique>.<hyperparameter>``: ``adam.beta2``, ``dropout.rate``.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -12,6 +13,7 @@ import optax
 
 from trainwell.errors import InputError, listed, nearest
 from trainwell.hyperparameter import Choice, Hyperparameter
+from trainwell.network.target_log import Logarithm
 from trainwell.techniques import gradients, inputs
 from trainwell.techniques.activations import ACTIVATIONS
 from trainwell.techniques.initializers import INITIALIZERS, data_dependent, default_for
@@ -50,7 +52,7 @@ CHOICES = {
         Choice("clip", "none", ("none", "global_norm", "value"), "what is cut off large gradients"),
     )
 }
-ADDED = {"numeric_scaling": "robust"}  # what networks were that were written before there was such a choice
+ADDED = {"numeric_scaling": "robust", "logarithm": ()}  # what networks were that were written before there was such a choice
 WITHOUT_A_SETTING = optax.identity()  # in the place of a given optax transformation, once a network is trained
 NOISES = ("input", "activation", "weight", "gradient")
 PLATEAU_PATIENCE = 3.0  # chosen: below the 10 epochs after which early stopping would end the training
@@ -74,6 +76,7 @@ class Structure:
     noises : where Gaussian noise is added in training, of ``"input"``, ``"activation"``, ``"weight"``, ``"gradient"``.
     optimizer : a name, or any optax transformation; this brings its own rate and its own decoupled decay.
     mixup, max_norm : whether these regularizers are in the program.
+    logarithm : of a target that is learned as its logarithm, see `trainwell.network.target_log`; empty where it is not.
     others : see `CHOICES`.
     """
 
@@ -103,6 +106,7 @@ class Structure:
     noises: tuple[str, ...] = ()
     mixup: bool = False
     max_norm: bool = False
+    logarithm: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name, choice in CHOICES.items():
@@ -144,6 +148,8 @@ class Structure:
             parts.append(f"batch norm {self.batch_norm}")
         if self.clip != "none":
             parts.append("clipped")
+        if self.logarithm:
+            parts.append("log target")
         parts.append(f"batch {self.batch_size}")
         return " ".join(parts[:2]) + ", " + ", ".join(parts[2:])
 
@@ -161,14 +167,13 @@ class Structure:
             raise InputError(
                 f"a network's description has the fields {listed(sorted(data), 30)}, not {listed(sorted(expected), 30)}."
             )
-        data = dict(data)
         for name, value in data.items():
             if (name, value) == ("optimizer", "custom"):
                 data[name] = WITHOUT_A_SETTING
                 continue
             data[name] = tuple(value) if isinstance(value, list) else value
             holds = {type(item) for item in data[name]} if isinstance(data[name], tuple) else set()
-            wanted = {"noises": str}.get(name, int)
+            wanted = {"noises": str, "logarithm": float}.get(name, int)
             if type(data[name]) is not type(getattr(EXAMPLE, name)) or holds - {wanted}:
                 raise InputError(f"a network's description has {value!r} for {name}, which is not of the kind it must be.")
         return cls(**data)
@@ -192,6 +197,10 @@ def _clashes(structure: Structure) -> Iterator[str]:
         yield "batch_norm needs a batch_size of 2 or more: one row has no variance to divide by."
     if structure.batch_norm != "none" and structure.first_pass == "data_dependent":
         yield "first_pass 'data_dependent' goes row by row, which batch_norm cannot: take 'lsuv', or batch_norm 'none'."
+    if structure.logarithm and "regression" not in LOSSES[structure.loss].tasks:
+        yield f"a target is learned as its logarithm, but the loss {structure.loss!r} is one of classes."
+    if structure.logarithm and not _is_logarithm(structure.logarithm):
+        yield f"logarithm is {structure.logarithm}, allowed are a floor, a mean, a spread above 0 and a largest, all finite."
     if structure.class_weights != "none" and "regression" in LOSSES[structure.loss].tasks:
         yield f"class_weights is 'balanced', but the loss {structure.loss!r} knows no classes: take class_weights 'none'."
     if structure.dropout == "course" and structure.dropout_schedule != "constant":
@@ -204,6 +213,10 @@ def _clashes(structure: Structure) -> Iterator[str]:
         yield "weight_norm 'centered' needs first weights that differ, which those of initializer 'constant' do not."
     if structure.weight_norm == "centered" and min(structure.entering, *structure.widths, 2) < 2:
         yield "weight_norm 'centered' needs 2 or more numbers to enter every layer: one less its mean is nothing."
+
+
+def _is_logarithm(values: tuple[float, ...]) -> bool:
+    return len(values) == len(Logarithm._fields) and all(map(math.isfinite, values)) and Logarithm(*values).spread > 0
 
 
 EXAMPLE = Structure(numeric=1, continuous=1, cardinalities=(), outputs=1, loss="squared_error")  # for the kinds of its fields

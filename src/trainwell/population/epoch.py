@@ -80,7 +80,7 @@ def _validate(state: MemberState, losses, data: Data, structure: Structure, sett
     state, rows = _measured(state, data.train, structure, settings), data.validation
     outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
     loss = row_losses(outputs, rows.target, structure, settings, class_weights).mean()
-    predictions = predictions_of(outputs, task)
+    predictions = predictions_of(outputs, task, structure.logarithm)
     score, criterion = (f(predictions, rows.target) for f in (metric.score, metric.criterion))
     training_loss = losses.mean()
     failed = state.failed | ~(jnp.isfinite(training_loss) & jnp.isfinite(loss))
@@ -183,7 +183,8 @@ def predictor(structure: Structure, task: str):
 
     def many(weights, statistics, settings, numeric, categories):
         def one(own_weights, own_statistics, own):
-            return predictions_of(outputs_of(own_weights, own_statistics, numeric, categories, structure, own), task)
+            outputs = outputs_of(own_weights, own_statistics, numeric, categories, structure, own)
+            return predictions_of(outputs, task, structure.logarithm)
 
         return jax.vmap(one)(weights, statistics, settings)
 

@@ -11,6 +11,7 @@ from jax import nn
 from jaxtyping import Array, Float
 
 from trainwell.errors import InputError, listed, nearest
+from trainwell.network.target_log import predicted
 from trainwell.population import scores
 from trainwell.techniques.losses import QUANTILE
 
@@ -69,11 +70,13 @@ class Metric(NamedTuple):
         return self.sign * float(score) * (target_scale if self.in_target_units else 1.0)
 
 
-def predictions_of(outputs: Float[Array, "rows outputs"], task: str) -> Float[Array, "rows outputs"]:
-    """Probabilities from logits; regression's outputs as they are."""
+def predictions_of(
+    outputs: Float[Array, "rows outputs"], task: str, logarithm: tuple[float, ...] = ()
+) -> Float[Array, "rows outputs"]:
+    """Probabilities from logits; regression's outputs as they are, turned back where they are logarithms."""
     if task == "binary":
         return nn.sigmoid(outputs)
-    return nn.softmax(outputs, axis=-1) if task == "multiclass" else outputs
+    return nn.softmax(outputs, axis=-1) if task == "multiclass" else predicted(outputs, logarithm)
 
 
 def pinball(quantile: float = MEDIAN, name: str = PINBALL) -> Metric:

@@ -12,6 +12,7 @@ from trainwell.network.dense import Mode, Settings, Weights
 from trainwell.network.embeddings import FITTED_ROWS, fits_table, fitted
 from trainwell.network.forward import forward, init, mixed_share
 from trainwell.network.structure import PLATEAU, Structure, of
+from trainwell.network.target_log import learned
 from trainwell.population import signals, update
 from trainwell.techniques import schedules
 from trainwell.techniques.losses import LOSSES
@@ -88,11 +89,11 @@ def balance(target: Int[Array, " rows"], structure: Structure) -> Float[Array, "
 
 
 def row_losses(outputs, target, structure: Structure, settings: Settings, class_weights) -> Float[Array, " rows"]:
-    """The loss of each row."""
+    """The loss of each row, of logarithms where the structure learns them."""
     chosen = of(structure.loss, settings)
     if class_weights is not None:
         chosen["class_weights"] = class_weights
-    return LOSSES[structure.loss].per_row(outputs, target, **chosen)
+    return LOSSES[structure.loss].per_row(outputs, learned(target, structure.logarithm), **chosen)
 
 
 def loss_of(

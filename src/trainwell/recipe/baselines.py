@@ -16,13 +16,12 @@ import numpy as np
 
 from trainwell.data.encode import Arrays
 from trainwell.network.forward import forward
-from trainwell.network.structure import Structure, of
+from trainwell.network.structure import Structure
 from trainwell.population.member import Member, Training
-from trainwell.population.step import Rows, start
+from trainwell.population.step import Rows, row_losses, start
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.simple_models import score_simple_models, some_rows
-from trainwell.techniques.losses import LOSSES
 
 SIMPLE_MODELS_END = 0.12  # chosen: share of the run's time after which no further simple model is begun
 SMALLEST = (64, 64)  # chosen: the size with which the wiring is checked, the first one of the next stage
@@ -69,7 +68,7 @@ def untrained(context: Context, structure: Structure) -> tuple[float, float]:
     def measured(rows: Rows, prior):
         state = start(jnp.uint32(context.options.seed), structure, settings, prior)
         outputs, _, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
-        losses = LOSSES[structure.loss].per_row(outputs, rows.target, **of(structure.loss, settings))
+        losses = row_losses(outputs, rows.target, structure, settings, None)
         awake = state.weights | {"output.weight": jnp.ones_like(state.weights["output.weight"])}
 
         def first_output(numeric):

@@ -17,21 +17,21 @@ from trainwell.data.large import Sample
 from trainwell.data.schema import Schema
 from trainwell.data.split import Split
 from trainwell.data.tables import Table
-from trainwell.network.structure import Structure, hyperparameters_of, of, resolve
+from trainwell.network.structure import Structure, hyperparameters_of, resolve
+from trainwell.network.target_log import Logarithm, fit_logarithm, learned
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
 from trainwell.population.member import Training
 from trainwell.population.metrics import Metric
-from trainwell.population.step import Rows
+from trainwell.population.step import Rows, row_losses
 from trainwell.population.stream import Stream, Streamed
 from trainwell.recipe import fixed
 from trainwell.recipe.events import EventLog
 from trainwell.recipe.options import Options
 from trainwell.search.cross_fit import Fold
 from trainwell.techniques.initializers import output_bias
-from trainwell.techniques.losses import LOSSES
 
 MOST_EMBEDDED = 128  # chosen: columns of numbers up to which each gets an embedding, which makes it four
 SMALLEST_BATCH, LARGEST_BATCH = 32, 128  # measured: more steps for the same rows are worth more than wider products
@@ -56,6 +56,7 @@ class Context:
     sample : where the table is only a sample of a file too large for memory: which rows of it.
     stream : the file's rows that train, encoded, once they are written.
     longest : epochs of a full training at most, once a stage has seen how soon networks overfit here.
+    target_transform : ``"log"`` once a stage found that networks do better by learning the target's logarithm.
     """
 
     options: Options
@@ -72,6 +73,7 @@ class Context:
     sample: Sample | None = None
     stream: Stream | None = None
     longest: int | None = None
+    target_transform: str = "none"
 
     @property
     def task(self) -> str:
@@ -110,13 +112,19 @@ class Context:
         return Rows(jnp.asarray(arrays.numeric), jnp.asarray(arrays.categories), jnp.asarray(arrays.target))
 
     @cached_property
+    def logarithm(self) -> Logarithm:
+        """That of the target, for networks that learn it."""
+        return fit_logarithm(self.train.target, zero=-self.encoder.target_mean / self.encoder.target_scale)
+
+    @cached_property
     def prior(self) -> np.ndarray:
         """Output bias (outputs,) of a network that predicts the base rate of the training rows."""
         if self.task == "regression":
+            target = learned(jnp.asarray(self.train.target), self.structure().logarithm)
             quantile = self.settings(self.structure(), {}).get("quantile.quantile")
             if quantile is not None:  # the best constant of that loss
-                return np.quantile(self.train.target, [quantile]).astype(np.float32)
-            return np.asarray(output_bias.target_mean(jnp.asarray(self.train.target)))
+                return np.quantile(target, [quantile]).astype(np.float32)
+            return np.asarray(output_bias.target_mean(target))
         counts = jnp.asarray(np.bincount(self.train.target, minlength=len(self.schema.classes)), jnp.float32)
         return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
 
@@ -127,8 +135,7 @@ class Context:
         structure = self.structure()
         target = jnp.asarray(self.train.target)
         outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
-        per_row = LOSSES[structure.loss].per_row
-        return float(per_row(outputs, target, **of(structure.loss, self.settings(structure, {}))).mean())
+        return float(row_losses(outputs, target, structure, self.settings(structure, {}), None).mean())
 
     def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
         """The population of these rows; of the training and validation rows when left out, streamed once they are a stream."""
@@ -157,14 +164,18 @@ class Context:
             "loss": self.metric.loss or USUAL_LOSSES[self.task],
             "batch_size": batch_size,
             "numeric_embedding": embedding,
+            "target_transform": self.target_transform,
             **changes,
+            **held,
         }
+        logarithm = self.logarithm if shape.pop("target_transform") == "log" else ()
         return Structure(
             numeric=len(self.encoder.numeric_names),
             continuous=self.encoder.continuous,
             cardinalities=self.encoder.cardinalities,
             outputs=self.outputs,
-            **(shape | held),
+            logarithm=logarithm,
+            **shape,
         )
 
     def settings(self, structure: Structure, chosen: Mapping[str, float]) -> dict[str, float]:

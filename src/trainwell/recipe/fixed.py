@@ -13,10 +13,12 @@ from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparamet
 from trainwell.techniques.losses import LOSSES
 
 Value = str | float | int
+TARGET_TRANSFORM = Choice("target_transform", "none", ("none", "log"), "whether a number is learned as its logarithm")
 
 
 def structural(settings: Mapping[str, Value], task: str, rows: int) -> dict[str, Any]:
-    """The fixed choices as fields of a `Structure`, for a task and a number of training rows."""
+    """The fixed choices as fields of a `Structure`, for a task and a number of training rows; ``target_transform`` becomes one
+    once the training rows are known, see `trainwell.recipe.context.Context.structure`."""
     found: dict[str, Any] = {name: choice.check(settings[name]) for name, choice in CHOICES.items() if name in settings}
     readers: dict[str, Callable[[str], Any]] = {
         "loss": _loss_reader(task),
@@ -25,11 +27,12 @@ def structural(settings: Mapping[str, Value], task: str, rows: int) -> dict[str,
         "noises": _noises,
         "mixup": lambda text: _yes_or_no("mixup", text),
         "max_norm": lambda text: _yes_or_no("max_norm", text),
+        "target_transform": lambda text: _target_transform(text, task),
     }
     return found | {name: read(str(settings[name])) for name, read in readers.items() if name in settings}
 
 
-STRUCTURAL = (*CHOICES, "loss", "widths", "batch_size", "noises", "mixup", "max_norm")
+STRUCTURAL = (*CHOICES, "loss", "widths", "batch_size", "noises", "mixup", "max_norm", "target_transform")
 
 
 def numbers(settings: Mapping[str, Value], structure: Structure) -> dict[str, float]:
@@ -51,6 +54,15 @@ def check(settings: Mapping[str, Value], structure: Structure) -> None:
 def _loss_reader(task: str) -> Callable[[str], str]:
     allowed = tuple(loss.name for loss in LOSSES.values() if task in loss.tasks)
     return lambda text: Choice("loss", allowed[0], allowed).check(text, f"loss for a {task} target")
+
+
+def _target_transform(text: str, task: str) -> str:
+    chosen = TARGET_TRANSFORM.check(text)
+    if chosen != "none" and task != "regression":
+        raise InputError(
+            f"target_transform is {chosen!r}, allowed for a target with classes is 'none': they have no logarithm."
+        )
+    return chosen
 
 
 def _whole(name: str, text: str, allowed: str) -> int:

@@ -30,6 +30,7 @@ from trainwell.recipe.overfit import overfit
 from trainwell.recipe.pace import cross_fits, full_training, pace
 from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
+from trainwell.recipe.target_transform import learning
 from trainwell.recipe.tune import last_resort, space, tune
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
@@ -185,6 +186,7 @@ class Recipe:
 
     def _overfit(self, context: Context) -> Evidence:
         evidence = self._kept("overfit", context, lambda: overfit(context, self._next_number))
+        self.context = learning(self.context, evidence.measures)
         if context.sample is None and (longest := evidence.measures.get("longest_training")):
             self.context = dataclasses.replace(self.context, longest=int(longest))
         return evidence

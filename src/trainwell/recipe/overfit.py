@@ -4,6 +4,7 @@ A network that cannot even learn the training rows by heart will not predict oth
 then goes wrong is overfitting, which the next stage is for.
 """
 
+import dataclasses
 import math
 
 from trainwell.network.structure import Structure, hyperparameters_of
@@ -11,12 +12,11 @@ from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines import SMALLEST
 from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.search.halving import work
+from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
 MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried
-RATES = (0.5, 1.5, 4.0, 10.0)  # chosen: times the default learning rate, about a factor of three apart
-BELOW_FASTEST = 0.5  # chosen: of the fastest rate; Smith (2017) stays below where the loss begins to rise
+RATES = (4.0, 1.5, 10.0, 0.5)  # chosen: times the default learning rate, a factor of three apart, the likeliest first
 CLEARLY = 0.9  # chosen: a training loss below this share of the validation loss is overfitting
 NOTHING_LEFT = 0.05  # chosen: a training loss below this share of the prior's has learned all there is
 UNREGULARIZED = {"weight_decay.rate": 0.0, "dropout.rate": 0.0, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}
@@ -32,26 +32,57 @@ SHARE_OF_MANY = 0.15  # chosen: with many rows an epoch has many steps, and larg
 
 
 def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
-    """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``."""
-    structures = sizes(context)
-    context.population().prepare(structures)
+    """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``.
+
+    Where the target may be better learned as its logarithm, the smallest size learns both, and the others what it did better.
+    """
+    structures, asked = sizes(context), worth_comparing(context)
+    context.population().prepare(structures[:1] if asked else structures)
     fine = detail(context, first)
     frequency = _frequency(fine)
     base = UNREGULARIZED | ({} if frequency is None else {FREQUENCY: frequency})
     rate = f"{structures[0].optimizer}.learning_rate"
-    plans = [(structure, times) for structure in structures for times in RATES]
-    trainings = []
-    for number, (structure, times) in enumerate(plans, start=first + len(fine)):
-        settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
-        trainings.append(Training(Member(number, structure, settings, "overfit")))
     share = SHARE_OF_EPOCHS if len(context.split.train) < MANY_ROWS else SHARE_OF_MANY
     epochs = max(4, math.ceil(share * context.epochs(structures[0])))
-    trainings = context.population().train(
-        trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings))
-    )
-    sound = [training for training in trainings if training.sound]
-    evidence = _evidence(context, trainings, sound, rate, epochs, fine) if sound else _hopeless(trainings)
-    return evidence, [training.let_go() for training in (*fine, *trainings)]
+    first += len(fine)
+    both, found = _both_ways(context, base, first, epochs) if asked else ({}, Compared())
+    context = learning(context, found.measures)
+    own = both.get(context.target_transform, [])
+    other = [training for trainings in both.values() for training in trainings if trainings is not own]
+    own = own + _trained(context, sizes(context)[asked:], base, first + len(own) + len(other), epochs)
+    sound = [training for training in own if training.sound]
+    evidence = _evidence(context, own, sound, rate, epochs, fine) if sound else _hopeless(own)
+    explanation = " ".join(filter(None, (found.says, evidence.explanation)))
+    evidence = dataclasses.replace(evidence, explanation=explanation, measures={**evidence.measures, **found.measures})
+    trainings = sorted((*fine, *own, *other), key=lambda training: training.member.number)
+    return evidence, [training.let_go() for training in trainings]
+
+
+def _both_ways(context: Context, base: dict[str, float], first: int, epochs: int) -> tuple[dict[str, list[Training]], Compared]:
+    """(the smallest size trained by either way of learning the target, what that came to)."""
+    plain, logs = ways(context)
+    logs.population().prepare(sizes(logs)[:1])
+    numbers = _trained(plain, sizes(plain)[:1], base, first, epochs)
+    logarithms = _trained(logs, sizes(logs)[:1], base, first + len(numbers), epochs)
+    return {"none": numbers, "log": logarithms}, compared(context, numbers, logarithms)
+
+
+def _trained(
+    context: Context,
+    structures: list[Structure],
+    base: dict[str, float],
+    first: int,
+    epochs: int,
+) -> list[Training]:
+    """Every structure at every rate."""
+    plans = [(structure, times) for structure in structures for times in RATES]
+    trainings = []
+    for number, (structure, times) in enumerate(plans, start=first):
+        settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
+        trainings.append(Training(Member(number, structure, settings, "overfit")))
+    population = context.population()
+    population.prepare(structures)
+    return population.train(trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings)))
 
 
 def detail(context: Context, first: int) -> list[Training]:
@@ -91,7 +122,7 @@ def _evidence(
     chosen = _to_go_on_with(context, sound, best)
     loss, validation_loss = final_loss(lowest), lowest.curves.validation_loss[-1]
     learned = loss <= CLEARLY * validation_loss or loss < NOTHING_LEFT * context.prior_loss
-    best_rate, chosen_rate = best.member.settings.get(rate, math.nan), _rate_of(context, chosen, rate)
+    best_rate, chosen_rate = (one.member.settings.get(rate, math.nan) for one in (best, chosen))
     failed = sum(training.failed for training in trainings)
     verdict = "it can learn what is there" if learned else "it does not overfit: the features may say no more"
     return Evidence(
@@ -127,14 +158,13 @@ def _evidence(
 
 
 def _to_go_on_with(context: Context, sound: list[Training], best: Training) -> Training:
-    """Of many rows the largest network that was tried, at the rate that learns fastest: what it overfits is for regularization
-    to take away. Few rows would be learned by heart at any rate, and the best on the validation rows is taken."""
-    if len(context.split.train) < MANY_ROWS:
+    """Of many rows the best of the largest networks: what they overfit is for regularization to take away. Of few rows the best
+    of all; also where the time did not suffice to try the largest."""
+    structures = sizes(context)
+    largest = [t for t in sound if t.member.structure == structures[-1]]
+    if len(context.split.train) < MANY_ROWS or not largest:
         return best
-    largest = max((training.member.structure for training in sound), key=work)
-    if largest != sizes(context)[-1]:  # the time did not suffice to try it
-        return best
-    return min((training for training in sound if training.member.structure == largest), key=final_loss)
+    return max(largest, key=lambda training: training.rank)
 
 
 def _longest(context: Context, chosen: Training) -> int:
@@ -167,13 +197,6 @@ def _detail_table(context: Context, fine: list[Training]) -> dict[str, list[dict
         if training.curves
     ]
     return {"How finely numbers are seen": rows} if rows else {}
-
-
-def _rate_of(context: Context, chosen: Training, rate: str) -> float:
-    """The rate to go on with: the best on the validation rows, or a step below the one that learns fastest."""
-    value = chosen.member.settings.get(rate, math.nan)
-    fastest = len(context.split.train) >= MANY_ROWS and chosen.member.structure == sizes(context)[-1]
-    return BELOW_FASTEST * value if fastest else value
 
 
 def _hopeless(trainings: list[Training]) -> Evidence:

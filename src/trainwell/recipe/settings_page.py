@@ -24,6 +24,7 @@ OTHERS = (
     ("noises", "none", ", ".join(f"`{name}`" for name in NOISES) + ", joined by `-`", "where noise is added in training"),
     ("mixup", "no", "`yes`, `no`", "whether rows are mixed in training"),
     ("max_norm", "no", "`yes`, `no`", "whether the norm of each unit's incoming weights is capped"),
+    ("target_transform", "by evidence", "`none`, `log`", "whether a number is learned as it is or as its logarithm"),
 )
 
 

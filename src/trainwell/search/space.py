@@ -156,6 +156,8 @@ class Space:
 def labelled(structure: Structure, name: str) -> Label:
     """A field of a structure as the value of a choice: ``"128-64"`` for widths, ``"none"`` where there is nothing."""
     value: Any = getattr(structure, name)
+    if name == "logarithm":
+        return "log" if value else "none"
     if isinstance(value, tuple):
         return "-".join(map(str, value)) or ("linear" if name == "widths" else "none")
     return value if isinstance(value, str | int | bool) else "custom"
