@@ -51,7 +51,8 @@ def test_every_network_of_the_search_is_in_the_history_with_its_curves(run, tria
     assert len(set(numbers)) == len(numbers)
     for member in history["members"]:
         assert len(member["training_loss"]) == len(member["validation_score"]) == member["epochs"]
-        assert member["score"] == pytest.approx(max(member["validation_score"]))
+        assert member["score"] in member["validation_score"]
+        assert member["score"] > max(member["validation_score"]) - 0.01, "the log loss decides between scores that nearly tie"
 
 
 def test_the_saved_model_predicts_what_the_run_predicts(run, table):
