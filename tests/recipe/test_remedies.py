@@ -134,8 +134,7 @@ def test_a_fixed_rate_that_breaks_networks_leads_to_clipped_gradients_in_those_t
 def test_a_run_in_which_nothing_went_wrong_says_so(run):
     events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
     assert not [event for event in events if event["event"] == "remedied"]
-    causes = {event["cause"] for event in events if event["event"] == "finding" and event["severity"] == "problem"}
-    assert causes <= {"overfitting"}, "which early stopping is for, on 192 rows"
+    assert not [event for event in events if event["event"] == "finding" and event["severity"] == "problem"]
 
 
 def test_findings_are_grouped_by_cause_with_what_was_done():
