@@ -1,6 +1,7 @@
 """The order of the stages: what each gets from those before it, how long it may take, what it leaves in the run folder."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ ENDS = {
     "tune": 0.55,
     "squeeze": 1.0,
 }  # chosen: shares of the time
+LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chosen: by when a stage may end, compiling included
+LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
@@ -149,10 +152,13 @@ class Recipe:
 
     def _end(self, stage: str) -> float:
         """The share of the time at which a stage has to end; tuning takes all that the closing does not need."""
+        seconds = self.context.budget.seconds or math.inf
         if stage != "tune":
-            return ENDS[stage]
-        latest = 1 - self._closing_share
-        return min(ENDS["tune"], latest) if cross_fits(self.context, self._full_training) else latest
+            return max(ENDS[stage], min(LATEST.get(stage, 0.0), LEAST.get(stage, 0.0) / seconds))
+        latest, short = 1 - self._closing_share, LEAST["regularize"] / seconds > ENDS["regularize"]
+        return (
+            min(LATEST["tune"] if short else ENDS["tune"], latest) if cross_fits(self.context, self._full_training) else latest
+        )
 
     @property
     def _full_training(self) -> float:
