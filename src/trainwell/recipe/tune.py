@@ -8,35 +8,33 @@ values of those that do (Bergstra & Bengio, 2012).
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from trainwell.diagnosis.engine.known import Known
-from trainwell.network.structure import Structure, hyperparameters_of
+from trainwell.network.structure import hyperparameters_of
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
 from trainwell.population.metrics import ORDERS
 from trainwell.recipe import fixed, spaces
 from trainwell.recipe.context import FEW_ROWS, Context
-from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.evidence import Evidence
 from trainwell.recipe.overfit import FREQUENCY, sizes
 from trainwell.recipe.pace import shape_of_waves
 from trainwell.recipe.remedies import Searched
+from trainwell.recipe.search_evidence import Outcome, evidence_of, nothing
 from trainwell.search import grid
-from trainwell.search.halving import Shape, Wave
-from trainwell.search.importance import FEWEST, Importance, importance
-from trainwell.search.space import SEARCHED, Axis, Space, labelled
+from trainwell.search.halving import Wave
+from trainwell.search.space import SEARCHED, Space
 from trainwell.search.waves import members_of, search
-from trainwell.search.widening import Widened, edges
 
-CENTRE = {  # beta2 is RealMLP's; the others were the best over several tables, see docs/benchmarks.md
+CENTRE = {  # beta2 is RealMLP's; chosen: the others did well on california_housing, bike_sharing_hour and telco_churn alike
     "adam.beta2": 0.95,
     "early_stopping.patience": 16.0,
     "dropout.rate": 0.25,
     "weight_decay.rate": 0.05,
 }
-COARSE = 0.2  # measured: of few rows more detail is noise
+COARSE = 0.2  # chosen: of few rows more detail is noise, see docs/decisions/frequency-by-evidence.md
 MOST_BINNED = 32  # chosen: columns of numbers up to which a structure has bins, which make each of them sixteen
-SAID = {"tpe": "drawn by TPE from what the waves before had shown", "random": "drawn at random", "grid": "taken from a grid"}
 
 
 def space(
@@ -157,10 +155,10 @@ def tune(
     keep(waves)
     finished = members_of(waves)
     if not any(t.sound for t in finished):
-        return _nothing(finished), finished
+        return nothing(finished), finished
     final = space_after(waves)
     outcome = Outcome(searched, final, changing.widened, finished, epochs(len(waves) - 1), waves[-1].shape)
-    return _evidence(context, outcome), finished
+    return evidence_of(context, outcome), finished
 
 
 def last_resort(context: Context, number: int, searched: Space) -> Training:
@@ -181,191 +179,3 @@ def _say_what_it_needs(context: Context, searched: Space) -> None:
         context.log.note("tune", said)
     elif trials is not None and trials < structures:
         context.log.note("tune", f"{trials} networks (--trials) are fewer than the {structures} structures that are searched.")
-
-
-class Outcome(NamedTuple):
-    """What a search came to: what it began with and ended with, what was widened, every member, epochs and shape of the last
-    wave."""
-
-    begun: Space
-    final: Space
-    widened: Sequence[Widened]
-    finished: list[Training]
-    epochs: int
-    shape: Shape
-
-    @property
-    def trained(self) -> list[Training]:
-        return sorted((t for t in self.finished if t.sound), key=lambda t: -t.rank)
-
-    @property
-    def names(self) -> list[str]:
-        """The settings that were drawn, where there are any."""
-        return [name for name in self.final.searched if any(name in t.member.settings for t in self.trained)]
-
-
-def _evidence(context: Context, outcome: Outcome) -> Evidence:
-    finished, trained, names = outcome.finished, outcome.trained, outcome.names
-    best = trained[0]
-    failed = sum(training.failed for training in finished)
-    begun = sum(bool(training.curves) for training in finished)
-    to_the_end = sum(training.stopped or training.ended for training in trained)
-    found = importance(outcome.final, finished)
-    label = context.metric.label
-    actions = [f"The best {edge.name} lies at the edge of what was searched ({best.member.settings[edge.name]:.3g}): "
-               f"a wider range may hold a better one." for edge in edges(outcome.final, best)]  # fmt: skip
-    if failed:
-        actions.append(f"{failed} networks diverged and were left out.")
-    figures = {"importance": _importance_figure(found)} if found.together else {}
-    return Evidence(
-        "tune",
-        "pass",
-        f"{begun} networks, {to_the_end} trained to their end, best validation {label} {context.said(best.score)}",
-        explanation=_explanation(context, outcome, begun, found),
-        actions=actions,
-        measures={
-            "trials": begun,
-            "trained_to_the_end": to_the_end,
-            "best_score": best.score,
-            "best_member": best.member.number,
-            "failed": failed,
-            "network_epochs": sum(training.epochs for training in finished),
-            "sampler": context.options.search,
-        },
-        tables={
-            "What was searched": _searched_rows(outcome),
-            "The ten best": [_row(context, t, names) for t in trained[:10]],
-            "What mattered": [
-                {"choice or setting": name, "by itself": round(found.alone[name], 3), "with others": round(share, 3)}
-                for name, share in found.together.items()
-            ],
-            **_choices_table(context, outcome),
-        },
-        figures=figures | {name: _setting_figure(context, name, trained) for name in names},
-    )
-
-
-def _explanation(context: Context, outcome: Outcome, trials: int, found: Importance) -> str:
-    best = outcome.trained[0]
-    drawn = ", ".join(f"{name} {best.member.settings[name]:.3g}" for name in outcome.names if name in best.member.settings)
-    return (
-        f"{trials} networks were trained in waves of {outcome.shape.members} for up to {outcome.epochs} epochs, with settings "
-        f"{SAID[context.options.search]}: after each of {outcome.shape.rungs} rungs only the best "
-        f"{outcome.shape.share:.0%} go on. The best is "
-        f"{best.member.structure.describe()}{f' with {drawn}' if drawn else ''}; "
-        f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
-        f"{best.curves.best_epoch}. {_mattered(found, len(outcome.finished))}{_what_was_widened(outcome)}{_streamed(context)}"
-    )
-
-
-def _mattered(found: Importance, members: int) -> str:
-    if found.together:
-        return (
-            f"What mattered most was {next(iter(found.together))}; settings and choices explain {found.explained:.0%} of how "
-            f"networks differ after {found.epochs} epochs, which all of them were trained for."
-        )
-    if members < FEWEST:
-        return "Too few networks to say which setting matters."
-    return "How the networks differ cannot be laid to any setting: within what was searched none matters beyond chance."
-
-
-def _what_was_widened(outcome: Outcome) -> str:
-    return "".join(f" After a wave the {change.says}." for change in outcome.widened)
-
-
-def _searched_rows(outcome: Outcome) -> list[dict]:
-    """One row for everything that was drawn: its range or values, and what became of the range."""
-    rows: list[dict] = [
-        {"choice or setting": name, "searched": ", ".join(map(str, values)), "scale": "choice", "in the end": "the same"}
-        for name, values in outcome.begun.choices.items()
-    ]
-    for name in outcome.names:
-        structure = next(s for s in outcome.begun.structures if name in hyperparameters_of(s))
-        before, after = outcome.begun.axes(structure)[name], outcome.final.axes(structure)[name]
-        scale = "values" if before.values else "log" if before.log else "linear"
-        ended = "the same" if before == after else _said_axis(after)
-        rows.append({"choice or setting": name, "searched": _said_axis(before), "scale": scale, "in the end": ended})
-    return rows
-
-
-def _said_axis(axis: Axis) -> str:
-    return ", ".join(f"{value:g}" for value in axis.values) if axis.values else f"{axis.low:.3g} to {axis.high:.3g}"
-
-
-def _choices_table(context: Context, outcome: Outcome) -> dict[str, list[dict]]:
-    """How the values of each choice did; nothing where there was none."""
-    rows = []
-    for name, values in outcome.final.choices.items():
-        for value in values:
-            own = [t for t in outcome.trained if labelled(t.member.structure, name) == value]
-            best = round(context.shown(own[0].score), 4) if own else None
-            rows.append({"choice": name, "value": str(value), "networks": len(own), f"best {context.metric.label}": best})
-    return {"Choices": rows} if rows else {}
-
-
-def _importance_figure(found: Importance) -> Figure:
-    names = list(found.together)
-    bars = (
-        Series("by itself", names, [round(found.alone[name], 3) for name in names]),
-        Series("with others", names, [round(found.together[name], 3) for name in names]),
-    )
-    caption = (
-        f"The share of the differences between networks after {found.epochs} epochs that each explains, by itself and together "
-        f"with others; what is small here may be left at its default."
-    )
-    return Figure("bars", "What mattered", "", "share explained", bars, caption)
-
-
-def _streamed(context: Context) -> str:
-    stream = context.stream
-    if stream is None:
-        return ""
-    return (
-        f" The {stream.rows:,} training rows were streamed from disk: an epoch is {stream.chunk_rows:,} of them, and "
-        f"{stream.chunks} epochs are the whole table."
-    )
-
-
-def _row(context: Context, training: Training, names: list[str]) -> dict:
-    settings = training.member.settings
-    return {
-        "member": training.member.number,
-        context.metric.label: round(context.shown(training.score), 4),
-        "epochs": training.epochs,
-        "best epoch": training.curves.best_epoch,
-        "structure": training.member.structure.describe(),
-        **{name: float(f"{settings[name]:.3g}") for name in names if name in settings},
-    }
-
-
-def _nothing(finished: list[Training]) -> Evidence:
-    if not any(training.curves for training in finished):
-        said, advice = "The time was used up by the stages before.", "Give the run more time (--time-limit)."
-        return Evidence("tune", "warn", "no time was left to search", said, (advice,))
-    said, advice = "No network of the search trained without diverging.", "Fix a lower rate (--set adam.learning_rate=1e-4)."
-    return Evidence("tune", "stop", "every network diverged", said, (advice,))
-
-
-def _setting_figure(context: Context, name: str, trained: list[Training]) -> Figure:
-    own = [t for t in trained if name in t.member.settings]
-    groups: dict[Structure, list[Training]] = {}
-    for training in own:
-        groups.setdefault(training.member.structure, []).append(training)
-    series = [
-        Series(
-            structure.describe(),
-            [float(f"{t.member.settings[name]:.4g}") for t in group],
-            [round(context.shown(t.score), 5) for t in group],
-        )
-        for structure, group in groups.items()
-    ]
-    log = bool(own) and all(t.member.settings[name] > 0 for t in own) and not name.endswith((".rate", "smoothing"))
-    return Figure(
-        "points",
-        f"Score against {name}",
-        name,
-        f"validation {context.metric.label}",
-        series,
-        "One point per network.",
-        log_x=log,
-    )
