@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from trainwell.data.profile import profile
-from trainwell.data.schema import infer_schema
+from trainwell.data.schema import infer_schema, usable_rows
 from trainwell.data.tables import read_table
 
 
@@ -55,3 +55,18 @@ def test_the_largest_numbers_do_not_break_it():
     table = read_table({"x": [*np.linspace(0, 1, 28), 1e300, -1.7e308], "y": ["a", "b"] * 15})
     made = profile(table, infer_schema(table, "y")[0])
     assert json.loads(json.dumps(made, allow_nan=False))  # refuses NaN and infinity
+
+
+def test_a_column_of_which_no_usable_row_knows_a_number_or_a_day_has_no_spread():
+    y = [None] * 5 + ["a", "b"] * 15
+    table = read_table(
+        {
+            "x": [1.5, 2.0, 3.5, 4.0, 7.0] + [None] * 30,
+            "day": ["2024-01-01", "2024-01-02"] * 2 + ["2024-02-01"] + [None] * 30,
+            "y": y,
+        }
+    )
+    schema, _ = infer_schema(table, "y")
+    made = profile(table.take(usable_rows(table, schema)), schema)
+    for name in ("x", "day"):
+        assert {"quantiles", "histogram", "first"}.isdisjoint(column(made, name))

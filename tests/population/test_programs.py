@@ -42,6 +42,16 @@ def test_other_shapes_are_another_program():
     assert len(programs.compilations) == 2
 
 
+def test_the_programs_used_last_are_kept_and_one_that_was_let_go_is_made_again(monkeypatch):
+    monkeypatch.setattr("trainwell.population.programs.MOST_KEPT", 2)
+    programs, function, device = Programs(), jax.jit(squares), pool(1).devices[0]
+    for rows in (13, 14, 13, 15, 13, 14):  # 14 goes for 15
+        found = programs.run("squares", function, device, np.ones(rows, np.float32))["squares"]
+        np.testing.assert_array_equal(found, np.full(rows, 2.0))
+    assert len(programs._entries) == 2
+    assert len(programs.compilations) == 4
+
+
 def test_what_was_prepared_in_the_background_is_not_compiled_again():
     programs, function, device = Programs(), jax.jit(squares), pool(1).devices[0]
     programs.prepare("squares", function, device, NUMBERS)

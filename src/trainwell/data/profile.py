@@ -64,6 +64,8 @@ def _column(table: Table, column: Column) -> dict[str, Any]:
 
 def _spread(values: np.ndarray) -> dict[str, Any]:
     values = values[np.isfinite(values)]
+    if not len(values):  # all that was known stood in rows that cannot be used
+        return {}
     counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)
     return {
         "quantiles": {name: float(np.quantile(values, at)) for name, at in QUANTILES.items()},
@@ -74,5 +76,7 @@ def _spread(values: np.ndarray) -> dict[str, Any]:
 
 
 def _range(values: np.ndarray) -> dict[str, Any]:
+    if np.isnan(values).all():
+        return {}
     first, last = (np.datetime64(int(pick(values)), "s") for pick in (np.nanmin, np.nanmax))
     return {"first": str(first), "last": str(last)}

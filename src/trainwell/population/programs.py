@@ -3,6 +3,9 @@
 XLA compiles for one device; on a machine whose cores are devices that would be the same work again for each core. So a program
 is compiled for the device that needs it first and its machine code is loaded onto the others, in a hundredth of the time.
 A program that JAX read back from its cache of an earlier run cannot be written down a second time: the others read it, too.
+
+Machine code takes a dozen areas of memory for each program and device, of which a process may have 65,530 on Linux; beyond that
+loading one more ends the process. So only the programs used last are kept, which matters to whoever fits many tables in one.
 """
 
 import threading
@@ -16,6 +19,8 @@ from jax.experimental import serialize_executable
 from jax.sharding import SingleDeviceSharding
 
 from trainwell.population.allocator import give_back
+
+MOST_KEPT = 256  # chosen: programs of a pool; a run of the recipe has a few dozen
 
 
 @dataclass
@@ -43,7 +48,7 @@ class Programs:
     def __init__(self) -> None:
         self.compilations: list[Compilation] = []
         self.waited = 0.0
-        self._entries: dict[Any, _Entry] = {}
+        self._entries: dict[Any, _Entry] = {}  # the one used last comes last
         self._lock = threading.Lock()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="compile")
 
@@ -71,8 +76,12 @@ class Programs:
 
     def _get(self, program: Any, function: Any, shapes: Any, device: jax.Device, background: bool) -> Any:
         leaves, tree = jax.tree.flatten(shapes)
+        key = (function, tree, tuple((x.shape, x.dtype) for x in leaves))
         with self._lock:
-            entry = self._entries.setdefault((function, tree, tuple((x.shape, x.dtype) for x in leaves)), _Entry())
+            entry = self._entries.pop(key, None) or _Entry()
+            self._entries[key] = entry
+            while len(self._entries) > MOST_KEPT:
+                del self._entries[next(iter(self._entries))]
         with entry.lock:
             if device not in entry.compiled:
                 entry.compiled[device] = self._made(program, function, shapes, device, entry, background)
@@ -88,8 +97,8 @@ class Programs:
         compiled = function.lower(*placed).compile()
         give_back()
         if _read_back() != read_before:
-            _FROM_CACHE.append(compiled.runtime_executable())
-        if not any(compiled.runtime_executable() is one for one in _FROM_CACHE):
+            _FROM_CACHE.add(id(compiled.runtime_executable()))
+        if id(compiled.runtime_executable()) not in _FROM_CACHE:
             entry.source = compiled
         with self._lock:
             self.compilations.append(Compilation(program, time.monotonic() - began, background))
@@ -97,7 +106,9 @@ class Programs:
 
 
 _thread = threading.local()
-_FROM_CACHE: list[Any] = []  # JAX hands out one it holds a second time without saying where it came from
+# JAX hands out one it holds a second time without saying where it came from. That of one that is gone may come again as that of
+# another, which is then compiled anew where it could have been loaded.
+_FROM_CACHE: set[int] = set()
 
 
 def _read_back() -> int:
