@@ -1,9 +1,12 @@
 """Compiled programs: each compiled once for all devices, in the background if asked in time, the same results everywhere."""
 
+import sys
+
 import jax
 import numpy as np
 import pytest
 
+from trainwell.population.allocator import areas, most_areas
 from trainwell.population.devices import pool
 from trainwell.population.programs import Programs, _loaded_onto
 
@@ -42,14 +45,35 @@ def test_other_shapes_are_another_program():
     assert len(programs.compilations) == 2
 
 
-def test_the_programs_used_last_are_kept_and_one_that_was_let_go_is_made_again(monkeypatch):
-    monkeypatch.setattr("trainwell.population.programs.MOST_KEPT", 2)
+def test_where_memory_areas_run_short_the_programs_used_longest_ago_go_and_are_made_again():
     programs, function, device = Programs(), jax.jit(squares), pool(1).devices[0]
-    for rows in (13, 14, 13, 15, 13, 14):  # 14 goes for 15
+
+    def run(rows: int) -> None:
         found = programs.run("squares", function, device, np.ones(rows, np.float32))["squares"]
         np.testing.assert_array_equal(found, np.full(rows, 2.0))
-    assert len(programs._entries) == 2
+
+    for rows in (13, 14, 15, 13):
+        run(rows)
+    programs.make_room()
+    assert len(programs._entries) == 3  # far from the limit
+    programs.make_room(most=0)
+    assert len(programs._entries) == 1
+    run(13)
+    assert len(programs.compilations) == 3
+    run(14)
     assert len(programs.compilations) == 4
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux counts the areas of memory of a process")
+def test_programs_that_go_give_back_their_areas_of_memory():
+    programs, device = Programs(), pool(1).devices[0]
+    for rows in range(20, 26):
+        programs.run(
+            "squares", jax.jit(lambda x: {"squares": jax.numpy.sort(x @ x.T) + 1}), device, np.ones((rows, 3), np.float32)
+        )
+    before = areas()
+    programs.make_room(most=0)
+    assert 0 < areas() < before < most_areas()
 
 
 def test_what_was_prepared_in_the_background_is_not_compiled_again():

@@ -1,7 +1,11 @@
-"""Freed memory handed back to the system: what a compiler or a decoder took for a moment must not count against the run."""
+"""Freed memory handed back to the system: what a compiler or a decoder took for a moment must not count against the run.
+
+And how near the process is to the most areas of memory that Linux lets it have.
+"""
 
 import ctypes
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 THRESHOLD_OPTION = -3  # M_MMAP_THRESHOLD of glibc's malloc.h
@@ -36,3 +40,20 @@ def give_back() -> None:
     pa.default_memory_pool().release_unused()
     if _library() is not None:
         _library().malloc_trim(0)
+
+
+def areas() -> int:
+    """How many areas of memory the process has; 0 where the system does not say (none but Linux counts them)."""
+    try:
+        return Path("/proc/self/maps").read_bytes().count(b"\n")
+    except OSError:
+        return 0
+
+
+@cache
+def most_areas() -> int:
+    """How many it may have (vm.max_map_count); beyond it the next memory asked for is refused and the process ends."""
+    try:
+        return int(Path("/proc/sys/vm/max_map_count").read_text())
+    except (OSError, ValueError):
+        return 65_530  # Linux's own default

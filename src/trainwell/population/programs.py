@@ -4,8 +4,9 @@ XLA compiles for one device; on a machine whose cores are devices that would be 
 is compiled for the device that needs it first and its machine code is loaded onto the others, in a hundredth of the time.
 A program that JAX read back from its cache of an earlier run cannot be written down a second time: the others read it, too.
 
-Machine code takes a dozen areas of memory for each program and device, of which a process may have 65,530 on Linux; beyond that
-loading one more ends the process. So only the programs used last are kept, which matters to whoever fits many tables in one.
+Machine code takes about 90 areas of memory for each program and device (measured over the networks of this project's tests), of
+which a process may have 65,530 on Linux; beyond that loading one more ends the process. So where half of them are taken the
+programs used longest ago go, which matters to whoever fits many tables in one process.
 """
 
 import threading
@@ -18,9 +19,7 @@ import jax
 from jax.experimental import serialize_executable
 from jax.sharding import SingleDeviceSharding
 
-from trainwell.population.allocator import give_back
-
-MOST_KEPT = 256  # chosen: programs of a pool; a run of the recipe has a few dozen
+from trainwell.population.allocator import areas, give_back, most_areas
 
 
 @dataclass
@@ -80,12 +79,26 @@ class Programs:
         with self._lock:
             entry = self._entries.pop(key, None) or _Entry()
             self._entries[key] = entry
-            while len(self._entries) > MOST_KEPT:
-                del self._entries[next(iter(self._entries))]
         with entry.lock:
             if device not in entry.compiled:
+                self.make_room()
                 entry.compiled[device] = self._made(program, function, shapes, device, entry, background)
             return entry.compiled[device]
+
+    def make_room(self, most: int | None = None) -> None:
+        """Let go of the programs used longest ago where the process has more areas of memory than ``most`` (half the limit).
+
+        What JAX keeps of the small programs between ours goes last: it is compiled again when it is next asked for.
+        """
+        most = most_areas() // 2 if most is None else most
+        while areas() > most:
+            with self._lock:
+                oldest = list(self._entries)[: (len(self._entries) + 1) // 2]
+                for key in oldest[: len(self._entries) - 1]:  # the one asked for stays
+                    del self._entries[key]
+            if len(oldest) < 2:
+                jax.clear_caches()
+                return
 
     def _made(self, program: Any, function: Any, shapes: Any, device: jax.Device, entry: _Entry, background: bool) -> Any:
         began = time.monotonic()
