@@ -53,7 +53,7 @@ def duplicate_rows(arrays: Arrays) -> int:
 
 
 def row_hashes(arrays: Arrays) -> np.ndarray:
-    """64 bits for the features of each row: equal for equal rows; among a million rows two different ones have equal bits once in
+    """64 bits for the features of each row: equal for equal rows; two different rows among a million have equal bits in one of
     30 million tables."""
     found = np.zeros(len(arrays.numeric), np.uint64)
     for columns in (arrays.numeric, arrays.categories):

@@ -13,7 +13,7 @@ import numpy as np
 
 from trainwell.inspection.inspected import Inspected
 from trainwell.inspection.quick_models import score
-from trainwell.inspection.remarks import Remark, ignoring, short
+from trainwell.inspection.remarks import Remark, Weight, ignoring, short
 
 LEAK = 0.995  # chosen: the strongest honest feature measured is 0.988 (the odor of mushrooms), every copy is 1
 BINS = 64  # chosen: fine enough that a copy of a number scores 0.999
@@ -139,18 +139,24 @@ def copies_of_the_target(inspected: Inspected) -> list[Remark]:
         return []
     same = _same_number if inspected.task == "regression" else _same_classes
     names = [name for place, name in enumerate(inspected.names) if same(inspected, place)]
+    rows = f"{len(inspected.rows):,} rows looked at"
     return [
         Remark(
             "copy of the target",
             (name,),
-            "stop",
-            f"{short(name)!r} is the target in other words: one follows from the other in all {len(inspected.rows):,} rows looked at.",
+            weight_of_parts(inspected, names),
+            f"{short(name)!r} is the target in other words: one follows from the other in all {rows}.",
             f"Leave it out: {ignoring([name])}.",
             1.0,
             1.0,
         )
         for name in names
     ]
+
+
+def weight_of_parts(inspected: Inspected, names: list[str]) -> Weight:
+    """A run is stopped where something else is left to learn from; else there may be no more to it than an easy table."""
+    return "stop" if set(inspected.names) - set(names) else "warn"
 
 
 def _same_classes(inspected: Inspected, place: int) -> bool:

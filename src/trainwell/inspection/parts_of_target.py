@@ -10,7 +10,7 @@ from itertools import combinations, product
 import numpy as np
 
 from trainwell.inspection.inspected import Inspected
-from trainwell.inspection.leaks import standardized
+from trainwell.inspection.leaks import standardized, weight_of_parts
 from trainwell.inspection.remarks import Remark, ignoring, quoted
 
 MOST_ADDENDS = 3  # chosen: more are found only where the combination is exact
@@ -48,7 +48,7 @@ def addends(inspected: Inspected) -> list[Remark]:
     if chosen is not None:
         signs, rest = chosen
         names = [inspected.names[places[place]] for place in signs]
-        return [_said_sum(names, list(signs.values()), rest, len(target))]
+        return [_said_sum(inspected, names, list(signs.values()), rest)]
     columns = _exact_combination(values, target)
     return [_said_combination([inspected.names[places[place]] for place in columns], len(target))] if columns else []
 
@@ -109,15 +109,15 @@ def _is_exact(values: np.ndarray, wanted: np.ndarray) -> bool:
     return bool(np.square(wanted - values @ weights).mean() < EXACT)
 
 
-def _said_sum(names: list[str], signs: list[int], rest: int, rows: int) -> Remark:
+def _said_sum(inspected: Inspected, names: list[str], signs: list[int], rest: int) -> Remark:
     terms = [("- " if sign < 0 else "+ ") + quoted([name]) for name, sign in zip(names, signs, strict=True)]
     formula = " ".join(terms).removeprefix("+ ")
     left = "exactly" if rest == 1 else f"but for one of {rest} fixed amounts"
     return Remark(
         "parts of the target",
         tuple(names),
-        "stop",
-        f"{formula} is the target, {left}, in {rows:,} rows looked at.",
+        weight_of_parts(inspected, names),
+        f"{formula} is the target, {left}, in {len(inspected.rows):,} rows looked at.",
         f"Leave them out, for they are known only when the target is: {ignoring(names)}.",
         float(rest),
         None,
@@ -128,9 +128,10 @@ def _said_combination(names: list[str], rows: int) -> Remark:
     return Remark(
         "parts of the target",
         tuple(names),
-        "stop",
-        f"the target is an exact linear combination of {quoted(names)} in {rows:,} rows looked at.",
-        f"Leave out those that are known only when the target is: {ignoring(names)}.",
+        "warn",
+        f"The target is an exact linear combination of {quoted(names)} in {rows:,} rows looked at.",
+        f"Leave out those that are known only when the target is ({ignoring(names)}); if all are known before, a linear "
+        "model is all you need.",
     )
 
 
@@ -166,7 +167,7 @@ def _beside(found: list[int], rare: set[int], names: tuple[str, ...]) -> list[st
 
 
 def _said_flags(names: list[str], beside: list[str], covered: float) -> Remark:
-    says = f"each of {quoted(names)} implies the rare class wherever it is set, and together they cover {covered:.0%} of it."
+    says = f"Each of {quoted(names)} implies the rare class wherever it is set, and together they cover {covered:.0%} of it."
     if beside:
         says += f" {quoted(beside)} stands among them as a flag of the same kind."
     return Remark(
