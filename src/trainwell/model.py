@@ -131,6 +131,11 @@ class Model:
 
     def average(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Average of the members (rows, outputs) for encoded rows, as the networks gave it."""
+        each = self.each(numeric, categories)
+        return np.sum([member.share * one for member, one in zip(self.members, each, strict=True)], axis=0)
+
+    def each(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
+        """Predictions of every member (members, rows, outputs) for encoded rows."""
         import jax
 
         from trainwell.population.devices import pool
@@ -140,12 +145,11 @@ class Model:
             network = jax.tree.map(
                 lambda x: np.asarray(x, np.float32)[None], (member.weights, member.statistics, member.settings)
             )
-            one = predict(cores.programs, member.structure, self.schema.task, network, numeric, categories, device)
-            return member.share * one[0]
+            return predict(cores.programs, member.structure, self.schema.task, network, numeric, categories, device)[0]
 
         cores = pool()
-        shares = {m.number: out for m, out in cores.run(of_one, self.members, lambda member: member.structure)}
-        return np.sum([shares[member.number] for member in self.members], axis=0)  # in this order, whoever was done first
+        found = {m.number: out for m, out in cores.run(of_one, self.members, lambda member: member.structure)}
+        return np.stack([found[member.number] for member in self.members])  # in this order, whoever was done first
 
     def save(self, folder: Path) -> Path:
         """Write the folder, whole or not at all: the weights first, ``model.json`` last."""

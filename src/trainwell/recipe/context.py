@@ -240,6 +240,10 @@ class Context:
         shown = self.shown_gap(gap)
         return f"{shown + 0.0:.3f}" if abs(shown) < 10 else words.number(shown)
 
+    def rounded_gap(self, gap: float) -> float:
+        """A difference of two scores in a table or figure."""
+        return float(f"{self.shown_gap(gap):.4g}")
+
     def said(self, score: float) -> str:
         """A score in a sentence."""
         shown = self.shown(score)

@@ -1,0 +1,97 @@
+"""A learning curve as a power law, and what it says of rows that are not there yet.
+
+    score(n) = a - b n^-c       b >= 0, c > 0
+
+a is the score of endless rows, b and c say how fast it is approached. With few points c is badly known, and a forecast from the
+one best curve would be too sure. So every c on a grid is fitted, and each is believed as far as it explains the scores of
+networks drawn again (the bootstrap): the interval holds what the curves that may be true say.
+
+Source: Cortes et al. (1994), "Learning curves: asymptotic values and rate of convergence"; Hestness et al. (2017), "Deep
+learning scaling is predictable, empirically" for its range of c.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+EXPONENTS = np.geomspace(0.1, 2.0, 25)  # Hestness et al. (2017) find 0.07 to 0.35 in errors, theory has up to 1; chosen: wider
+DRAWS = 400  # chosen: of the bootstrap; enough for the ends of a 95% interval
+FEWEST = 3  # numbers of rows: with fewer nothing can be said of a curve of three parameters
+
+
+class Curve(NamedTuple):
+    """a - b n^-c."""
+
+    a: float
+    b: float
+    c: float
+
+    def at(self, rows: float | np.ndarray) -> np.ndarray:
+        return self.a - self.b * np.asarray(rows, np.float64) ** -self.c
+
+
+class Forecast(NamedTuple):
+    """What ``rows`` would give over what there is now: the score's gain, and its 95% interval; the curve that fits best."""
+
+    rows: int
+    gain: float
+    low: float
+    high: float
+    curve: Curve
+
+
+def fit(rows: np.ndarray, scores: np.ndarray, exponent: float) -> tuple[Curve, float]:
+    """(the curve of an exponent with the least squared error, that error); flat where scores fall with more rows."""
+    x = np.asarray(rows, np.float64) ** -exponent
+    spread = x - x.mean()
+    b = max(0.0, -float((spread * (scores - scores.mean())).sum() / max((spread**2).sum(), 1e-300)))
+    curve = Curve(float(scores.mean() + b * x.mean()), b, float(exponent))
+    return curve, float(((curve.at(rows) - scores) ** 2).sum())
+
+
+def best(rows: np.ndarray, scores: np.ndarray) -> Curve:
+    """The curve with the least squared error of all exponents."""
+    return min((fit(rows, scores, exponent) for exponent in EXPONENTS), key=lambda one: one[1])[0]
+
+
+def forecast(rows: np.ndarray, scores: np.ndarray, at: int, *, ceiling: float | None = None, seed: int = 0) -> Forecast | None:
+    """What ``at`` rows would gain over the most that were measured; None where too few numbers of rows were.
+
+    Parameters
+    ----------
+    rows : (sizes,) ascending.
+    scores : (sizes, networks) larger is better; NaN where a network failed.
+    at : how many rows to look ahead to.
+    ceiling : the best score there can be, which no forecast exceeds.
+    seed : of the bootstrap.
+
+    Examples
+    --------
+    >>> rows = np.array([100, 200, 400, 800])
+    >>> found = forecast(rows, np.tile((0.9 - rows[:, None] ** -0.5), (1, 4)), 1600)
+    >>> round(found.gain, 2), round(found.curve.c, 1)
+    (0.01, 0.5)
+    """
+    whole = np.isfinite(scores).all(axis=0)
+    if len(rows) < FEWEST or not whole.any():
+        return None
+    scores = scores[:, whole]
+    random = np.random.default_rng(seed)
+    noise = max(float(scores.var(axis=1, ddof=1).mean()) / scores.shape[1], 1e-12) if scores.shape[1] > 1 else 1e-12
+    gains = []
+    for _ in range(DRAWS):
+        picks = random.integers(0, scores.shape[1], scores.shape)
+        drawn = np.take_along_axis(scores, picks, axis=1).mean(axis=1)
+        fits = [fit(rows, drawn, exponent) for exponent in EXPONENTS]
+        errors = np.array([error for _, error in fits])
+        likely = np.exp(-(errors - errors.min()) / (2 * noise))
+        curve = fits[random.choice(len(fits), p=likely / likely.sum())][0]
+        gains.append(_gain(curve, rows[-1], at, ceiling))
+    low, high = np.quantile(gains, (0.025, 0.975))
+    curve = best(rows, scores.mean(axis=1))
+    return Forecast(at, _gain(curve, rows[-1], at, ceiling), float(low), float(high), curve)
+
+
+def _gain(curve: Curve, now: float, then: float, ceiling: float | None) -> float:
+    before, after = float(curve.at(now)), float(curve.at(then))
+    return after - before if ceiling is None else max(0.0, min(after, ceiling) - before)
