@@ -249,6 +249,13 @@ class Context:
         shown = self.shown(score)
         return f"{shown:.4f}" if abs(shown) < 10 else words.number(shown)
 
+    def within(self, share: float) -> "Context":
+        """The same with a clock that ends after this share of the run's time from now on, and no later than its own."""
+        whole, left = self.options.time_limit, self.budget.left
+        if whole is None:
+            return self
+        return self.until((self.budget.used + min(left, share * whole)) / whole)
+
     def until(self, share: float) -> "Context":
         """The same with a clock that ends at this share of the run's time."""
         return replace(self, budget=self.budget.until(share))

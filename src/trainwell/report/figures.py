@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trainwell.recipe.evidence import Figure, Series
+from trainwell.report import parallel
 from trainwell.words import number
 
 Plot = dict[str, Any]  # {"data": [...], "layout": {...}}: Plotly's own JSON
@@ -21,7 +22,7 @@ LONG_LABEL = 10  # letters, chosen: longer category names are unreadable under u
 
 def plot(figure: Figure) -> Plot:
     """Any figure of the evidence as Plotly draws it."""
-    draw = {"lines": _lines, "points": _points, "bars": _bars, "heatmap": _heatmap}[figure.kind]
+    draw = {"lines": _lines, "points": _points, "bars": _bars, "heatmap": _heatmap, "parallel": parallel.plot}[figure.kind]
     return draw(figure)
 
 
