@@ -3,8 +3,9 @@
     score(n) = a - b n^-c       b >= 0, c > 0
 
 a is the score of endless rows, b and c say how fast it is approached. With few points c is badly known, and a forecast from the
-one best curve would be too sure. So every c on a grid is fitted, and each is believed as far as it explains the scores of
-networks drawn again (the bootstrap): the interval holds what the curves that may be true say.
+one best curve would be too sure. So every c on a grid is fitted, and each is believed as far as it explains mean scores that
+are drawn again with the noise that networks of one size show (the parametric bootstrap): the interval holds what the curves
+that may be true say.
 
 Source: Cortes et al. (1994), "Learning curves: asymptotic values and rate of convergence"; Hestness et al. (2017), "Deep
 learning scaling is predictable, empirically" for its range of c.
@@ -55,7 +56,7 @@ def best(rows: np.ndarray, scores: np.ndarray) -> Curve:
 
 
 def forecast(rows: np.ndarray, scores: np.ndarray, at: int, *, ceiling: float | None = None, seed: int = 0) -> Forecast | None:
-    """What ``at`` rows would gain over the most that were measured; None where too few numbers of rows were.
+    """What ``at`` rows would gain over the most that were measured; None where too few numbers of rows, or networks, were.
 
     Parameters
     ----------
@@ -73,22 +74,21 @@ def forecast(rows: np.ndarray, scores: np.ndarray, at: int, *, ceiling: float | 
     (0.01, 0.5)
     """
     whole = np.isfinite(scores).all(axis=0)
-    if len(rows) < FEWEST or not whole.any():
+    if len(rows) < FEWEST or whole.sum() < 2:
         return None
     scores = scores[:, whole]
-    random = np.random.default_rng(seed)
-    noise = max(float(scores.var(axis=1, ddof=1).mean()) / scores.shape[1], 1e-12) if scores.shape[1] > 1 else 1e-12
+    random, means = np.random.default_rng(seed), scores.mean(axis=1)
+    noise = max(float(scores.var(axis=1, ddof=1).mean()) / scores.shape[1], 1e-12)  # of a mean; all sizes together know it best
     gains = []
     for _ in range(DRAWS):
-        picks = random.integers(0, scores.shape[1], scores.shape)
-        drawn = np.take_along_axis(scores, picks, axis=1).mean(axis=1)
+        drawn = means + noise**0.5 * random.normal(size=len(rows))
         fits = [fit(rows, drawn, exponent) for exponent in EXPONENTS]
         errors = np.array([error for _, error in fits])
         likely = np.exp(-(errors - errors.min()) / (2 * noise))
         curve = fits[random.choice(len(fits), p=likely / likely.sum())][0]
         gains.append(_gain(curve, rows[-1], at, ceiling))
     low, high = np.quantile(gains, (0.025, 0.975))
-    curve = best(rows, scores.mean(axis=1))
+    curve = best(rows, means)
     return Forecast(at, _gain(curve, rows[-1], at, ceiling), float(low), float(high), curve)
 
 
