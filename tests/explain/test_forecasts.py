@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from trainwell.explain.ensemble_size import ensemble_gain
 from trainwell.explain.expected_best import expected_best, gain_of_doubling
-from trainwell.explain.power_law import best, fit, forecast
+from trainwell.explain.power_law import EXPONENTS, best, fit, forecast
 
 ROWS = np.array([100, 200, 400, 800])
 
 
-def power_law(a: float, b: float, c: float, noise: float = 0.0, networks: int = 4) -> np.ndarray:
+def power_law(a: float, b: float, c: float, noise: float = 0.0, seed: int = 0) -> np.ndarray:
     clean = a - b * ROWS[:, None] ** -c
-    return clean + noise * np.random.default_rng(0).normal(size=(len(ROWS), networks))
+    return clean + noise * np.random.default_rng(seed).normal(size=(len(ROWS), 4))
 
 
 @pytest.mark.parametrize("exponent", [0.3, 0.7, 1.2])
@@ -28,10 +28,12 @@ def test_a_curve_without_noise_is_found_again(exponent):
 
 def test_a_fit_is_the_least_squares_line_in_the_power_of_the_rows():
     scores = np.array([0.5, 0.62, 0.66, 0.71])
-    curve, error = fit(ROWS, scores, 0.5)
-    slope, at_zero = np.polyfit(ROWS**-0.5, scores, 1)
-    assert (curve.b, curve.a) == pytest.approx((-slope, at_zero))
-    assert error == pytest.approx(((np.polyval((slope, at_zero), ROWS**-0.5) - scores) ** 2).sum())
+    fits = fit(ROWS, scores[None])
+    for place, exponent in enumerate(EXPONENTS):
+        slope, at_zero = np.polyfit(ROWS**-exponent, scores, 1)
+        curve = fits.curve(0, place)
+        assert (curve.b, curve.a, curve.c) == pytest.approx((-slope, at_zero, exponent))
+        assert fits.error[0, place] == pytest.approx(((np.polyval((slope, at_zero), ROWS**-exponent) - scores) ** 2).sum())
 
 
 def test_scores_that_fall_with_more_rows_promise_nothing():
@@ -39,11 +41,15 @@ def test_scores_that_fall_with_more_rows_promise_nothing():
     assert found.gain == found.low == found.high == 0
 
 
-def test_the_interval_holds_the_true_gain_and_widens_with_the_noise():
-    true = 2.0 * (800**-0.5 - 1600**-0.5)
+@pytest.mark.parametrize("exponent", [0.3, 0.5, 1.0])
+def test_the_interval_holds_the_true_gain_as_often_as_it_says(exponent):
+    true = 2.0 * (800.0**-exponent - 1600.0**-exponent)
+    found = [forecast(ROWS, power_law(0.9, 2.0, exponent, 0.005, seed=seed), 1600, seed=seed) for seed in range(60)]
+    assert np.mean([one.low <= true <= one.high for one in found]) >= 0.9
+
+
+def test_the_interval_widens_with_the_noise():
     quiet, loud = (forecast(ROWS, power_law(0.9, 2.0, 0.5, noise), 1600) for noise in (1e-3, 1e-2))
-    assert quiet.low <= true <= quiet.high
-    assert loud.low <= true <= loud.high
     assert quiet.high - quiet.low < loud.high - loud.low
 
 

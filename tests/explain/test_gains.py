@@ -47,7 +47,8 @@ def test_gains_rise_from_nothing_to_all_and_keep_their_ends_when_thinned(some):
 
 def test_the_cost_of_a_threshold_is_that_of_its_mistakes():
     thresholds, cost = cost_curve(np.array([0.2, 0.6, 0.9, 0.4]), np.array([False, False, True, True]), Costs(1.0, 5.0))
-    at = dict(zip(thresholds.tolist(), cost.tolist(), strict=True))
-    assert at[0.0] == pytest.approx(2 / 4)  # both negative rows are called positive
-    assert at[1.0] == pytest.approx(10 / 4)  # both positive ones are missed
-    assert at[0.6] == pytest.approx(5 / 4)  # of the two positive rows the one at 0.4 is missed
+    assert (thresholds[0], thresholds[-1]) == (0, 1)
+    assert cost[0] == pytest.approx(2 / 4)  # both negative rows are called positive
+    assert cost[-1] == pytest.approx(10 / 4)  # both positive ones are missed
+    between = cost[(thresholds > 0.4) & (thresholds < 0.59)], cost[(thresholds > 0.61) & (thresholds < 0.89)]
+    assert [np.unique(one).tolist() for one in between] == [[6 / 4], [5 / 4]]  # one mistake of either kind, then one miss

@@ -35,7 +35,14 @@ def by_accuracy(right: np.ndarray):
 
 
 def found_in(groups: np.ndarray, right: np.ndarray, **changes):
-    given = {"target": np.arange(len(right)) % 2, "all_rows": float(right.mean()), "classes": True} | changes
+    none = np.zeros(len(right))
+    given = {
+        "target": np.arange(len(right)) % 2,
+        "predicted": none,
+        "true": none,
+        "all_rows": float(right.mean()),
+        "classes": True,
+    } | changes
     return subgroups({"plan": groups}, {"plan": ("basic", "plus", "max")}, **given, **by_accuracy(right))
 
 
@@ -56,6 +63,15 @@ def test_a_level_is_called_worse_only_beyond_chance():
     same = np.concatenate([np.tile([1] * 9 + [0], 100), np.tile([1] * 8 + [0, 1], 20)]).astype(float)
     assert [one.worse for one in found_in(groups, worse)] == [False, True]
     assert [one.worse for one in found_in(groups, same)] == [False, False]
+
+
+def test_a_level_is_off_where_mean_prediction_and_mean_truth_differ_beyond_chance():
+    groups, right = np.repeat([1, 2], [400, 400]), np.ones(800)
+    true = np.tile([0.0, 1.0], 400)
+    predicted = np.where(groups == 1, 0.5, 0.7)
+    fair, off = found_in(groups, right, predicted=predicted, true=true)
+    assert (fair.off, off.off) == (False, True)
+    assert (off.predicted, off.true) == pytest.approx((0.7, 0.5))
 
 
 def test_levels_of_one_class_only_are_left_out_of_a_score_that_needs_two():

@@ -41,18 +41,38 @@ class Forecast(NamedTuple):
     curve: Curve
 
 
-def fit(rows: np.ndarray, scores: np.ndarray, exponent: float) -> tuple[Curve, float]:
-    """(the curve of an exponent with the least squared error, that error); flat where scores fall with more rows."""
-    x = np.asarray(rows, np.float64) ** -exponent
-    spread = x - x.mean()
-    b = max(0.0, -float((spread * (scores - scores.mean())).sum() / max((spread**2).sum(), 1e-300)))
-    curve = Curve(float(scores.mean() + b * x.mean()), b, float(exponent))
-    return curve, float(((curve.at(rows) - scores) ** 2).sum())
+class Fits(NamedTuple):
+    """Least-squares curves of several exponents through several draws of scores: each (draws, exponents)."""
+
+    a: np.ndarray
+    b: np.ndarray
+    error: np.ndarray
+
+    def curve(self, draw: int, exponent: int) -> Curve:
+        return Curve(float(self.a[draw, exponent]), float(self.b[draw, exponent]), float(EXPONENTS[exponent]))
+
+
+def fit(rows: np.ndarray, scores: np.ndarray) -> Fits:
+    """The curve of every exponent of `EXPONENTS` with the least squared error; flat where scores fall with more rows.
+
+    Parameters
+    ----------
+    rows : (sizes,).
+    scores : (draws, sizes).
+    """
+    x = np.asarray(rows, np.float64)[None, :] ** -EXPONENTS[:, None]  # (exponents, sizes)
+    apart, means = x - x.mean(axis=1, keepdims=True), scores.mean(axis=1)
+    slope = ((scores - means[:, None]) @ apart.T) / (apart**2).sum(axis=1)
+    b = np.maximum(0.0, -slope)
+    a = means[:, None] + b * x.mean(axis=1)
+    curves = a[:, :, None] - b[:, :, None] * x[None]
+    return Fits(a, b, ((curves - scores[:, None, :]) ** 2).sum(axis=2))
 
 
 def best(rows: np.ndarray, scores: np.ndarray) -> Curve:
-    """The curve with the least squared error of all exponents."""
-    return min((fit(rows, scores, exponent) for exponent in EXPONENTS), key=lambda one: one[1])[0]
+    """The curve with the least squared error of all exponents through scores (sizes,)."""
+    fits = fit(rows, scores[None])
+    return fits.curve(0, int(fits.error[0].argmin()))
 
 
 def forecast(rows: np.ndarray, scores: np.ndarray, at: int, *, ceiling: float | None = None, seed: int = 0) -> Forecast | None:
@@ -79,14 +99,11 @@ def forecast(rows: np.ndarray, scores: np.ndarray, at: int, *, ceiling: float | 
     scores = scores[:, whole]
     random, means = np.random.default_rng(seed), scores.mean(axis=1)
     noise = max(float(scores.var(axis=1, ddof=1).mean()) / scores.shape[1], 1e-12)  # of a mean; all sizes together know it best
-    gains = []
-    for _ in range(DRAWS):
-        drawn = means + noise**0.5 * random.normal(size=len(rows))
-        fits = [fit(rows, drawn, exponent) for exponent in EXPONENTS]
-        errors = np.array([error for _, error in fits])
-        likely = np.exp(-(errors - errors.min()) / (2 * noise))
-        curve = fits[random.choice(len(fits), p=likely / likely.sum())][0]
-        gains.append(_gain(curve, rows[-1], at, ceiling))
+    drawn = means + noise**0.5 * random.normal(size=(DRAWS, len(rows)))
+    fits = fit(rows, drawn)
+    likely = np.exp(-(fits.error - fits.error.min(axis=1, keepdims=True)) / (2 * noise))
+    chosen = [int(random.choice(len(EXPONENTS), p=one / one.sum())) for one in likely]
+    gains = [_gain(fits.curve(draw, exponent), rows[-1], at, ceiling) for draw, exponent in enumerate(chosen)]
     low, high = np.quantile(gains, (0.025, 0.975))
     curve = best(rows, means)
     return Forecast(at, _gain(curve, rows[-1], at, ceiling), float(low), float(high), curve)

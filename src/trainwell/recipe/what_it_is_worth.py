@@ -130,14 +130,14 @@ def add_ensemble_gain(context: Context, measured: "Measured", found: Outcome) ->
         "ensemble_gain": context.shown_gap(gain),
         "more_members_gain": context.shown_gap(curve.more()),
     }
-    found.figures["ensemble"] = _ensemble_figure(context, curve, choice.folds)
-    found.sentences.append(
-        f"Averaging its {len(chosen)} configurations is worth {context.said_gap(gain)} {context.metric.label} over one; "
+    told = (
+        f"Averaging {len(chosen)} configurations is worth {context.said_gap(gain)} {context.metric.label} over one; "
         f"twice as many would add about {context.said_gap(curve.more())}."
     )
+    found.figures["ensemble"] = _ensemble_figure(context, curve, choice.folds, told)
 
 
-def _ensemble_figure(context: Context, curve: EnsembleGain, folds: int) -> Figure:
+def _ensemble_figure(context: Context, curve: EnsembleGain, folds: int, told: str) -> Figure:
     sizes = curve.sizes.tolist()
     each = f", each of {folds} networks" if folds > 1 else ""
 
@@ -154,5 +154,5 @@ def _ensemble_figure(context: Context, curve: EnsembleGain, folds: int) -> Figur
             Series("the best draw", sizes, shown(curve.high)),
             Series("mean", sizes, shown(curve.mean), emphasis=True),
         ),
-        "Scores of averages of some of the chosen networks, drawn at random, on rows that none of them was trained on.",
+        f"Scores of averages of some of the chosen networks, drawn at random, on rows that none of them was trained on. {told}",
     )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainwell.data.encoders import Embedded, Switches, TwoNumbers
+from trainwell.data.encoders import Embedded, Measurement, Switches, TwoNumbers
 from trainwell.data.reading import read_column
 from trainwell.errors import listed
 from trainwell.explain.subgroups import Subgroup, subgroups
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CELLS_SHOWN, LETTERS = 6, 40  # chosen: features beside a row, and letters of a cell
 SURE = 0.95  # chosen: a mistake with a higher probability is a sure one
 MOST_LEVELS = 12  # chosen: of a category whose subgroups are scored
+RELATIVE = ("auc", "average_precision", "r2")  # scores that a subgroup lowers by being one: see `trainwell.explain.subgroups`
 BEYOND_CHANCE = 3.0  # standard deviations, chosen
 POINTS = 1000  # chosen: what a figure can show
 
@@ -60,12 +61,23 @@ def _row(context: Context, one: Mistake, predicted: np.ndarray, truth: np.ndarra
         row |= {"true": classes[int(truth[one.place])], "likeliest": classes[likeliest]}
         row["probability of the true one"] = float(f"{one.probability:.3g}")
     for name in names:
-        cell = context.table.column(name)[position].as_py()
-        row[name] = cell if isinstance(cell, int | bool) or cell is None else _short(cell)
+        row[name] = _short(_cell(context, name, position))
     return row
 
 
+def _cell(context: Context, name: str, position: int) -> object:
+    """A cell as the table has it; of a column of numbers as a number."""
+    cell = context.table.column(name)[position].as_py()
+    column = next(one for one in context.encoder.columns if one.name == name)
+    if isinstance(column, Measurement | TwoNumbers) and isinstance(cell, str):
+        value = float(read_column(column, context.table.take(np.array([position])), part=True).values[0])
+        return value if np.isfinite(value) else cell
+    return cell
+
+
 def _short(cell: object) -> Cell:
+    if cell is None or isinstance(cell, int):
+        return cell
     if isinstance(cell, float):
         return float(f"{cell:.6g}") if np.isfinite(cell) else None
     text = str(cell)
@@ -124,29 +136,50 @@ def add_subgroups(context: Context, measured: "Measured", found: Outcome) -> Non
         context.log.note("squeeze", "Scores by subgroup are not measured: the metric is a function that cannot be compiled.")
         return
     features, levels = _levels(context)
+    predicted, true, what = _compared(context, measured)
     groups = subgroups(
-        features, levels, target,
+        features, levels, target, predicted, true,
         lambda rows: score_of_some(metric, predictions[rows], target[rows]),
         lambda picks: resampled(predictions, target, picks, metric),
         all_rows=measured.score, classes=context.task != "regression", seed=context.options.seed, passed=measured.passed,
     )  # fmt: skip
     if not groups:
         return
-    found.tables["Scores by subgroup"] = [_group_row(context, one) for one in groups]
-    worse = [one for one in groups if one.worse]
-    found.measures |= {"subgroups": len(groups), "subgroups_worse": len(worse)}
-    if worse:
-        worst = min(worse, key=lambda one: one.score)
-        named = listed([f"{one.feature} = {one.level}" for one in worse])
+    found.tables["Scores by subgroup"] = [_group_row(context, one, what) for one in groups]
+    worse, off = [one for one in groups if one.worse], [one for one in groups if one.off]
+    found.measures |= {"subgroups": len(groups), "subgroups_worse": len(worse), "subgroups_off": len(off)}
+    if off:
+        first = max(off, key=lambda one: abs(one.predicted - one.true))
         found.sentences.append(
-            f"{len(worse)} of {len(groups)} subgroups are scored worse than all rows by more than chance: {named}."
+            f"In {len(off)} of {len(groups)} subgroups its predictions are off on average by more than chance, most for "
+            f"{first.feature} = {first.level} ({what[0]} {number(first.predicted)}, {what[1]} {number(first.true)})."
         )
         found.actions.append(
-            f"The model does worse for {worst.feature} = {worst.level} ({context.metric.label} {context.said(worst.score)}, "
-            f"{worst.rows:,} test rows): decide whether it may be used there, or gather more of such rows."
+            f"Do not rely on the predictions for {listed([f'{one.feature} = {one.level}' for one in off], 4)} as they are: "
+            "they are off on average there. More such rows, or a model of their own, would help."
         )
     else:
-        found.sentences.append(f"None of {len(groups)} subgroups is scored worse than all rows by more than chance.")
+        found.sentences.append(f"In none of {len(groups)} subgroups are its predictions off on average by more than chance.")
+    if worse and metric.name not in RELATIVE:
+        worst = min(worse, key=lambda one: one.score)
+        found.actions.append(
+            f"The model does worse for {worst.feature} = {worst.level} ({metric.label} {context.said(worst.score)}, "
+            f"{worst.rows:,} test rows): decide whether it may be used there, or gather more of such rows."
+        )
+
+
+def _compared(context: Context, measured: "Measured") -> tuple[np.ndarray, np.ndarray, tuple[str, str]]:
+    """(what was predicted, what came true, what the means of both are called)."""
+    target = context.test.target
+    if context.task == "regression":
+        name = context.schema.target
+        return own_unit(context, measured.average[:, 0]), own_unit(context, target), (f"mean predicted {name}", f"mean {name}")
+    probabilities = measured.choice.model.calibration.applied(measured.average).astype(np.float64)
+    if context.task == "binary":
+        name = context.schema.classes[1]
+        return probabilities[:, 0], (target == 1).astype(float), (f"mean probability of {name}", f"share of {name}")
+    right = probabilities.argmax(axis=1) == target
+    return probabilities.max(axis=1), right.astype(float), ("mean probability of the likeliest", "share that is right")
 
 
 def _levels(context: Context) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
@@ -162,13 +195,15 @@ def _levels(context: Context) -> tuple[dict[str, np.ndarray], dict[str, tuple[st
     return features, levels
 
 
-def _group_row(context: Context, one: Subgroup) -> dict[str, Cell]:
+def _group_row(context: Context, one: Subgroup, what: tuple[str, str]) -> dict[str, Cell]:
     ends = sorted(context.shown(end) for end in (one.low, one.high))
     return {
         "subgroup": f"{one.feature} = {one.level}",
         "test rows": one.rows,
         context.metric.label: float(f"{context.shown(one.score):.4g}"),
-        "from": float(f"{ends[0]:.4g}"),
-        "to (95%)": float(f"{ends[1]:.4g}"),
-        "worse than all": "yes" if one.worse else "",
+        "95% from": float(f"{ends[0]:.4g}"),
+        "95% to": float(f"{ends[1]:.4g}"),
+        what[0]: float(f"{one.predicted:.4g}"),
+        what[1]: float(f"{one.true:.4g}"),
+        "beyond chance": ", ".join(["worse"] * one.worse + ["off"] * one.off),
     }
