@@ -20,12 +20,11 @@ from trainwell.network.structure import Structure
 from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
 from trainwell.population.step import Rows, row_losses, start
-from trainwell.recipe.context import Context
+from trainwell.recipe.context import SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.simple_models import score_simple_models, some_rows
 
 SIMPLE_MODELS_END = 0.12  # chosen: share of the run's time after which no further simple model is begun
-SMALLEST = (64, 64)  # chosen: the size with which the wiring is checked, the first one of the next stage
 ONE_BATCH = 32  # rows; the source says "as little as two", a few more are no harder
 ONE_BATCH_STEPS = 512  # chosen
 LEARNED = 0.1  # chosen: one batch is learned when its loss fell below this share of what it began with,
@@ -174,7 +173,7 @@ def _capacity_check(structure: Structure, large: Training, linear: Training) -> 
     )
     losses = [training.curves.training_loss[-1] if training.sound else math.nan for training in (linear, large)]
     if not all(map(math.isfinite, losses)):
-        return Check(name, None, "not made in a short run", advice)
+        return Check(name, None, "no time was left", advice)
     widths = "-".join(map(str, structure.widths)) or "linear"
     measured = f"training loss {losses[0]:.3g} without hidden units, {losses[1]:.3g} with {widths}"
     return Check(name, losses[1] <= NO_LOWER * losses[0], measured, advice)

@@ -1,10 +1,11 @@
 """The learning curve over the number of rows, and what twice as many would give.
 
-The best regularized network is trained on an eighth, a quarter, half and all of the training rows, several times each, with the
-same steps: fewer rows are seen more often, so that all sizes run the same compiled program. All are scored on the same
+A network with the best regularizer is trained on an eighth, a quarter, half and all of the training rows, several times each,
+with the same steps: fewer rows are seen more often, so that all sizes run the same compiled program. All are scored on the same
 validation rows. A power law through the scores says what comes next, see `trainwell.explain.power_law`.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -14,19 +15,21 @@ import numpy as np
 from trainwell.explain.power_law import FEWEST, Forecast, forecast
 from trainwell.network.structure import Structure
 from trainwell.population.member import Member, Training
-from trainwell.recipe.context import Context
+from trainwell.recipe.context import SMALLEST, Context
 from trainwell.recipe.evidence import Figure, Series
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)  # chosen: halves, from what still says something
 FEWEST_ROWS = 50  # chosen: of the smallest share
 NETWORKS = 4  # chosen: of each share; their spread tells how sure the curve is
 FEWEST_EPOCHS, BEYOND_BEST = 6, 2.0  # chosen: epochs, and times the best epoch of the network with all rows
-SHARE_OF_TIME = 0.06  # chosen: of the run's time at most
+SHARE_OF_TIME, LONG = 0.05, 30.0  # chosen: of the run's time at most, and seconds of a run that can spare it
+LARGE = 120.0  # chosen: seconds of a run from which on the chosen size is taken, in a shorter one the smallest
 
 
 class LearningCurve(NamedTuple):
-    """Rows of each size, scores (sizes, networks), NaN where one failed, and the forecast for twice the rows."""
+    """The network, rows of each size, scores (sizes, networks), NaN where one failed, and the forecast for twice the rows."""
 
+    structure: Structure
     rows: np.ndarray
     scores: np.ndarray
     forecast: Forecast | None
@@ -40,8 +43,10 @@ def learning_curve(context: Context, structure: Structure, settings: dict[str, f
     structure, settings : of the network.
     epochs : of each training.
     """
-    own = context.within(SHARE_OF_TIME)
-    every = len(context.split.train)
+    limit, every = context.options.time_limit, len(context.split.train)
+    if limit is not None and limit < LONG:
+        return None
+    own = context.within(SHARE_OF_TIME, beyond=True)
     counts = [count for share in SHARES if (count := int(share * every)) >= FEWEST_ROWS]
     if len(counts) < FEWEST or own.budget.passed:
         return None
@@ -62,7 +67,15 @@ def learning_curve(context: Context, structure: Structure, settings: dict[str, f
         return None
     rows, found = np.array(counts)[whole], found[whole]
     ahead = forecast(rows, found, 2 * every, ceiling=context.metric.perfect, seed=context.options.seed)
-    return LearningCurve(rows, found, ahead)
+    return LearningCurve(structure, rows, found, ahead)
+
+
+def size(context: Context, structure: Structure) -> Structure:
+    """The size that the curve is measured with: of the smallest a dozen networks train in a second or two."""
+    limit = context.options.time_limit
+    if "widths" in context.options.settings or limit is None or limit >= LARGE:
+        return structure
+    return dataclasses.replace(structure, widths=SMALLEST)
 
 
 def said(context: Context, curve: LearningCurve) -> str:
@@ -70,7 +83,8 @@ def said(context: Context, curve: LearningCurve) -> str:
     ahead, label = curve.forecast, context.metric.label
     means = np.nanmean(curve.scores, axis=1)
     words = (
-        f"With {curve.rows[0]:,} of the training rows the network scores {label} {context.said(float(means[0]))}, with all "
+        f"With {curve.rows[0]:,} of the training rows a network of {_widths(curve.structure)} scores {label} "
+        f"{context.said(float(means[0]))}, with all "
         f"{curve.rows[-1]:,} {context.said(float(means[-1]))}."
     )
     if ahead is None:
@@ -80,6 +94,10 @@ def said(context: Context, curve: LearningCurve) -> str:
         f"{words} Going on like this, twice the rows would gain about {context.said_gap(ahead.gain)} "
         f"({context.said_gap(low)} to {context.said_gap(high)}, 95% of the curves that may be true)."
     )
+
+
+def _widths(structure: Structure) -> str:
+    return "-".join(map(str, structure.widths)) or "no hidden layer"
 
 
 def table(context: Context, curve: LearningCurve) -> Sequence[dict]:

@@ -18,6 +18,7 @@ from trainwell.words import metric_name, number
 DOUBT, MEASURED, JUDGED = 0, 1, 2  # the order of the kinds
 WORTH_IT = 0.0005  # chosen: of a score between 0 and 1, a gain below which nobody needs to act
 OFF = 0.05  # chosen: a probability that is off by more than this on average misleads who reads it
+MORE_TIME = "More time buys more networks"  # how the last stage begins to say so, where nothing was measured
 OVERLAP = 0.5  # chosen: share of a forecast's interval that must lie above 0, for it to be called a gain
 
 
@@ -152,13 +153,14 @@ def _calibration(evidence: Mapping[str, Evidence]) -> Iterator[NextStep]:
 
 
 def _judged(evidence: Mapping[str, Evidence]) -> Iterator[NextStep]:
-    """What stages advise without a measured gain, the last stages first: they know most."""
-    for stage in ("squeeze", "tune", "regularize", "overfit", "look"):
+    """What stages advise without a measured gain, and what is not done by the search that followed them."""
+    measured = _number(evidence.get("tune"), "doubled_search_gain") is not None  # says better what more time buys
+    for stage in ("squeeze", "tune", "look"):
         found = evidence.get(stage)
         if found is None or (stage == "look" and found.verdict != "pass"):
             continue
         for action in found.actions:
-            if ": try --set" not in action:
+            if not (measured and action.startswith(MORE_TIME)):
                 yield NextStep(action, f"Stage {stage} advises it.", stage=stage, kind=JUDGED)
 
 

@@ -50,6 +50,7 @@ LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # 
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
+EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
 STEPS_TOLD = 3  # chosen: next steps that the diary and the terminal tell; the report has them all
 DEFAULT_SIZE = {
@@ -173,8 +174,9 @@ class Recipe:
     @property
     def _closing_share(self) -> float:
         """The share of the time that the ensemble, the test score, the model and the report are given."""
-        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest)
-        return min(0.5, max(0.04, reserved / (self.context.budget.seconds or 1.0)))
+        seconds = self.context.budget.seconds or 1.0
+        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest) + min(EXPLAINING, EXPLAINED * seconds)
+        return min(0.5, max(0.04, reserved / seconds))
 
     def _look(self, context: Context) -> Evidence:
         return self.done.get("look") or look(context)

@@ -10,8 +10,7 @@ import math
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
 from trainwell.recipe import capacity, rate_range
-from trainwell.recipe.baselines import SMALLEST
-from trainwell.recipe.context import FEW_ROWS, Context
+from trainwell.recipe.context import FEW_ROWS, SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
 

@@ -18,7 +18,7 @@ from trainwell.recipe.evidence import Cell, Figure, Series
 TIMES = (0.05, 0.2, 0.7, 2.0, 7.0, 20.0, 70.0, 250.0)  # chosen: of Adam's default rate, hardly learning to falling apart
 STEPS = 300  # chosen: enough for a good rate to show
 NEARLY = 0.2  # chosen: of what the best rate learned, what a rate in the range may lack
-SHARE_OF_TIME = 0.03  # chosen: of the run's time at most
+SHARE_OF_TIME, LONG = 0.02, 30.0  # chosen: of the run's time at most, and seconds of a run that can spare it
 
 
 class Range(NamedTuple):
@@ -48,6 +48,9 @@ def rate_range(context: Context, structure: Structure, base: dict[str, float]) -
     name = f"{structure.optimizer}.learning_rate"
     if not context.learning_rate(structure) or name in context.options.settings:
         return None
+    limit = context.options.time_limit
+    if limit is not None and limit < LONG:
+        return None
     rates = [context.learning_rate(structure, times)[name] for times in TIMES]
     members = [
         Member(number, structure, context.settings(structure, {**base, name: rate}), "overfit")
@@ -55,7 +58,7 @@ def rate_range(context: Context, structure: Structure, base: dict[str, float]) -
     ]
     population = context.population()
     epochs = max(1, round(STEPS / population.steps_per_epoch(structure)))
-    within = context.within(SHARE_OF_TIME)
+    within = context.within(SHARE_OF_TIME, beyond=True)
     trainings = population.train([Training(member) for member in members], epochs, epochs, within.budget)
     done = [t for t in trainings if t.epochs == epochs or t.failed]
     if len(done) < len(trainings):

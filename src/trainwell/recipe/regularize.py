@@ -64,7 +64,7 @@ def regularize(
         return _too_late(), done
     best = max(effects, key=lambda effect: effect.validation)
     doubt = _doubt(context, population, ways, trainings, best)
-    curve = _learning_curve(context, structure, context.settings(structure, {**base, **best.changes}), epochs, best)
+    curve = _learning_curve(context, structure, base, epochs, best)
     others = strengths.trained(context, strengths.other_ways(context, structure), base, epochs)
     other = _effects(context, population, [way for way, _ in others], [training for _, training in others])
     return _with_curve(context, _evidence(context, effects, other, whole, doubt), curve), done
@@ -122,10 +122,11 @@ def _doubt(context: Context, population: Population, ways: Sequence[Way], traini
 
 
 def _learning_curve(
-    context: Context, structure: Structure, settings: dict[str, float], epochs: int, best: Effect
+    context: Context, structure: Structure, base: dict[str, float], epochs: int, best: Effect
 ) -> LearningCurve | None:
     enough = max(curves.FEWEST_EPOCHS, round(curves.BEYOND_BEST * best.epoch))
-    return learning_curve(context, structure, settings, min(epochs, enough))
+    measured = curves.size(context, structure)
+    return learning_curve(context, measured, context.settings(measured, {**base, **best.changes}), min(epochs, enough))
 
 
 def _with_curve(context: Context, evidence: Evidence, curve: LearningCurve | None) -> Evidence:

@@ -111,6 +111,8 @@ def _of_more(context: Context, outcome: Outcome) -> str:
     gain = search_figures.doubling(outcome.finished)
     if gain is None:
         return ""
+    if float(context.said_gap(gain).replace(",", "")) == 0:
+        return " The last doubling of their number bought nothing that shows; a longer search would hardly do better."
     return f" The last doubling of their number was worth {context.said_gap(gain)}; the next one seldom buys more."
 
 

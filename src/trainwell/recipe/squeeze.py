@@ -15,6 +15,7 @@ from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.explained import explain
 from trainwell.recipe.final_scores import final, resampled
 from trainwell.recipe.finalists import Choice
+from trainwell.recipe.next_steps import MORE_TIME
 from trainwell.recipe.options import EFFORTS
 from trainwell.recipe.outcome import Outcome, outcome
 
@@ -180,7 +181,7 @@ def _actions(context: Context, scores: Scores) -> list[str]:
     limit = context.options.time_limit
     longer = [name for name, effort in EFFORTS.items() if limit is not None and effort.seconds > limit]
     if longer:
-        actions.append(f"More time buys more networks: --effort {longer[0]} is the next step.")
+        actions.append(f"{MORE_TIME}: --effort {longer[0]} is the next step.")
     return actions
 
 

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
-from trainwell.recipe.baselines import SMALLEST
-from trainwell.recipe.context import Context
+from trainwell.recipe.context import SMALLEST, Context
 from trainwell.recipe.evidence import Figure, Series
 
 NOISES = (0.05, 0.2)  # chosen: standard deviations, in units of the scaled inputs; mild and strong
