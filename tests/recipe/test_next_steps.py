@@ -42,7 +42,7 @@ def test_what_casts_doubt_on_the_score_comes_before_any_gain():
 
 
 def test_a_gain_that_nobody_would_notice_is_no_step():
-    tiny = {"doubled_rows_gain": 1e-4, "doubled_rows_low": 0.0, "doubled_rows_high": 3e-4}
+    tiny = {"doubled_rows_gain": 5e-4, "doubled_rows_low": 0.0, "doubled_rows_high": 3e-4}
     evidence = stage("regularize", **tiny) | stage("tune", doubled_search_gain=1e-5, trials=9)
     assert next_steps(evidence | stage("squeeze", test_score=0.8, more_members_gain=0.0)) == []
 

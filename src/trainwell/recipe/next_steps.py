@@ -16,7 +16,7 @@ from trainwell.recipe.evidence import Evidence
 from trainwell.words import metric_name, number
 
 DOUBT, MEASURED, JUDGED = 0, 1, 2  # the order of the kinds
-WORTH_IT = 0.0005  # chosen: of a score between 0 and 1, a gain below which nobody needs to act
+WORTH_IT = 0.001  # chosen: of the score, a gain below which nobody needs to act
 OFF = 0.05  # chosen: a probability that is off by more than this on average misleads who reads it
 MORE_TIME = "More time buys more networks"  # how the last stage begins to say so, where nothing was measured
 OVERLAP = 0.5  # chosen: share of a forecast's interval that must lie above 0, for it to be called a gain
@@ -165,7 +165,7 @@ def _judged(evidence: Mapping[str, Evidence]) -> Iterator[NextStep]:
 
 
 def _worth_it(gain: float, evidence: Mapping[str, Evidence]) -> bool:
-    """Whether a gain is more than nothing: half a thousandth of the score's own size."""
+    """Whether a gain is more than nothing: a thousandth of the score's own size."""
     score = _number(evidence.get("squeeze"), "test_score")
     return gain > WORTH_IT * max(abs(score), 1e-12) if score is not None else gain > 0
 
