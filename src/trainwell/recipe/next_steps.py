@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trainwell.recipe.evidence import Evidence
-from trainwell.words import metric_name, number
+from trainwell.words import is_loss, metric_name, number
 
 DOUBT, MEASURED, JUDGED = 0, 1, 2  # the order of the kinds
 WORTH_IT = 0.001  # chosen: of the score, a gain below which nobody needs to act
@@ -59,10 +59,11 @@ def next_steps(evidence: Mapping[str, Evidence]) -> list[NextStep]:
 
 
 def gain_said(step: NextStep, metric: object) -> str:
-    """ "+0.004 AUC (0.001 to 0.008)", or nothing where no gain was measured."""
+    """ "+0.004 AUC (0.001 to 0.008)", "RMSE lower by 12.3", or nothing where no gain was measured."""
     if step.gain is None:
         return ""
-    said = f"+{_short(step.gain)} {metric_name(metric)}"
+    name, gain = metric_name(metric), _short(step.gain)
+    said = f"{name} lower by {gain}" if is_loss(metric) else f"+{gain} {name}"
     return said if step.low is None or step.high is None else f"{said} ({_short(step.low)} to {_short(step.high)})"
 
 
