@@ -73,6 +73,15 @@ def score(value: object) -> str:
     return f"{value:.3f}" if abs(value) < 10 else number(float(value))
 
 
+def counted(count: int, name: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "epoch"), counted(1200, "epoch")
+    ('1 epoch', '1,200 epochs')
+    """
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
 def printable(text: object) -> str:
     r"""A text without control characters, which a column's name could hold and a terminal would obey.
 

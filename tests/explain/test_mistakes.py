@@ -74,6 +74,13 @@ def test_a_level_is_off_where_mean_prediction_and_mean_truth_differ_beyond_chanc
     assert (off.predicted, off.true) == pytest.approx((0.7, 0.5))
 
 
+def test_a_level_that_is_off_by_next_to_nothing_is_not_called_off():
+    groups, right = np.repeat([1, 2], [400, 400]), np.ones(800)
+    true = np.linspace(0, 100, 800)
+    assert [one.off for one in found_in(groups, right, predicted=true + 0.1, true=true)] == [False, False]
+    assert [one.off for one in found_in(groups, right, predicted=true + 5, true=true)] == [True, True]
+
+
 def test_levels_of_one_class_only_are_left_out_of_a_score_that_needs_two():
     groups, right = np.repeat([1, 2], [100, 100]), np.ones(200)
     target = np.concatenate([np.zeros(100), np.tile([0, 1], 50)])
