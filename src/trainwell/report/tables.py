@@ -49,7 +49,7 @@ def points(figure: Figure) -> list[dict[str, object]]:
 def varied(members: Members) -> list[str]:
     """The settings in which the members differ."""
     names = dict.fromkeys(name for member in members for name in member.get("settings") or ())
-    return [name for name in names if len({str(member["settings"].get(name)) for member in members}) > 1]
+    return [name for name in names if len({str((member.get("settings") or {}).get(name)) for member in members}) > 1]
 
 
 def common_settings(members: Members) -> dict[str, Any]:
@@ -63,15 +63,19 @@ def member_rows(members: Members, settings: Sequence[str], metric: str) -> list[
     """Members as the rows of a table, with the settings in which they differ."""
     return [
         {
-            "network": member["member"],
-            metric: member["score"],
-            "epochs": member["epochs"],
-            "ended": member["status"],
-            "structure": member["structure"],
-            **{name.replace(".", " "): member["settings"].get(name) for name in settings},
+            "network": member.get("member"),
+            metric: member.get("score"),
+            "epochs": member.get("epochs"),
+            "ended": member.get("status"),
+            "structure": member.get("structure"),
+            **{name.replace(".", " "): _cell(member.get("settings", {}).get(name)) for name in settings},
         }
         for member in members
     ]
+
+
+def _cell(value: object) -> object:
+    return value if isinstance(value, int | float | str | None) else said(value)
 
 
 def said(value: object) -> str:
