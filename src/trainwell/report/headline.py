@@ -58,8 +58,8 @@ def _beside(ours: Score, other: Score, metric: str) -> str:
     """How the model stands to the best baseline, without claiming more than the interval says."""
     gain = (other.value - ours.value) if is_loss(metric) else (ours.value - other.value)
     if ours.low is not None and ours.high is not None and ours.low <= other.value <= ours.high:
-        return f"level with the best baseline ({score(other.value)})"
-    return f"{score(abs(gain))} {'better' if gain > 0 else 'worse'} than the best baseline"
+        return f"level with {other.name} ({score(other.value)})"
+    return f"{score(abs(gain))} {'better' if gain > 0 else 'worse'} than {other.name}"
 
 
 def _reached(name: str, value: float) -> str:

@@ -24,7 +24,7 @@ from trainwell.report.next_steps import next_steps
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot
 from trainwell.report.summaries import describe, describe_curves, describe_time
-from trainwell.report.tables import columns_of, common_settings, flush, is_numeric, member_rows, points, said, varied
+from trainwell.report.tables import columns_of, common_settings, flush, is_numeric, is_wide, member_rows, points, said, varied
 from trainwell.report.theme import TEMPLATES
 from trainwell.words import VERDICTS, duration, metric_name, number, printable, score, shortened
 
@@ -183,7 +183,7 @@ def _environment() -> Any:
         fold=_fold, short=shortened,
     )  # fmt: skip
     environment.globals.update(
-        verdicts=VERDICTS, verdicts_said=VERDICTS_SAID, columns_of=columns_of, is_numeric=is_numeric, flush=flush,
+        verdicts=VERDICTS, verdicts_said=VERDICTS_SAID, columns_of=columns_of, is_numeric=is_numeric, is_wide=is_wide, flush=flush,
         describe=describe, long_text=LONG_TEXT,
     )  # fmt: skip
     environment.tests["empty"] = is_empty

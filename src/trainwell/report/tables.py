@@ -9,6 +9,7 @@ from trainwell.words import number
 Rows = Sequence[Mapping[str, Any]]
 Members = Sequence[Mapping[str, Any]]
 
+LETTERS_OF_HALF_A_PAGE, MOST_OF_A_CELL = 52, 30  # chosen: longer cells are broken into lines
 POINTS_SHOWN = 60  # of a figure that are also given as a table, chosen
 
 
@@ -21,6 +22,12 @@ def is_numeric(rows: Rows, column: str) -> bool:
     """Whether a column is set flush right, as numbers are."""
     cells = [row[column] for row in rows if row.get(column) is not None]
     return bool(cells) and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells)
+
+
+def is_wide(rows: Rows) -> bool:
+    """Whether a table needs the whole width of the page."""
+    longest = [max(len(text) for text in (column, *flush(rows, column))) for column in columns_of(rows)]
+    return len(longest) > 4 or sum(min(letters, MOST_OF_A_CELL) for letters in longest) > LETTERS_OF_HALF_A_PAGE
 
 
 def flush(rows: Rows, column: str) -> list[str]:
