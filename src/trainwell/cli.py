@@ -178,18 +178,24 @@ def predict(
         print(f"{rows:,} predictions in {out}")
 
 
-@app.command
-def report(run: Path, /) -> None:
-    """Write report.html again, from what is in the run folder.
+@app.command(usage="Usage: trainwell report RUN [OPTIONS]")
+def report(run: Path, /, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> None:
+    """Write report.html and model_card.md again, from what is in the run folder.
 
     Parameters
     ----------
     run
         The run folder; the run may be unfinished.
+    out
+        Where to write the page, such as page.html, for a folder that cannot be written.
     """
-    from trainwell.report.page import write_report
+    from trainwell.report.page import write_record
+    from trainwell.report.record import read_record
 
-    print(write_report(run))
+    record = read_record(run)
+    print(write_record(record, out))
+    for sentence in record.shortcomings:
+        print(f"note: {words.printable(sentence)}", file=sys.stderr)
 
 
 @app.command
