@@ -142,12 +142,13 @@ class Model:
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
-    def outputs(self, table: Table) -> np.ndarray:
-        """What is predicted (rows, outputs): probabilities, calibrated, or scaled target values."""
+    def outputs(self, table: Table, part: bool = False) -> np.ndarray:
+        """What is predicted (rows, outputs): probabilities, calibrated, or scaled target values; of a whole table or of a
+        ``part``, in which a column may hold nothing that can be read."""
         rows = table.frame.num_rows
         if rows == 0:
             return np.zeros((0, self.members[0].architecture.outputs), np.float32)
-        arrays = self.encoder.transform(table, with_target=False)
+        arrays = self.encoder.transform(table, with_target=False, part=part)
         for note in arrays.notes:
             warnings.warn(note.message, CellWarning, stacklevel=3)
         return self.calibration.applied(self.average(arrays.numeric, arrays.categories))

@@ -4,10 +4,11 @@ A block of rows goes through all networks before the next one comes, so that it 
 every machine, so that a row's bits depend neither on the number of cores nor on who took which block.
 """
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def average(networks: Sequence[Folded], shares: Sequence[float], task: str, nume
         for first in blocks:
             one_block(first)
         return found
-    with _one_thread_each():
+    with _one_thread_each:
         if rows <= ONE_THREAD:
             for first in blocks:
                 one_block(first)
@@ -84,13 +85,33 @@ def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(available_cores(), thread_name_prefix="predict")
 
 
+class OneThreadEach:
+    """Keeps BLAS from sharing out its products while anybody computes here: those of a block are too small for that, and every
+    thread of ours computes its own. The last to leave puts back what was before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._limit = _controller().limit(limits=1, user_api="blas")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.restore_original_limits()
+
+
+_one_thread_each = OneThreadEach()
+
+
 @cache
-def _controller():
+def _controller() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
-
-
-def _one_thread_each():
-    """A matrix product of a block is too small to be shared out: every thread of ours computes its own."""
-    return _controller().limit(limits=1, user_api="blas") if available_cores() > 1 else nullcontext()
