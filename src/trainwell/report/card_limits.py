@@ -5,7 +5,7 @@ from typing import Any
 
 from trainwell.report.headline import scores
 from trainwell.report.record import Record
-from trainwell.words import is_loss, metric_name, score, shortened
+from trainwell.words import is_loss, metric_name, number, score, shortened
 
 SUBGROUPS = "Scores by subgroup"  # the title of the last stage's table
 FEW_ROWS = 200  # test rows, chosen: of fewer, a percentage point of accuracy is less than two rows
@@ -30,7 +30,9 @@ def _warnings(record: Record) -> list[str]:
         (evidence for evidence in record.evidence.values() if evidence.verdict != "pass"),
         key=lambda evidence: evidence.verdict != "stop",
     )
-    return [f"Stage {evidence.stage}: {evidence.summary}." + "".join(f" {said}" for said in evidence.actions) for evidence in found]
+    return [
+        f"Stage {evidence.stage}: {evidence.summary}." + "".join(f" {said}" for said in evidence.actions) for evidence in found
+    ]
 
 
 def _baselines(record: Record) -> list[str]:
@@ -38,7 +40,9 @@ def _baselines(record: Record) -> list[str]:
     if ours is None or not others:
         return []
     better = others[0].value < ours.value if is_loss(record.metric) else others[0].value > ours.value
-    return [f"The simple model {others[0].name} scores better on the same test rows: {score(others[0].value)}."] if better else []
+    return (
+        [f"The simple model {others[0].name} scores better on the same test rows: {score(others[0].value)}."] if better else []
+    )
 
 
 def _weak(record: Record) -> list[str]:
@@ -57,8 +61,8 @@ def _weak(record: Record) -> list[str]:
     weak.sort(key=lambda one: -one[0])
     name = metric_name(record.metric)
     return [
-        f"It is weaker where {_short(row.get('column'))} is {_short(row.get('level'))}: {name} {score(value)} on {row.get('rows')} "
-        f"test rows, against {score(ours.value)} on all."
+        f"It is weaker where {_short(row.get('column'))} is {_short(row.get('level'))}: {name} {score(value)} on "
+        f"{number(row.get('rows'))} test rows, against {score(ours.value)} on all."
         for _, row, value in weak[:MOST_GROUPS]
     ]
 
@@ -73,7 +77,9 @@ def _few(record: Record) -> list[str]:
 
 
 def _unfinished(record: Record) -> list[str]:
-    return [f"The run is not finished, stages are missing: {', '.join(record.missing_stages)}."] if record.missing_stages else []
+    return (
+        [f"The run is not finished, stages are missing: {', '.join(record.missing_stages)}."] if record.missing_stages else []
+    )
 
 
 def _short(name: object) -> str:

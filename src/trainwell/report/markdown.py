@@ -11,7 +11,9 @@ from trainwell.report.record import Record
 from trainwell.report.tables import columns_of
 from trainwell.words import metric_name, number, shortened
 
-SPOKEN = re.compile(r"([\\`*{}\[\]<>#|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")  # what Markdown, and the HTML and TeX in it, may read as markup
+SPOKEN = re.compile(
+    r"([\\`*{}\[\]<>#|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))"
+)  # what Markdown, and the HTML and TeX in it, may read as markup
 AT_START = re.compile(r"^([-+=!]|\d+(?=[.)](?: |$)))")  # what is a list, a rule or a heading there
 LONGEST_CELL = 120  # letters, chosen
 

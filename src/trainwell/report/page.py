@@ -161,7 +161,9 @@ def _fold(text: object, most: int = LONG_CELL) -> Any:
     whole = str(text)
     if len(whole) <= most:
         return escape(whole)
-    return Markup("<details class='fold'><summary>{}</summary><div>{}</div></details>").format(shortened(whole, most // 2), whole)
+    return Markup("<details class='fold'><summary>{}</summary><div>{}</div></details>").format(
+        shortened(whole, most // 2), whole
+    )
 
 
 def _encodable(text: str) -> str:
@@ -183,8 +185,8 @@ def _environment() -> Any:
         fold=_fold, short=shortened,
     )  # fmt: skip
     environment.globals.update(
-        verdicts=VERDICTS, verdicts_said=VERDICTS_SAID, columns_of=columns_of, is_numeric=is_numeric, is_wide=is_wide, flush=flush,
-        describe=describe, long_text=LONG_TEXT,
+        verdicts=VERDICTS, verdicts_said=VERDICTS_SAID, describe=describe, columns_of=columns_of, is_numeric=is_numeric,
+        is_wide=is_wide, flush=flush, long_text=LONG_TEXT,
     )  # fmt: skip
     environment.tests["empty"] = is_empty
     return environment

@@ -36,7 +36,9 @@ def describe_curves(members: Sequence[Mapping[str, Any]], best: Mapping[str, Any
 
 def describe_time(spent: Mapping[str, tuple[float, float]]) -> str:
     """The seconds of the stages in words."""
-    return "Seconds of each stage: " + ", ".join(f"{stage} {number(round(total, 1))}" for stage, (total, _) in spent.items()) + "."
+    return (
+        "Seconds of each stage: " + ", ".join(f"{stage} {number(round(total, 1))}" for stage, (total, _) in spent.items()) + "."
+    )
 
 
 def _lines(figure: Figure) -> str:
