@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trainwell.recipe.evidence import Figure, Series
+from trainwell.report import parallel
 from trainwell.words import number, shortened
 
 Plot = dict[str, Any]  # {"data": [...], "layout": {...}}: Plotly's own JSON
@@ -23,7 +24,7 @@ SPOKEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%{": "&#37;{", 
 
 def plot(figure: Figure) -> Plot:
     """Any figure of the evidence as Plotly draws it."""
-    draw = {"lines": _lines, "points": _points, "bars": _bars, "heatmap": _heatmap}[figure.kind]
+    draw = {"lines": _lines, "points": _points, "bars": _bars, "heatmap": _heatmap, "parallel": parallel.plot}[figure.kind]
     return draw(figure)
 
 
