@@ -22,7 +22,7 @@ NAMES = {
     "prototype": "__proto__",
     "nothing": "",
 }
-KINDS = ("bars", "lines", "points", "heatmap")
+KINDS = ("bars", "lines", "points", "heatmap", "parallel")
 
 
 def write_hostile_run(folder: Path, name: str) -> Path:
@@ -32,7 +32,7 @@ def write_hostile_run(folder: Path, name: str) -> Path:
     made_up_run.write_run(folder, columns=columns, target=other)
     points = Series(name, [name, other], [1, 2])
     figures = {kind: Figure(kind, name, name, name, [points, Series(other, [name, other], [3, 1])], name) for kind in KINDS}
-    groups = [{"column": name, "level": other, "rows": 9, "score": 0.2, "low": 0.1, "high": 0.3}]
+    groups = [{"subgroup": f"{name} = {other}", "test rows": 9, "AUC": 0.2, "beyond chance": "worse"}]
     for stage in ("look", "squeeze"):
         measures = {"test_score": 0.9, "low": 0.8, "high": 0.95, f"{name}.test_score": 0.5, name: name, "networks": 1}
         tables = {"Scores by subgroup": groups, name: [{name: name, "number": 1.5}]}
