@@ -34,6 +34,8 @@ from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.target_transform import learning
 from trainwell.recipe.tune import last_resort, space, tune
+from trainwell.report.gallery import Figures
+from trainwell.report.notebook import show, summary
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
 
@@ -74,6 +76,17 @@ class Run:
     def report(self) -> Path:
         """The page that explains every step."""
         return self.folder / "report.html"
+
+    @property
+    def figures(self) -> Figures:
+        """Every figure of the report by its name: ``run.figures["loss_curves"]`` is one of Plotly's that can be shown alone."""
+        return Figures(self.folder)
+
+    def _repr_html_(self) -> str:
+        return summary(self.folder)
+
+    def _ipython_display_(self) -> None:
+        show(self.folder)
 
     def predict(self, rows: Any) -> np.ndarray:
         """Labels or numbers for a table of any kind that `trainwell.fit` takes."""

@@ -284,6 +284,7 @@ def _capacity_figure(trainings: list[Training], rate: str) -> Figure:
     series = []
     for structure in dict.fromkeys(training.member.structure for training in trainings):
         own = [training for training in trainings if training.member.structure == structure and training.curves]
+        own.sort(key=lambda training: training.member.settings.get(rate, math.nan))
         losses = [_plain(final_loss(training)) for training in own]
         series.append(Series("-".join(map(str, structure.widths)), [t.member.settings.get(rate) for t in own], losses))
     caption = "Training loss at the end, without regularization: lower with more units, until the rate is too high."

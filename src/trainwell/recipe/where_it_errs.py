@@ -14,7 +14,7 @@ from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.recipe.final_scores import resampled, score_of_some
 from trainwell.recipe.outcome import Outcome, own_unit
-from trainwell.words import number
+from trainwell.words import number, shortened
 
 if TYPE_CHECKING:
     from trainwell.recipe.explained import Measured
@@ -80,8 +80,7 @@ def _short(cell: object) -> Cell:
         return cell
     if isinstance(cell, float):
         return float(f"{cell:.6g}") if np.isfinite(cell) else None
-    text = str(cell)
-    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
+    return shortened(str(cell), LETTERS)
 
 
 def _sure_mistakes(probabilities: np.ndarray, target: np.ndarray, found: Outcome) -> None:
