@@ -196,6 +196,7 @@ def _levels(context: Context) -> tuple[dict[str, np.ndarray], dict[str, tuple[st
 
 def _group_row(context: Context, one: Subgroup, what: tuple[str, str]) -> dict[str, Cell]:
     ends = sorted(context.shown(end) for end in (one.low, one.high))
+    lower = "harder to predict" if context.metric.name in RELATIVE else "worse"
     return {
         "subgroup": f"{one.feature} = {one.level}",
         "test rows": one.rows,
@@ -204,5 +205,5 @@ def _group_row(context: Context, one: Subgroup, what: tuple[str, str]) -> dict[s
         "95% to": float(f"{ends[1]:.4g}"),
         what[0]: float(f"{one.predicted:.4g}"),
         what[1]: float(f"{one.true:.4g}"),
-        "beyond chance": ", ".join(["worse"] * one.worse + ["off"] * one.off),
+        "beyond chance": ", ".join([lower] * one.worse + ["off"] * one.off),
     }
