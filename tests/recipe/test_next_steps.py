@@ -41,6 +41,14 @@ def test_what_casts_doubt_on_the_score_comes_before_any_gain():
     assert second.what == "Gather twice as many rows like these."
 
 
+def test_of_a_stage_that_counts_its_warnings_the_other_advice_is_no_doubt():
+    evidence = stage("look", "Leave 'alive' out.", "Look at 3 labels.", verdict="warn", stops=0, warnings=1)
+    assert [(step.what, step.kind) for step in next_steps(evidence)] == [
+        ("Leave 'alive' out.", DOUBT),
+        ("Look at 3 labels.", JUDGED),
+    ]
+
+
 def test_a_gain_that_nobody_would_notice_is_no_step():
     tiny = {"doubled_rows_gain": 5e-4, "doubled_rows_low": 0.0, "doubled_rows_high": 3e-4}
     evidence = stage("regularize", **tiny) | stage("tune", doubled_search_gain=1e-5, trials=9)
