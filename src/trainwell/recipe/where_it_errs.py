@@ -24,6 +24,7 @@ SURE = 0.95  # chosen: a mistake with a higher probability is a sure one
 MOST_LEVELS = 12  # chosen: of a category whose subgroups are scored
 RELATIVE = ("auc", "average_precision", "r2")  # scores that a subgroup lowers by being one: see `trainwell.explain.subgroups`
 BEYOND_CHANCE = 3.0  # standard deviations, chosen
+WHOLE = 1e15  # chosen: below it a float that is a whole number is shown as one
 POINTS = 1000  # chosen: what a figure can show
 
 
@@ -79,7 +80,9 @@ def _short(cell: object) -> Cell:
     if cell is None or isinstance(cell, int):
         return cell
     if isinstance(cell, float):
-        return float(f"{cell:.6g}") if np.isfinite(cell) else None
+        if not np.isfinite(cell):
+            return None
+        return int(cell) if cell.is_integer() and abs(cell) < WHOLE else float(f"{cell:.6g}")
     return shortened(str(cell), LETTERS)
 
 
