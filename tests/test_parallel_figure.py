@@ -1,7 +1,7 @@
 """Parallel coordinates: where values lie on their axes, which lines are loud, and what is written on them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainwell.recipe.evidence import Figure, Series
@@ -37,6 +37,7 @@ def test_an_axis_of_one_value_has_it_in_the_middle():
     assert positions(axis(7.0, 7.0))[0] == [0.5, 0.5]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.none() | st.floats(-1e9, 1e9), min_size=1, max_size=20))
 def test_every_place_is_on_the_axis(values):
     places, _, _ = positions(axis(*values))
