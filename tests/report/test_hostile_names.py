@@ -102,6 +102,7 @@ def test_the_model_card_has_no_markup_but_its_own(tmp_path, kind):
         assert re.match(r"[a-z_-]+:|- name: |  results:|  - task: |    (dataset|metrics): ", line)
     prose = re.sub(r"```python\n.*?\n```", "", body, flags=re.S)
     assert not re.search(r"(?<!\\)[<>$`]", prose)
-    titles = [line for line in body.splitlines() if line.startswith("#")]
-    assert len([line for line in titles if line.startswith("# ")]) == 1 + body.count("\n# or on the command line")
+    assert len(re.findall(r"^# ", prose, re.M)) == 1
+    assert len(re.findall(r"^## ", prose, re.M)) == 9
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", text)
     assert body.count("```") == 2
