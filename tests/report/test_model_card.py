@@ -53,7 +53,7 @@ def test_use_names_the_columns_that_the_model_reads_and_no_others(folder):
     said = section(read_record(folder), "Intended use")
     assert "6 columns: gender, SeniorCitizen, tenure, Contract, MonthlyCharges, TotalCharges" in said
     assert "customerID" not in said
-    assert "which of No, Yes a row is" in said
+    assert "It predicts Churn (No, Yes) for new rows" in said
 
 
 def test_scores_have_their_interval(folder):

@@ -100,7 +100,9 @@ def log_ticks(values: Iterable[object]) -> Plot:
     ticks = [(step, power, step * 10.0**power) for power in powers for step in steps]
     return {
         "tickvals": [tick for _, _, tick in ticks],
-        "ticktext": [f"10<sup>{power}</sup>" if step == 1 and abs(power) > 3 else number(tick) for step, power, tick in ticks],
+        "ticktext": [
+            f"10<sup>{power}</sup>" if step == 1 and not -4 <= power <= 5 else number(tick) for step, power, tick in ticks
+        ],
         "tickangle": 0,
     }
 
