@@ -15,7 +15,8 @@ from trainwell.words import is_loss, number, shortened
 Plot = dict[str, Any]
 WIDE = 30.0  # chosen: highest over lowest value from which on an axis is logarithmic
 BEST = 0.1  # chosen: share of the lines drawn as the best
-LETTERS = 12  # chosen: of what an axis' end is called, so that neighbours do not touch
+END = 10  # letters at the ends of an axis, chosen: more run into its neighbour
+ROOM = 26  # pixels above and below the axes for their ends
 
 
 def positions(axis: Series) -> tuple[list[float | None], str, str]:
@@ -79,7 +80,7 @@ def plot(figure: Figure) -> Plot:
     )
     drawn["yaxis"].update(showticklabels=False, showgrid=False, range=[-0.12, 1.12])
     drawn["annotations"] = [
-        {"x": place, "y": y, "text": label(shortened(text, LETTERS)), "showarrow": False, "font": {"size": 11}}
+        {"x": place, "y": y, "text": label(shortened(text, END)), "showarrow": False, "font": {"size": 10}}
         for place, (_, low, high) in enumerate(placed)
         for y, text in ((-0.07, low), (1.07, high))
     ]
