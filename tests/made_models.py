@@ -48,7 +48,8 @@ def columns(task: str, rows: int = 400, seed: int = 0, styles: tuple[str, ...] =
 
 def fitted(task: str, table: dict) -> Encoder:
     read = read_table(table)
-    schema, _ = infer_schema(read, "y", task=task, categories=["code"], numbers=["amount"])
+    named = [name for name in ("code",) if name in table]
+    schema, _ = infer_schema(read, "y", task=task, categories=named, numbers=["amount"])
     return fit_encoder(read, schema, np.arange(read.rows))
 
 

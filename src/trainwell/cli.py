@@ -202,6 +202,20 @@ def export(run: Path, /, *, out: Annotated[Path, Parameter(name=["--out", "-o"])
 
 
 @app.command
+def info(run: Path, /) -> None:
+    """Say what a model is: what it predicts, from what data, how good it is, its networks, versions and columns.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    """
+    from trainwell.info import describe
+
+    print(describe(run))
+
+
+@app.command
 def report(run: Path, /) -> None:
     """Write report.html again, from what is in the run folder.
 

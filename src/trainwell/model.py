@@ -210,13 +210,18 @@ class Model:
         return written(description), weights
 
 
-def load(folder: str | Path) -> Model:
-    """The model of a run folder or of a model folder; `InputError` where there is none or its files were changed."""
-    folder = Path(folder)
+def model_folder(folder: Path) -> Path:
+    """The folder itself or the one of that name in it that a model is in; `InputError` where there is none."""
     if (folder / "model").is_dir():
         folder = folder / "model"
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder} holds no model: it is neither a model folder nor the folder of a run that got that far.")
+    return folder
+
+
+def load(folder: str | Path) -> Model:
+    """The model of a run folder or of a model folder; `InputError` where there is none or its files were changed."""
+    folder = model_folder(Path(folder))
     path = folder / "model.json"
     description, vouched = read_description(path)
     encoder = Encoder.from_json(description.encoder)

@@ -65,7 +65,7 @@ class Graph:
             self.constants[self._known[key]] = array
         return self._known[key]
 
-    def texts(self, values: str | Sequence[str]) -> str:
+    def texts(self, values: str | Sequence[Any]) -> str:
         return self.constant(values, object)
 
     def add(self, operator: str, *inputs: str, into: str | None = None, domain: str = "", **attributes: Any) -> str:
