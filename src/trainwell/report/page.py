@@ -7,6 +7,7 @@ security policy) every script but its own two, which it names by their hashes.
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ def write_report(run_folder: Path) -> Path:
     return path
 
 
-def render(record: Record) -> str:
-    """The page as text."""
+def render(record: Record, template: str = "page.html.jinja", scripts: Sequence[str] = (), **more: Any) -> str:
+    """The page as text; another ``template`` may extend it, with ``scripts`` and names of its own."""
     from plotly.offline import get_plotlyjs
 
     page_script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
@@ -66,13 +67,15 @@ def render(record: Record) -> str:
     best = record.ranked_members
     return (
         _environment()
-        .get_template("page.html.jinja")
+        .get_template(template)
         .render(
+            **more,
+            own_scripts=scripts,
             record=record,
             style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
             plotly_script=plotly_script,
             page_script=page_script,
-            script_hashes=" ".join(_script_hash(script) for script in (plotly_script, page_script)),
+            script_hashes=" ".join(_script_hash(script) for script in (plotly_script, *scripts, page_script)),
             lead=lead(record, found),
             score_plot=score_plot(found, record.metric) if found else None,
             stages=[_stage(record, stage) for stage in STAGES],

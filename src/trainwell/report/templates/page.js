@@ -9,8 +9,8 @@ function themed(json) {
   return JSON.parse(json.replace(/var\((--[\w-]+)\)/g, value));
 }
 
-function draw(width) {
-  for (const place of document.querySelectorAll(".plot")) {
+function draw(width, part = document) {
+  for (const place of part.querySelectorAll(".plot")) {
     const { data, layout } = themed(place.nextElementSibling.textContent);
     const config = { responsive: true, displayModeBar: false };
     if (matchMedia("(pointer: coarse)").matches) config.staticPlot = true; // a thumb scrolls the page, not the figure
