@@ -12,7 +12,7 @@
   const figures = live.querySelector(".figures"), notes = live.querySelector(".notes");
   const curves = new Map(); // number of a network: its stage, its state, its losses
   const sources = new WeakMap(); // a part of the page: its text as it came
-  let stage = null, waiting = null, drawn = 0;
+  let stage = null, shownStage = null, ended = false, waiting = null, drawn = 0;
 
   const parts = (body) =>
     [...body.children].flatMap((one) => (one.matches("main") ? [...one.children] : one.matches("script, style, #live") ? [] : [one]));
@@ -54,12 +54,13 @@
   function show() {
     waiting = null;
     drawn = performance.now();
-    const shown = [...curves].filter(([, one]) => one.stage === stage);
-    figures.hidden = shown.length === 0;
+    if ([...curves.values()].some((one) => one.stage === stage)) shownStage = stage; // until then those of the stage before stay
+    const shown = [...curves].filter(([, one]) => one.stage === shownStage);
+    figures.hidden = ended || shown.length === 0;
     if (figures.hidden) return;
     const best = shown.reduce((low, one) => (lowest(one[1]) < lowest(low[1]) ? one : low));
     const going = shown.filter((one) => one !== best && one[1].state === "going");
-    const ended = shown.filter((one) => one !== best && one[1].state !== "going");
+    const stopped = shown.filter((one) => one !== best && one[1].state !== "going");
     const all = shown.flatMap(([, one]) => KINDS.flatMap((kind) => one[kind])).filter((loss) => loss !== null).sort((a, b) => a - b);
     const [low, high] = [all[0], all[Math.floor(0.95 * (all.length - 1))]]; // the worst twentieth may leave the figure on top
     const log = low > 0 && high > 4 * low;
@@ -67,7 +68,7 @@
     const room = 0.06 * (top - bottom) || 0.1;
     for (const kind of KINDS) {
       const data = [
-        line("ended", ended, kind, { color: "var(--quiet)", width: 0.8 }, 0.5),
+        line("ended", stopped, kind, { color: "var(--quiet)", width: 0.8 }, 0.5),
         line("trained so far", going, kind, { color: "var(--series-1)", width: 1 }, 0.6),
         line("lowest validation loss", [best], kind, { color: "var(--series-2)", width: 2.6 }, 1),
       ].filter((one) => one.x.length);
@@ -76,7 +77,8 @@
       const place = document.getElementById(`live-${kind}`);
       const plot = themed(JSON.stringify({ data, layout }));
       Plotly.react(place, plot.data, plot.layout, { responsive: true, displayModeBar: false });
-      place.setAttribute("aria-label", `${kind.replace("_", " ")} by epoch of ${shown.length} networks in stage ${stage}`);
+      place.setAttribute("aria-label", `${kind.replace("_", " ")} by epoch of ${shown.length} networks in stage ${shownStage}`);
+      place.previousElementSibling.lastChild.textContent = ` of ${shown.length} networks in stage ${shownStage}`;
     }
     live.dataset.curves = shown.length;
     live.dataset.milliseconds = Math.round(performance.now() - drawn); // how long it took, for who measures
@@ -134,7 +136,7 @@
   source.addEventListener("end", () => {
     source.close();
     if (live.dataset.state === "going on") status.textContent += " The program that served this page has ended.";
-    else if (live.dataset.state === "finished") figures.hidden = true, notes.replaceChildren();
+    else if (live.dataset.state === "finished") ended = figures.hidden = true, notes.replaceChildren();
     live.dataset.ended = "yes";
   });
   source.addEventListener("error", () => {
