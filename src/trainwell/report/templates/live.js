@@ -12,7 +12,7 @@
   const figures = live.querySelector(".figures"), notes = live.querySelector(".notes");
   const curves = new Map(); // number of a network: its stage, its state, its losses
   const sources = new WeakMap(); // a part of the page: its text as it came
-  let stage = null, shownStage = null, ended = false, waiting = null, drawn = 0;
+  let stage = null, shownStage = null, ended = false, timer = null, drawn = 0;
 
   const parts = (body) =>
     [...body.children].flatMap((one) => (one.matches("main") ? [...one.children] : one.matches("script, style, #live") ? [] : [one]));
@@ -52,7 +52,7 @@
   const lowest = (one) => one.validation_loss.reduce((low, loss) => (loss !== null && loss < low ? loss : low), Infinity);
 
   function show() {
-    waiting = null;
+    timer = null;
     drawn = performance.now();
     if ([...curves.values()].some((one) => one.stage === stage)) shownStage = stage; // until then those of the stage before stay
     const shown = [...curves].filter(([, one]) => one.stage === shownStage);
@@ -75,7 +75,7 @@
       const layout = JSON.parse(document.getElementById("live-layout").textContent);
       Object.assign(layout.yaxis, { type: log ? "log" : "linear", range: [bottom - room, top + room] });
       const place = document.getElementById(`live-${kind}`);
-      const plot = themed(JSON.stringify({ data, layout }));
+      const plot = themed(JSON.stringify({ data, layout }), getComputedStyle(root));
       Plotly.react(place, plot.data, plot.layout, { responsive: true, displayModeBar: false });
       place.setAttribute("aria-label", `${kind.replace("_", " ")} by epoch of ${shown.length} networks in stage ${shownStage}`);
       place.previousElementSibling.lastChild.textContent = ` of ${shown.length} networks in stage ${shownStage}`;
@@ -85,7 +85,7 @@
   }
 
   function showSoon() {
-    if (waiting === null && !document.hidden) waiting = setTimeout(show, Math.max(0, drawn + PAUSE - performance.now()));
+    if (timer === null && !document.hidden) timer = setTimeout(show, Math.max(0, drawn + PAUSE - performance.now()));
   }
 
   function hear(news) {
@@ -118,11 +118,14 @@
         if (before) before.replaceWith(now);
         else if (last && last.parentElement.tagName === home.tagName) last.after(now);
         else (home.matches("main") ? document.querySelector("main") : document.body).prepend(now);
-        draw(undefined, now);
+        for (const place of now.querySelectorAll(".plot")) places.push(place), waiting.push(place);
       }
       last = now;
     }
     for (const part of old.values()) part.remove();
+    for (const list of [places, waiting]) list.splice(0, list.length, ...list.filter((place) => place.isConnected));
+    next();
+    stops();
   }
 
   const source = new EventSource(`events?version=${live.dataset.version}`);
