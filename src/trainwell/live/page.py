@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from pathlib import Path
+from typing import Any
 
 from trainwell.errors import InputError
 from trainwell.report.figures import layout
@@ -48,7 +49,9 @@ class Pages:
         try:
             record = read_record(self.folder)
         except InputError:  # not begun
-            record = Record(self.folder, *({} for _ in range(6)), ())
+            empty: dict[str, Any] = {}
+            schema = {"columns": [], "task": "", "classes": []}
+            record = Record(self.folder, empty, schema, empty, empty, empty, empty, ())
         script = (TEMPLATES / "live.js").read_text(encoding="utf-8")
         drawn = layout("epoch", "", height=HEIGHT, showlegend=True)
         return render(record, "live.html.jinja", (script,), live_layout=drawn, version=version)
