@@ -229,6 +229,26 @@ def watch(run: Path, /, *, browser: Annotated[bool, Parameter(name="--open")] = 
     serve(run, open_browser=browser)
 
 
+@app.command(usage="Usage: trainwell compare RUN RUN... [-o PAGE.html]")
+def compare(*runs: Path, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> None:
+    """Say how runs differ: scores with their intervals, settings, what each stage said.
+
+    Parameters
+    ----------
+    runs
+        Two or more run folders; a run may be unfinished.
+    out
+        Where to write the comparison as an HTML page, with the curves together.
+    """
+    from trainwell.report.comparison import compare as compared
+    from trainwell.report.comparison_page import print_comparison
+
+    comparison = compared(*runs)
+    print_comparison(comparison)
+    if out is not None:
+        print(f"\npage          {comparison.write(out)}")
+
+
 @app.command
 def where(name: str | None = None, /) -> None:
     """Say where a technique is: equation, source, file, settings. Without a name, list all.
