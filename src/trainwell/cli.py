@@ -10,8 +10,9 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
@@ -59,6 +60,8 @@ def fit(
     cores: int | None = None,
     stream_above: str | None = None,
     quiet: bool = False,
+    live: bool = False,
+    browser: Annotated[bool, Parameter(name="--open")] = False,
 ) -> int:
     """Train on a table: all six stages, a model, a report.
 
@@ -113,6 +116,10 @@ def fit(
         that is free when left out.
     quiet
         Print nothing but errors.
+    live
+        Serve the report page while it fills, on this machine alone, and print its address.
+    browser
+        Open that page in a browser.
     """
     given = {
         "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "test": test, "out": out,
@@ -128,8 +135,13 @@ def fit(
     from trainwell.recipe.run import fit as run_recipe
     from trainwell.terminal import Terminal
 
-    with Terminal(quiet=quiet) as terminal:
-        run = run_recipe(file, target, listeners=(terminal,), resume=resume, started=trainwell.STARTED, **options)
+    with ExitStack() as stack:
+        listeners: list[Any] = [stack.enter_context(Terminal(quiet=quiet))]
+        if live or browser:
+            from trainwell.live.watch import Live
+
+            listeners.append(stack.enter_context(Live(browser)))
+        run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **options)
     return INTERRUPTED if run.interrupted else 0
 
 
@@ -233,6 +245,42 @@ def report(run: Path, /, *, out: Annotated[Path | None, Parameter(name=["--out",
     print(write_record(record, out))
     for sentence in record.shortcomings:
         print(f"note: {words.printable(sentence)}", file=sys.stderr)
+
+
+@app.command
+def watch(run: Path, /, *, browser: Annotated[bool, Parameter(name="--open")] = False) -> None:
+    """Serve the report page of a run while it fills, on this machine alone, until Ctrl-C.
+
+    Parameters
+    ----------
+    run
+        The run folder; the run may not have begun, be going on, or be over.
+    browser
+        Open the page in a browser.
+    """
+    from trainwell.live.watch import watch as serve
+
+    serve(run, open_browser=browser)
+
+
+@app.command(usage="Usage: trainwell compare RUN RUN... [-o PAGE.html]")
+def compare(*runs: Path, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> None:
+    """Say how runs differ: scores with their intervals, settings, what each stage said.
+
+    Parameters
+    ----------
+    runs
+        Two or more run folders; a run may be unfinished.
+    out
+        Where to write the comparison as an HTML page, with the curves together.
+    """
+    from trainwell.report.comparison import compare as compared
+    from trainwell.report.comparison_page import print_comparison
+
+    comparison = compared(*runs)
+    print_comparison(comparison)
+    if out is not None:
+        print(f"\npage          {comparison.write(out)}")
 
 
 @app.command
