@@ -193,6 +193,48 @@ def report(run: Path, /) -> None:
 
 
 @app.command
+def serve(
+    run: Path,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: Annotated[str | None, Parameter(env_var="TRAINWELL_TOKEN")] = None,
+    max_body: str = "10MB",
+    max_rows: int = 100_000,
+) -> None:
+    """Answer requests for predictions over HTTP, until Ctrl-C.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    host
+        The address to listen on; this machine alone reaches 127.0.0.1, others need a token.
+    port
+        The port to listen on; 0 takes a free one.
+    token
+        What clients must send as Authorization: Bearer; safer as TRAINWELL_TOKEN in the environment, where no list of processes
+        shows it.
+    max_body
+        The largest body of a request, such as 500KB.
+    max_rows
+        The most rows of a request.
+    """
+    from trainwell.extras import require
+
+    require("serve", "fastapi", "uvicorn", "prometheus_client")
+
+    from trainwell.serving.limits import Limits
+    from trainwell.serving.server import serve as serve_model
+
+    def ready(address: str) -> None:
+        print(f"predictions at {address}/predict, its table at {address}/schema; Ctrl-C ends it", flush=True)
+
+    serve_model(run, host, port, Limits(words.parse_size(max_body, "--max-body"), max_rows), token, ready)
+
+
+@app.command
 def where(name: str | None = None, /) -> None:
     """Say where a technique is: equation, source, file, settings. Without a name, list all.
 

@@ -10,6 +10,7 @@ from trainwell.errors import InputError, listed, nearest
 from trainwell.files import whole_file
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from trainwell.data.tables import Table
@@ -58,16 +59,23 @@ def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = (), i
                 f" its columns are {listed(table.columns)}."
             )
         columns[name] = table.column(name)
-    outputs = model.outputs(table)
+    made = predicted_columns(model, model.outputs(table), interval)
+    if clash := [name for name in columns if name in made]:
+        raise InputError(f"--keep {clash[0]!r}: the predictions have a column of this name themselves.")
+    return pa.table({**columns, **made})
+
+
+def predicted_columns(model: "Model", outputs: "np.ndarray", interval: float | None = None) -> dict[str, Any]:
+    """``prediction`` and, for classes, ``probability_<class>``, or ``low`` and ``high``, from what the model put out."""
+    import numpy as np
+
     made: dict[str, Any] = {"prediction": model.labels(outputs)}
     if model.classes:
         probabilities = model.probabilities(outputs)
         made |= {f"probability_{name}": probabilities[:, place].astype(np.float32) for place, name in enumerate(model.classes)}
     if interval is not None:
         made |= dict(zip(("low", "high"), model.interval(made["prediction"], interval).T, strict=True))
-    if clash := [name for name in columns if name in made]:
-        raise InputError(f"--keep {clash[0]!r}: the predictions have a column of this name themselves.")
-    return pa.table({**columns, **made})
+    return made
 
 
 def check_out(out: str) -> None:
