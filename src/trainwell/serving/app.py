@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -147,8 +148,6 @@ def _interval(request: Request, model: Model) -> float | None:
     except ValueError as error:
         said = str(error) if isinstance(error, InputError) else f"interval is {text!r}, allowed are shares such as 0.9 for 90%."
         raise RequestError(422, said) from None
-    import numpy as np
-
     model.interval(np.zeros(0), level)
     return level
 

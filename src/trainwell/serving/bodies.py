@@ -10,7 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
 from trainwell.data import cells, csv_text, dates
-from trainwell.data.encoders import ColumnEncoder, Date
+from trainwell.data.encoders import ColumnEncoder, Date, Embedded, Switches
 from trainwell.data.tables import Table, read_table
 from trainwell.errors import InputError, listed, nearest
 from trainwell.model import Model
@@ -69,6 +69,8 @@ class Reader:
         data = data.lstrip(b"\r\n")
         if not data.strip():
             raise InputError(f"{BODY} is empty; a table needs a line of column names and rows below it.")
+        if not data.strip().count(b"\n"):
+            raise InputError(f"{BODY} has no rows.")
         dialect = csv_text.sniff(data, header=True)
         data = csv_text.repaired(data, dialect)
         names = csv_text.names_of(data, dialect)
@@ -110,7 +112,7 @@ class Reader:
 def _check_cells(column: ColumnEncoder, table: Table) -> None:
     """Each cell holds what the column held in training, and is missing only where that has a meaning."""
     cells_of = table.column(column.name)
-    if is_category(column):
+    if isinstance(column, Switches | Embedded):
         return
     if isinstance(column, Date):
         wrong = dates.seconds(cells_of, column.style).unreadable

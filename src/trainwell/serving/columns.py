@@ -5,7 +5,7 @@ category may be any text: one that was not there in training is no level, and so
 not use may be sent and are passed over; others are refused, since most of them are misspelt.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, create_model
 
@@ -21,13 +21,13 @@ Finite = Annotated[StrictFloat, Field(allow_inf_nan=False)]
 Category = StrictStr | StrictBool | StrictInt | Finite
 
 
-def is_category(column: ColumnEncoder) -> bool:
+def is_category(column: ColumnEncoder) -> TypeGuard[Switches | Embedded]:
     return isinstance(column, Switches | Embedded)
 
 
 def may_be_missing(column: ColumnEncoder) -> bool:
     """Whether a row without it is one that training has seen, or has a meaning all the same."""
-    return is_category(column) or column.missing
+    return isinstance(column, Switches | Embedded) or column.missing
 
 
 def allowed(column: ColumnEncoder) -> str:
@@ -56,7 +56,7 @@ def rows_model(row: type[BaseModel], most: int) -> type[BaseModel]:
 def answer_model(model: Model) -> type[BaseModel]:
     """The body of an answer: a prediction for every row, in their order, and what was unusual in the rows."""
     if model.classes:
-        classes = {"enum": list(model.classes)}
+        classes: dict[str, Any] = {"enum": list(model.classes)}
         fields: dict[str, Any] = {"prediction": (str, Field(json_schema_extra=classes))}
         for number, label in enumerate(model.classes):
             fields[f"field_{number}"] = (float, Field(alias=f"probability_{label}", ge=0, le=1))

@@ -12,16 +12,12 @@ class Metrics:
     media_type = "text/plain; version=1.0.0; charset=utf-8"
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        own = {"registry": self.registry}
-        labels = ("path", "status")
-        self.requests = Counter("trainwell_requests_total", "Requests that were answered.", labels, **own)
-        self.seconds = Histogram(
-            "trainwell_request_seconds", "From a request to its answer.", ("path",), buckets=SECONDS, **own
-        )
-        self.in_flight = Gauge("trainwell_requests_in_flight", "Requests without an answer yet.", **own)
-        self.rows = Counter("trainwell_rows_total", "Rows that were predicted.", **own)
-        self.together = Histogram("trainwell_batch_requests", "Requests predicted together.", buckets=BATCHES, **own)
+        self.registry = own = CollectorRegistry()
+        self.requests = Counter("trainwell_requests_total", "Requests answered.", ("path", "status"), registry=own)
+        self.seconds = Histogram("trainwell_request_seconds", "Until the answer.", ("path",), buckets=SECONDS, registry=own)
+        self.in_flight = Gauge("trainwell_requests_in_flight", "Requests without an answer yet.", registry=own)
+        self.rows = Counter("trainwell_rows_total", "Rows that were predicted.", registry=own)
+        self.together = Histogram("trainwell_batch_requests", "Requests predicted together.", buckets=BATCHES, registry=own)
 
     def answered(self, path: str, status: int, seconds: float) -> None:
         self.requests.labels(path, str(status)).inc()

@@ -1,16 +1,18 @@
 """The server of an application: where it listens, to whom, and how it ends."""
 
 import ipaddress
+import os
 import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
 import uvicorn
 
 from trainwell.errors import InputError
-from trainwell.model import load
+from trainwell.model import Model, load
 from trainwell.serving.app import application
 from trainwell.serving.limits import Limits
 
@@ -43,7 +45,7 @@ def serve(
     """
     check_door(host, token)
     model = load(run)
-    model.average(*_no_rows(model))
+    model.average(*_zeros(model))
     with _listening(host, port) as listening:
         config = uvicorn.Config(
             application(model, limits, token),
@@ -92,10 +94,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _no_rows(model):
+def _zeros(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """A row of zeros, which compiles the programs that single rows need."""
-    import numpy as np
-
     encoder = model.encoder
     numeric = np.zeros((1, len(encoder.numeric_names)), np.float32)
     return numeric, np.zeros((1, len(encoder.cardinalities)), np.int32)
@@ -108,7 +108,8 @@ def _listening(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=MAX_CONNECTIONS)
     except OSError as error:
-        raise InputError(f"port {port} of {host} cannot be used: {error.strerror}.") from None
+        said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror  # without the address again
+        raise InputError(f"port {port} of {host} cannot be used: {said}.") from None
 
 
 def _address(host: str, port: int) -> str:

@@ -37,7 +37,7 @@ class Waiting:
     """A question, and where its answer goes: called with the bytes and the number of rows, or with what went wrong."""
 
     question: Question
-    done: Callable[[tuple[bytes, int] | BaseException], None] = field(repr=False)
+    done: Callable[[tuple[bytes, int] | BaseException], object] = field(repr=False)
 
 
 class Worker:
