@@ -44,8 +44,7 @@ def application(model: Model, limits: Limits | None = None, token: str | None = 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        more = {} if together is None else {"together": together}
-        app.state.worker = Worker(model, reader, metrics.predicted, **more)
+        app.state.worker = Worker(model, reader, metrics.predicted, together)
         yield
         app.state.worker.close()
 

@@ -55,9 +55,9 @@ class Worker:
         model: Model,
         reader: Reader,
         seen: Callable[[int, int], None] = lambda requests, rows: None,
-        together: int = MOST_TOGETHER,
+        together: int | None = None,
     ):
-        self.model, self.reader, self.seen, self.together = model, reader, seen, together
+        self.model, self.reader, self.seen, self.together = model, reader, seen, together or MOST_TOGETHER
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="predictions", daemon=True)
         self._thread.start()
