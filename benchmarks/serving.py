@@ -71,7 +71,7 @@ def save_model(folder: Path) -> None:
         return (chance.normal(size=shape) / np.sqrt(max(shape, default=1))).astype(np.float32)
 
     members = tuple(
-        EnsembleMember(number, 1 / MEMBERS, structure, dict(resolve(structure)), *_drawn(shapes(structure), drawn))
+        EnsembleMember(number, 1 / MEMBERS, structure.to_json(), dict(resolve(structure)), *_drawn(shapes(structure), drawn))
         for number in range(MEMBERS)
     )
     Model(encoder, members, "auc").save(folder)

@@ -14,11 +14,12 @@ STARTED = time.monotonic()  # the command line's time limit counts from here: wh
 
 if TYPE_CHECKING:
     from trainwell.model import load as load
+    from trainwell.recipe.opened import open_run as open_run
     from trainwell.recipe.run import fit as fit
 
     __version__: str
 
-__all__ = ["__version__", "fit", "load"]
+__all__ = ["__version__", "fit", "load", "open_run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,6 +31,10 @@ def __getattr__(name: str) -> Any:
         from trainwell.model import load
 
         return load
+    if name == "open_run":
+        from trainwell.recipe.opened import open_run
+
+        return open_run
     if name == "__version__":
         from importlib.metadata import version
 

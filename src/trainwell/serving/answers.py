@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -11,13 +10,13 @@ import pyarrow.csv
 from trainwell.serving.bodies import ARROW, CSV, JSON
 
 
-def write(columns: dict[str, Any], notes: Sequence[str], kind: str) -> bytes:
+def write(columns: dict[str, pa.Array], notes: Sequence[str], kind: str) -> bytes:
     """The predicted columns as a body of this media type; notes are in JSON alone, tables have no place for them."""
     return _json(columns, notes) if kind == JSON else _TABLES[kind](pa.table(columns))
 
 
-def _json(columns: dict[str, Any], notes: Sequence[str]) -> bytes:
-    cells = [column.tolist() for column in columns.values()]
+def _json(columns: dict[str, pa.Array], notes: Sequence[str]) -> bytes:
+    cells = [column.to_pylist() for column in columns.values()]
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
     return json.dumps({"predictions": rows, "notes": list(notes)}, allow_nan=False, separators=(",", ":")).encode()
 
