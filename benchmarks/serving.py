@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__.split("\n")[0])
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--together", type=int, nargs="+", default=[1, 16], help="requests that are predicted at once, at most")
+    parser.add_argument("--together", type=int, nargs="+", default=[1, 64], help="requests that are predicted at once, at most")
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,16 +1,21 @@
 """What a client asks and is answered: the model's own predictions, in the form that it asked for, or one sentence."""
 
+import asyncio
 import csv
 import io
 import json
 import math
+import warnings
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
+from trainwell.model import CellWarning
 from trainwell.serving.app import application
+from trainwell.serving.bodies import Reader
+from trainwell.serving.worker import Question, Worker
 
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
 
@@ -192,3 +197,34 @@ def test_another_content_type_is_refused_with_those_that_are_read(client, kind):
         415,
         f"the content type is {kind!r}, allowed are application/json, text/csv and application/vnd.apache.arrow.stream.",
     )
+
+
+def test_requests_that_come_together_are_answered_each_for_itself(model, limits, rows):
+    """Many at once, among them a wrong one and one with an unseen category: each has its own answer, as if it were alone."""
+
+    async def all_at_once(bodies):
+        worker = Worker(model, Reader(model, limits), lambda requests, rows: batches.append((requests, rows)))
+        questions = [Question(one.encode(), JSON, JSON) for one in bodies]
+        try:
+            return await asyncio.gather(*(worker.ask(one) for one in questions), return_exceptions=True)
+        finally:
+            worker.close()
+
+    batches: list[tuple[int, int]] = []
+    sent = [rows[number : number + 1 + number % 3] for number in range(40)]
+    sent[7] = [rows[7] | {"plan": "gold"}]
+    sent[20] = [rows[20] | {"since": "2013-02-31"}]
+    found = asyncio.run(all_at_once([body(one, JSON) for one in sent]))
+    assert str(found[20]) == "row 1: 'since' is '2013-02-31', allowed is a date as 2024-12-31."
+    for number, one in enumerate(found):
+        if number != 20:
+            answer = json.loads(one[0])
+            columns = {name: [row[name] for row in sent[number]] for name in rows[0]}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", CellWarning)
+                np.testing.assert_allclose(
+                    [row["probability_yes"] for row in answer["predictions"]], model.predict_proba(columns)[:, 1], rtol=1e-4
+                )
+            assert len(answer["notes"]) == (number == 7)
+    assert sum(requests for requests, _ in batches) == 39
+    assert len(batches) < 39

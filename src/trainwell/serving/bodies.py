@@ -41,21 +41,36 @@ class Reader:
             table = self._ways[content_type](body)
             if table.rows > self.limits.rows:
                 raise too_many_rows(table.rows, self.limits)
-            for column in self.columns.values():
-                _check_cells(column, table)
+            self._check(table)
         except RequestError:
             raise
         except InputError as mistake:
             raise RequestError(422, str(mistake)) from None
         return table
 
-    def _json(self, body: bytes) -> Table:
+    def rows_of(self, body: bytes) -> list[BaseModel]:
+        """The rows of a body of JSON, before their cells are read: those of several bodies may be read together."""
         try:
             rows = self.rows.model_validate_json(body).rows  # type: ignore[attr-defined]
         except ValidationError as error:
             raise RequestError(422, self._sentence(error)) from None
+        if len(rows) > self.limits.rows:
+            raise too_many_rows(len(rows), self.limits)
+        return rows
+
+    def table_of(self, rows: list[BaseModel]) -> Table:
+        """Rows of JSON, cells cleaned and each readable."""
         columns = {name: self._cells(column, rows) for name, column in self.columns.items()}
-        return replace(read_table(columns), source=BODY, first_row=1)
+        table = replace(read_table(columns), source=BODY, first_row=1)
+        self._check(table)
+        return table
+
+    def _json(self, body: bytes) -> Table:
+        return self.table_of(self.rows_of(body))
+
+    def _check(self, table: Table) -> None:
+        for column in self.columns.values():
+            _check_cells(column, table)
 
     def _cells(self, column: ColumnEncoder, rows: list[BaseModel]) -> pa.ChunkedArray:
         values = [getattr(row, self._fields[column.name]) for row in rows]
