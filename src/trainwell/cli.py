@@ -58,6 +58,7 @@ def fit(
     keep_going: bool = False,
     cores: int | None = None,
     stream_above: str | None = None,
+    track: list[Literal["mlflow", "tensorboard"]] | None = None,
     quiet: bool = False,
 ) -> int:
     """Train on a table: all six stages, a model, a report.
@@ -111,6 +112,8 @@ def fit(
     stream_above
         Memory that the table may take, such as 2GB; the rows of a larger file are streamed from disk. A quarter of the memory
         that is free when left out.
+    track
+        Write the run to mlflow or tensorboard when it ends; may be given several times.
     quiet
         Print nothing but errors.
     """
@@ -124,12 +127,28 @@ def fit(
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     _check_what_to_train(file, target, resume, options)
+    if track:
+        from trainwell.tracking.track import check_trackers
+
+        check_trackers(track)
 
     from trainwell.recipe.run import fit as run_recipe
     from trainwell.terminal import Terminal
 
-    with Terminal(quiet=quiet) as terminal:
-        run = run_recipe(file, target, listeners=(terminal,), resume=resume, started=trainwell.STARTED, **options)
+    begun: list[str] = []
+
+    def remember(event: Mapping[str, object]) -> None:
+        if event["event"] == "run_started":
+            begun.append(str(event["folder"]))
+
+    listeners = (remember,) if track else ()
+    try:
+        with Terminal(quiet=quiet) as terminal:
+            started = trainwell.STARTED
+            run = run_recipe(file, target, listeners=(terminal, *listeners), resume=resume, started=started, **options)
+    finally:
+        if track and begun:  # also of a run that a stage has stopped
+            _track(Path(begun[-1]), track, quiet)
     return INTERRUPTED if run.interrupted else 0
 
 
@@ -244,6 +263,21 @@ def serve(
 
 
 @app.command
+def track(run: Path, /, *, to: list[Literal["mlflow", "tensorboard"]]) -> None:
+    """Write a run to a tracker: an MLflow store, TensorBoard files.
+
+    Parameters
+    ----------
+    run
+        The run folder; the run may be unfinished.
+    to
+        mlflow (the store of MLFLOW_TRACKING_URI, else mlflow.db here) or tensorboard (files in the run folder); may be given
+        several times.
+    """
+    _track(run, to)
+
+
+@app.command
 def where(name: str | None = None, /) -> None:
     """Say where a technique is: equation, source, file, settings. Without a name, list all.
 
@@ -325,6 +359,14 @@ def explain(error: Exception) -> tuple[str, int]:
         file.writelines(traceback.format_exception(error))
     kind = type(error).__name__
     return f"This is a bug in trainwell ({kind}); please report it with the details in {path}.", BUG
+
+
+def _track(folder: Path, names: Sequence[str], quiet: bool = False) -> None:
+    from trainwell.tracking.track import track as write_to
+
+    for sentence in write_to(folder, names):
+        if not quiet:
+            print(sentence)
 
 
 def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: Mapping[str, object]) -> None:
