@@ -7,6 +7,7 @@ depends on that row alone, and real inputs beat inputs that say nothing.
 Source of the checks: Karpathy (2019), "A recipe for training neural networks", step 2.
 """
 
+import dataclasses
 import math
 from typing import NamedTuple
 
@@ -14,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trainwell.data.encode import Arrays
 from trainwell.network.forward import forward
 from trainwell.network.structure import Structure
 from trainwell.population.member import Member, Training
+from trainwell.population.scores import mean
 from trainwell.population.step import Rows, row_losses, start
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -74,7 +75,7 @@ def untrained(context: Context, structure: Structure) -> tuple[float, float]:
         def first_output(numeric):
             return forward(awake, state.statistics, numeric, rows.categories[:8], structure, settings)[0][0].sum()
 
-        return losses.mean(), jnp.abs(jax.grad(first_output)(rows.numeric[:8])[1:]).max(initial=0.0)
+        return mean(losses, rows.weights), jnp.abs(jax.grad(first_output)(rows.numeric[:8])[1:]).max(initial=0.0)
 
     loss, mixing = jax.jit(measured)(context.rows(context.train), context.prior)
     return float(loss), float(mixing)
@@ -104,7 +105,10 @@ def blind_inputs(context: Context, structure: Structure) -> tuple[float, float]:
     for number, blind in enumerate((False, True)):
         parts = [context.train, context.validation]
         if blind:
-            parts = [Arrays(np.zeros_like(part.numeric), np.zeros_like(part.categories), part.target) for part in parts]
+            parts = [
+                dataclasses.replace(one, numeric=np.zeros_like(one.numeric), categories=np.zeros_like(one.categories))
+                for one in parts
+            ]
         population = context.population(*parts)
         settings = context.settings(structure, context.learning_rate(structure, times=3))
         training = Training(Member(number, structure, settings, "baselines"))

@@ -96,7 +96,9 @@ def _effects(
     predictions = population.predict([training for _, training in trained], sample.numeric, sample.categories)
     score = context.metric.score
     return [
-        Effect(plan, _name(plan), float(score(guess, sample.target)), training.score, training.curves.best_epoch)
+        Effect(
+            plan, _name(plan), float(score(guess, sample.target, sample.weights)), training.score, training.curves.best_epoch
+        )
         for (plan, training), guess in zip(trained, predictions, strict=True)
     ]
 

@@ -31,9 +31,9 @@ from trainwell.recipe import folder as folders
 from trainwell.recipe.chosen_metric import check_function, function_metric, named_metric
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import EventLog, Listener, read_events
-from trainwell.recipe.evidence import STAGES, read_evidence
+from trainwell.recipe.evidence import read_evidence
 from trainwell.recipe.options import Options
-from trainwell.recipe.order import Recipe, Run, closing
+from trainwell.recipe.order import Recipe, Run, closing, stages_of
 from trainwell.report.page import write_report
 
 
@@ -91,8 +91,11 @@ def fit(
 def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
     """The run of a folder in which nothing is left to do; a stage that Ctrl-C cut short has left no evidence, the last one
     has, but its end is no end."""
-    evidence = read_evidence(folder / "evidence")
-    if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
+    evidence, config = read_evidence(folder / "evidence"), folder / "config.json"
+    if not config.is_file():
+        return None
+    wanted = stages_of(folders.read_json(config).get("effort", ""))
+    if set(evidence) != set(wanted) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
         return None
     run = Run(folder, evidence, load(folder))
     folders.remove_weights(folder)  # where a kill kept the run from it

@@ -51,11 +51,11 @@ def squeeze(context: Context, choice: Choice, simple: dict[str, np.ndarray]) -> 
     average = choice.model.average(rows.numeric, rows.categories)
     predictions = final(metric, calibration, average)
     scores = Scores(
-        float(metric.final(predictions, rows.target)),
+        float(metric.final(predictions, rows.target, rows.weights)),
         *interval(context, predictions),
-        float(metric.final(final(metric, calibration, choice.predictions), choice.target)),
-        max(float(metric.score(one.predictions, choice.target)) for one in choice.finalists),
-        {name: float(metric.final(guess, rows.target)) for name, guess in simple.items()},
+        float(metric.final(final(metric, calibration, choice.predictions), choice.target, choice.weights)),
+        max(float(metric.score(one.predictions, choice.target, choice.weights)) for one in choice.finalists),
+        {name: float(metric.final(guess, rows.target, rows.weights)) for name, guess in simple.items()},
     )
     return _evidence(context, choice, scores, outcome(context, calibration, average)), context.shown(scores.test)
 
@@ -73,7 +73,8 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
     summary = f"{_named(choice)}: {label} {said(scores.test)} on {len(context.split.test):,} test rows, {ends} (95%)"
     if scores.best_simple is not None:
         summary += f"; {scores.best_simple} {said(scores.simple[scores.best_simple])}"
-    own = [shown(float(context.metric.score(one.predictions, choice.target))) for one in choice.finalists]
+    score = context.metric.score
+    own = [shown(float(score(one.predictions, choice.target, choice.weights))) for one in choice.finalists]
     ranked = sorted(scores.simple.items(), key=lambda item: -item[1])
     return Evidence(
         "squeeze",
@@ -124,7 +125,7 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     generator = np.random.default_rng([context.options.seed, 6])
     picks = generator.integers(0, rows, (RESAMPLES, size)).astype(np.int32)
     measure = _one_by_one if calls_back(context.metric) else _resampled
-    scores = np.asarray(measure(predictions, context.test.target, picks, metric=context.metric))
+    scores = np.asarray(measure(predictions, context.test.target, context.test.weights, picks, metric=context.metric))
     drawn = context.test.target[picks]
     varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
     scores = scores[varied] if varied.any() else scores
@@ -137,12 +138,16 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
 
 
 @partial(jax.jit, static_argnames="metric")
-def _resampled(predictions, target, picks, metric: Metric):
-    return jax.lax.map(lambda rows: metric.final(predictions[rows], target[rows]), picks)
+def _resampled(predictions, target, weights, picks, metric: Metric):
+    return jax.lax.map(lambda rows: metric.final(*_taken(rows, predictions, target, weights)), picks)
 
 
-def _one_by_one(predictions, target, picks, metric: Metric):
-    return [metric.final(predictions[rows], target[rows]) for rows in picks]
+def _one_by_one(predictions, target, weights, picks, metric: Metric):
+    return [metric.final(*_taken(rows, predictions, target, weights)) for rows in picks]
+
+
+def _taken(rows, *arrays):
+    return jax.tree.map(lambda one: one[rows], arrays)
 
 
 def _named(choice: Choice) -> str:
@@ -196,7 +201,9 @@ def _actions(context: Context, scores: Scores) -> list[str]:
             "The score on the rows it was chosen by lies above the interval of the test score: choosing flattered it."
         )
     limit = context.options.time_limit
-    longer = [name for name, effort in EFFORTS.items() if limit is not None and effort.seconds > limit]
+    longer = [
+        name for name, effort in EFFORTS.items() if limit is not None and effort.seconds is not None and effort.seconds > limit
+    ]
     if longer:
         actions.append(f"More time buys more networks: --effort {longer[0]} is the next step.")
     return actions

@@ -1,0 +1,57 @@
+"""Stage 5 at the least effort: one small network of usual settings, where code is tried out and nothing is compared."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from trainwell.data.encode import Arrays
+from trainwell.population.member import Member, Training
+from trainwell.recipe.baselines import SMALLEST
+from trainwell.recipe.context import SMALLEST_BATCH, Context
+from trainwell.recipe.evidence import Evidence
+from trainwell.recipe.tune import CENTRE
+
+RATE = 3.0  # chosen: times the default learning rate, as small networks on few rows do well with
+SIZES = (64, 256, 1024)  # chosen: numbers of rows that fewer are repeated to
+
+
+def one_network(context: Context, number: int) -> tuple[Evidence, list[Training]]:
+    """(evidence, the network alone), trained to where early stopping ends it."""
+    structure = context.structure(widths=SMALLEST, numeric_embedding="none", noises=(), batch_size=SMALLEST_BATCH)
+    settings = context.settings(structure, {**CENTRE, **context.learning_rate(structure, RATE)})
+    epochs = context.epochs(structure)
+    training = Training(Member(number, structure, settings, "tune"))
+    train, validation = (repeated(part, context.options.seed) for part in (context.train, context.validation))
+    population = context.population(train, validation, members=1, signals=False)
+    (trained,) = population.train([training], epochs, epochs, context.budget)
+    return _evidence(context, trained), [trained.let_go()]
+
+
+def repeated(rows: Arrays, seed: int) -> Arrays:
+    """Few rows repeated to one of a few numbers of rows, each row with the weight of one among its copies: so one compiled
+    program serves many small tables."""
+    count = len(rows.target)
+    size = next((size for size in SIZES if count <= size), count)
+    order = np.random.default_rng(seed).permutation(count)[np.arange(size) % count]
+    copies = np.bincount(order, minlength=count)[order]
+    weights = (1.0 if rows.weights is None else rows.weights[order]) / copies * (size / count)
+    return dataclasses.replace(rows.take(order), weights=weights.astype(np.float32))
+
+
+def _evidence(context: Context, trained: Training) -> Evidence:
+    advice = "Compare networks before you rely on one (--effort fast, default or best)."
+    if not trained.sound or not math.isfinite(trained.score):
+        said = "The network came to nothing: its loss left the finite numbers, or there was no time."
+        return Evidence("tune", "stop", "the one network came to nothing", said, (advice,))
+    label, score = context.metric.label, context.said(trained.score)
+    return Evidence(
+        "tune",
+        "warn",
+        f"one network, nothing compared, validation {label} {score}",
+        explanation=f"At the effort minimal one network of usual settings is trained, {trained.member.structure.describe()}, "
+        f"for {trained.epochs} epochs. On the validation rows it scores {label} {score}. No simple model was measured and no "
+        "setting compared, so this says nothing of what could be reached.",
+        actions=(advice,),
+        measures={"trials": 1, "best_score": trained.score, "epochs": trained.epochs},
+    )
