@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 STARTED = time.monotonic()  # the command line's time limit counts from here: what is loaded next is part of the run
 
 if TYPE_CHECKING:
+    from trainwell.estimators import NeuralClassifier as NeuralClassifier
+    from trainwell.estimators import NeuralRegressor as NeuralRegressor
     from trainwell.model import load as load
     from trainwell.recipe.run import fit as fit
 
     __version__: str
 
-__all__ = ["__version__", "fit", "load"]
+__all__ = ["NeuralClassifier", "NeuralRegressor", "__version__", "fit", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,6 +32,10 @@ def __getattr__(name: str) -> Any:
         from trainwell.model import load
 
         return load
+    if name in ("NeuralClassifier", "NeuralRegressor"):
+        from trainwell import estimators
+
+        return getattr(estimators, name)
     if name == "__version__":
         from importlib.metadata import version
 

@@ -40,6 +40,7 @@ class Options(BaseModel):
     task : ``"binary"``, ``"multiclass"`` or ``"regression"``; inferred from the target when left out.
     ignore : columns that must not reach the network.
     categories : columns of numbers that are names of categories.
+    numbers : columns that stay numbers, though they look like identifiers.
     group : rows with the same value here stay together in training, validation or test.
     time : the latest rows by this column are the test rows, those before them validate.
     test : a file of rows to test on; a fifth of the table when left out.
@@ -70,6 +71,7 @@ class Options(BaseModel):
     task: Literal["binary", "multiclass", "regression"] | None = None
     ignore: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     group: str | None = None
     time: str | None = None
     test: Path | None = None

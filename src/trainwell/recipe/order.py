@@ -108,8 +108,8 @@ def stages_of(effort: str) -> tuple[str, ...]:
 class Recipe:
     """One pass through the stages. A stage that left its evidence in a folder that is resumed is not done again."""
 
-    def __init__(self, context: Context, notes: tuple[Note, ...]):
-        self.context, self.notes = context, notes
+    def __init__(self, context: Context, notes: tuple[Note, ...], *, report: bool = True):
+        self.context, self.notes, self.report = context, notes, report
         self.done = read_evidence(context.folder / "evidence")
         self.result = Run(context.folder)
         self.simple: dict[str, np.ndarray] = {}
@@ -302,7 +302,8 @@ class Recipe:
         run, folder = self.result, self.context.folder
         last = closing(run) | {"metric": self.context.metric.label}
         self.context.log.add("run_finished", **last, seconds=round(self.context.budget.used, 3))
-        write_report(folder)
+        if self.report:
+            write_report(folder)
         if reason is not None:
             raise StageStopped(reason)
         if run.model is not None and not run.interrupted:

@@ -44,6 +44,7 @@ def fit(
     listeners: Iterable[Listener] = (),
     resume: Path | str | None = None,
     started: float | None = None,
+    report: bool = True,
     **options: Any,
 ) -> Run:
     """Run the recipe on a table.
@@ -55,6 +56,7 @@ def fit(
     listeners : called with every event of the run, see `trainwell.recipe.events`.
     resume : folder of a run to continue; its options hold, and its table where ``source`` is left out.
     started : ``time.monotonic()`` from which the time limit counts; now when left out.
+    report : whether the page is written at the end; it can be later, from what the folder holds.
     options : see `trainwell.recipe.options.Options`.
 
     Returns
@@ -85,7 +87,7 @@ def fit(
     budget.start = started
     prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners), label)
     with _ctrl_c_ends(budget):
-        return Recipe(*prepared).run()
+        return Recipe(*prepared, report=report).run()
 
 
 def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
@@ -146,7 +148,7 @@ def _prepare(
     sample = None if file is None else draw_sample(file, options.seed)
     table = read_table(source) if sample is None else sample.table
     table, for_test = _with_test(table, options, sample)
-    names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
+    names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "numbers", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
     metric = named_metric(options, schema)
     costs_of(options.cost, schema.task)
