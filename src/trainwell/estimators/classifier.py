@@ -10,6 +10,7 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import assert_all_finite, check_array, check_consistent_length, column_or_1d
 
+from trainwell.calibration.temperature import ENDS
 from trainwell.data.tables import Table
 from trainwell.estimators.rows import class_names
 from trainwell.estimators.shared import NeuralNetwork
@@ -120,7 +121,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         if self._several:
             return np.column_stack([self._label(place, table) for place in range(len(self.classes_))])
         place = {name: number for number, name in enumerate(self._names)}
-        return self.classes_[[place[name] for name in self.run_.model.predict(table)]]
+        return self.classes_[[place[name] for name in self.run_.model.labels(self._outputs(0, table))]]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Calibrated probabilities (rows, classes), or of each label (rows, labels)."""
@@ -129,7 +130,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
             return np.column_stack([self._probability(place, table) for place in range(len(self.classes_))])
         probabilities = np.zeros((table.rows, len(self.classes_)))
         model = self.run_.model
-        probabilities[:, [self._names.index(name) for name in model.classes]] = model.predict_proba(table)
+        probabilities[:, [self._names.index(name) for name in model.classes]] = model.probabilities(self._outputs(0, table))
         return probabilities / probabilities.sum(axis=1, keepdims=True)
 
     def _options(self, X: Any, table: Table) -> dict[str, Any]:
@@ -144,6 +145,8 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         """(y, whether several labels may be true at once)."""
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        if np.asarray(y).dtype.kind == "f":  # which scikit-learn's look at the kind of target does not check
+            assert_all_finite(np.asarray(y), input_name="y")
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
             y = check_array(y, input_name="y", accept_sparse=True, dtype=None)
@@ -167,10 +170,12 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
 
     def _label(self, place: int, table: Table) -> np.ndarray:
         always = self._always[place]
-        return np.full(table.rows, always) if always is not None else self._runs[place].model.predict(table).astype(int)
+        if always is not None:
+            return np.full(table.rows, always)
+        return self.run_[place].model.labels(self._outputs(place, table)).astype(int)
 
     def _probability(self, place: int, table: Table) -> np.ndarray:
         always = self._always[place]
         if always is not None:
             return np.full(table.rows, float(always))
-        return self._runs[place].model.predict_proba(table)[:, 1].astype(float)
+        return np.clip(self._outputs(place, table)[:, 0].astype(float), *ENDS)

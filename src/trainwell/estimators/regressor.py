@@ -70,14 +70,17 @@ class NeuralRegressor(RegressorMixin, NeuralNetwork):
     def predict(self, X: Any) -> np.ndarray:
         """Numbers (rows,), or (rows, outputs)."""
         table = self._to_predict(X)
-        found = [run.model.predict(table) for run in self._runs]
+        found = [run.model.labels(self._outputs(place, table)) for place, run in enumerate(self._runs)]
         return np.column_stack(found) if self._several else found[0]
 
     def predict_interval(self, X: Any, level: float = LEVEL) -> np.ndarray:
         """Intervals (rows, 2), low and high, that hold the truth of a share ``level`` of rows like those of training; of
         several outputs (rows, outputs, 2)."""
         table = self._to_predict(X)
-        found = [run.model.predict_interval(table, level) for run in self._runs]
+        found = []
+        for place, run in enumerate(self._runs):
+            run.model.interval(np.zeros(0), level)  # or nothing needs to be predicted
+            found.append(run.model.interval(run.model.labels(self._outputs(place, table)), level))
         return np.stack(found, axis=1) if self._several else found[0]
 
     def __sklearn_tags__(self) -> Any:
