@@ -2,7 +2,8 @@
 
 Every function takes predictions (rows, outputs) and targets (rows,): probabilities for classes (one column, that of the second
 class, for two), scaled target values for regression; and how much each row counts (rows,), or None where all count the same.
-The tests hold each against scikit-learn, also with ties, with weights and with classes of which no row is there.
+Each is one compiled program, also where it is called with NumPy's arrays. The tests hold each against scikit-learn, also with
+ties, with weights and with classes of which no row is there.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ def mean(values: Num[Array, " rows"], weights: Weights = None) -> Score:
     return values.mean() if weights is None else (values * weights).sum() / weights.sum()
 
 
+@jax.jit
 def auc(predictions: Float[Array, "rows 1"], target: Target, weights: Weights = None) -> Score:
     """Share of (positive, negative) pairs in the right order, ties half: from the mean rank of the positives, or by their
     weights from how much of the negatives lies below each positive."""
@@ -45,6 +47,7 @@ def auc(predictions: Float[Array, "rows 1"], target: Target, weights: Weights = 
     return wins / jnp.maximum(pairs, 1)
 
 
+@jax.jit
 def average_precision(predictions: Float[Array, "rows 1"], target: Target, weights: Weights = None) -> Score:
     """Mean over the positives of the precision among all rows with a score of theirs or above; 0 where there is no positive.
 
@@ -55,17 +58,20 @@ def average_precision(predictions: Float[Array, "rows 1"], target: Target, weigh
     return jnp.where(target == 1, own * true / called, 0).sum() / _least(positives, weights)
 
 
+@jax.jit
 def accuracy(predictions: Predictions, target: Target, weights: Weights = None) -> Score:
     """Share of the rows whose likeliest class is theirs."""
     return mean(_likeliest(predictions) == target, weights)
 
 
+@jax.jit
 def balanced_accuracy(predictions: Predictions, target: Target, weights: Weights = None) -> Score:
     """Mean over the classes that are present of the share found."""
     hits, rows, _ = _counts(predictions, target, weights)
     return (hits / _least(rows, weights)).sum() / (rows > 0).sum()
 
 
+@jax.jit
 def best_balanced_accuracy(predictions: Predictions, target: Target, weights: Weights = None) -> Score:
     """For two classes the balanced accuracy at the best threshold for these very rows."""
     if predictions.shape[1] > 1:
@@ -78,6 +84,7 @@ def best_balanced_accuracy(predictions: Predictions, target: Target, weights: We
     return jnp.where(one_class, 1.0, best)
 
 
+@jax.jit
 def f1(predictions: Predictions, target: Target, weights: Weights = None) -> Score:
     """F1 of the positive class of two; of several, the mean over the classes that are there or predicted."""
     hits, rows, called = _counts(predictions, target, weights)
@@ -85,6 +92,7 @@ def f1(predictions: Predictions, target: Target, weights: Weights = None) -> Sco
     return each[1] if predictions.shape[1] == 1 else each.sum() / (rows + called > 0).sum()
 
 
+@jax.jit
 def best_f1(predictions: Predictions, target: Target, weights: Weights = None) -> Score:
     """For two classes the F1 at the best threshold for these very rows."""
     if predictions.shape[1] > 1:
@@ -93,12 +101,14 @@ def best_f1(predictions: Predictions, target: Target, weights: Weights = None) -
     return (2 * true / (called + positives)).max()
 
 
+@jax.jit
 def negative_log_loss(predictions: Predictions, target: Target, weights: Weights = None) -> Score:
     """Mean log probability of the right class."""
     chosen = jnp.take_along_axis(_of_classes(predictions), target[:, None].astype(jnp.int32), axis=1)[:, 0]
     return mean(jnp.log(jnp.clip(chosen, SMALLEST, 1)), weights)
 
 
+@jax.jit
 def r2(predictions: Float[Array, "rows 1"], target: Target, weights: Weights = None) -> Score:
     """Share of the target's variance that is explained."""
     own = 1 if weights is None else weights
@@ -106,10 +116,12 @@ def r2(predictions: Float[Array, "rows 1"], target: Target, weights: Weights = N
     return 1 - (own * (predictions[:, 0] - target) ** 2).sum() / jnp.maximum(varied, SMALLEST)
 
 
+@jax.jit
 def negative_rmse(predictions: Float[Array, "rows 1"], target: Target, weights: Weights = None) -> Score:
     return -jnp.sqrt(mean((predictions[:, 0] - target) ** 2, weights))
 
 
+@jax.jit
 def negative_mae(predictions: Float[Array, "rows 1"], target: Target, weights: Weights = None) -> Score:
     return -mean(jnp.abs(predictions[:, 0] - target), weights)
 

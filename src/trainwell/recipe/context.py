@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -41,6 +42,8 @@ USUAL_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy",
 EXPECTED = 8  # chosen: members that a stage trains at a time, of one structure: cohorts are no larger than needed
 STEPS = 8000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
+
+compiled_losses = jax.jit(row_losses, static_argnames="structure")
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,8 @@ class Context:
         structure = self.structure()
         target = jnp.asarray(self.train.target)
         outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
-        return float(mean(row_losses(outputs, target, structure, self.settings(structure, {}), None), self.train.weights))
+        losses = compiled_losses(outputs, target, structure, self.settings(structure, {}), None)
+        return float(mean(losses, self.train.weights))
 
     def population(
         self, train: Arrays | None = None, validation: Arrays | None = None, *, members: int = EXPECTED, signals: bool = True

@@ -1,4 +1,7 @@
-"""Stage 5 at the least effort: one small network of usual settings, where code is tried out and nothing is compared."""
+"""Stage 5 at the least effort: one small network of usual settings, where code is tried out and nothing is compared.
+
+Compiling takes far longer than training it. So small tables are brought to a few sizes, each of which is compiled once.
+"""
 
 import dataclasses
 import math
@@ -6,6 +9,7 @@ import math
 import numpy as np
 
 from trainwell.data.encode import Arrays
+from trainwell.network.structure import Structure
 from trainwell.population.member import Member, Training
 from trainwell.recipe.context import SMALLEST_BATCH, Context
 from trainwell.recipe.evidence import Evidence
@@ -14,18 +18,43 @@ from trainwell.recipe.tune import CENTRE
 WIDTHS = (64,)  # chosen: the smallest that bends
 RATE = 3.0  # chosen: times the default learning rate, as small networks on few rows do well with
 SIZES = (64, 256, 1024)  # chosen: numbers of rows that fewer are repeated to
+COLUMNS = (4, 16, 64)  # chosen: numbers of inputs that fewer are filled up to
 
 
 def one_network(context: Context, number: int) -> tuple[Evidence, list[Training]]:
     """(evidence, the network alone), trained to where early stopping ends it."""
     structure = context.structure(widths=WIDTHS, numeric_embedding="none", dropout="none", noises=(), batch_size=SMALLEST_BATCH)
     settings = context.settings(structure, {**CENTRE, **context.learning_rate(structure, RATE)})
-    epochs = context.epochs(structure)
-    training = Training(Member(number, structure, settings, "tune"))
-    train, validation = (repeated(part, context.options.seed) for part in (context.train, context.validation))
-    population = context.population(train, validation, members=1, signals=False)
+    wide = widened(structure) if not context.options.settings else structure
+    train, validation = (
+        _with_columns(repeated(part, context.options.seed), wide.numeric) for part in (context.train, context.validation)
+    )
+    population, epochs = context.population(train, validation, members=1, signals=False), context.epochs(structure)
+    training = Training(Member(number, wide, settings, "tune"))
     (trained,) = population.train([training], epochs, epochs, context.budget)
-    return _evidence(context, trained), [trained.let_go()]
+    trained = narrowed(trained.let_go(), structure)
+    return _evidence(context, trained), [trained]
+
+
+def widened(structure: Structure) -> Structure:
+    """The same with one of a few numbers of inputs, where it takes numbers as they are: those beyond its own are always 0."""
+    size = next((size for size in COLUMNS if structure.numeric <= size), structure.numeric)
+    return structure if structure.cardinalities else dataclasses.replace(structure, numeric=size, continuous=0)
+
+
+def narrowed(training: Training, structure: Structure) -> Training:
+    """The network without the inputs that were always 0, which changes none of its outputs."""
+    member = dataclasses.replace(training.member, structure=structure)
+    if training.state is None or not structure.numeric < training.member.structure.numeric:
+        return dataclasses.replace(training, member=member)
+    weights = dict(training.state.best_weights)
+    weights["layer1.weight"] = weights["layer1.weight"][:, : structure.numeric]
+    return dataclasses.replace(training, member=member, state=training.state._replace(best_weights=weights))
+
+
+def _with_columns(rows: Arrays, columns: int) -> Arrays:
+    more = columns - rows.numeric.shape[1]
+    return dataclasses.replace(rows, numeric=np.pad(rows.numeric, ((0, 0), (0, more))))
 
 
 def repeated(rows: Arrays, seed: int) -> Arrays:
