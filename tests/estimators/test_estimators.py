@@ -224,6 +224,7 @@ def test_a_class_of_one_row_has_a_probability(frame, labels):
         (lambda X, y: NeuralClassifier().fit(sparse.csr_array(np.eye(20)), y[:20]), TypeError, "Sparse data was passed"),
         (lambda X, y: NeuralClassifier().fit(np.zeros((4, 3, 2)), y[:4]), ValueError, "Found array with dim 3"),
         (lambda X, y: NeuralClassifier().fit(X, np.where(y == "yes", 1.5, np.nan)), ValueError, "Input y contains NaN"),
+        (lambda X, y: NeuralClassifier().fit(X, np.where(y == "yes", y, None)), ValueError, "Input y contains NaN"),
         (lambda X, y: NeuralRegressor().fit(X, np.full(ROWS, np.inf)), ValueError, "Input y contains infinity"),
         (lambda X, y: NeuralClassifier().fit(X, np.arange(ROWS) + 0.5), ValueError, "Unknown label type: continuous"),
         (lambda X, y: NeuralClassifier().fit(X, np.repeat("yes", ROWS)), ValueError, "contains only one class: 'yes'"),
@@ -246,6 +247,12 @@ def test_rows_of_another_width_are_refused_in_scikit_learns_words(classifier, fr
     numbers = NeuralRegressor(**LEAST).fit(frame[["length"]].to_numpy(), frame["length"])
     with pytest.raises(ValueError, match="X has 2 features, but NeuralRegressor is expecting 1 features"):
         numbers.predict(np.zeros((3, 2)))
+
+
+def test_a_model_of_a_frame_takes_an_array_in_the_same_order_with_scikit_learns_warning(classifier, frame):
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        found = classifier.predict_proba(frame.to_numpy(dtype=object))
+    np.testing.assert_allclose(found, classifier.predict_proba(frame), atol=1e-6)
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -153,7 +153,8 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
             y = (y.toarray() if hasattr(y, "toarray") else y).astype(int)
         else:
             y = column_or_1d(y, warn=True)
-            assert_all_finite(y, input_name="y")
+            if y.dtype == object and any(_is_missing(one) for one in y):
+                raise ValueError("Input y contains NaN.")
         check_consistent_length(X, y)
         check_classification_targets(y)
         return y, kind == "multilabel-indicator"
@@ -179,3 +180,8 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         if always is not None:
             return np.full(table.rows, float(always))
         return np.clip(self._outputs(place, table)[:, 0].astype(float), *ENDS)
+
+
+def _is_missing(label: Any) -> bool:
+    """None, not a number, or what pandas has for either."""
+    return label is None or str(label) == "<NA>" or (isinstance(label, float) and label != label)

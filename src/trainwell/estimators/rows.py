@@ -26,11 +26,10 @@ def is_frame(X: Any) -> bool:
     return not isinstance(X, np.ndarray | list | tuple) and nw.dependencies.is_into_dataframe(X)
 
 
-def features(X: Any) -> Table:
-    """A data frame, or an array whose columns are called x0, x1, ..."""
-    if is_frame(X):
-        return read_table(X)
-    return read_table({f"x{place}": X[:, place] for place in range(X.shape[1])})
+def features(X: Any, names: tuple[str, ...] = ()) -> Table:
+    """A data frame, or an array whose columns are called x0, x1, ...; or other names, given in their order."""
+    table = read_table(X if is_frame(X) else {f"x{place}": X[:, place] for place in range(X.shape[1])})
+    return replace(table, frame=table.frame.rename_columns(list(names))) if names else table
 
 
 def own_name(wanted: str, table: Table) -> str:

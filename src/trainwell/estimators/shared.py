@@ -106,7 +106,9 @@ class NeuralNetwork(BaseEstimator):
     def _weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
         if sample_weight is None:
             return None
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if (weights < 0).any():
+            raise ValueError("Negative values in data passed to `sample_weight`.")
         if not weights.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
         return weights
@@ -114,21 +116,20 @@ class NeuralNetwork(BaseEstimator):
     def _fit(self, X: Any, targets: Sequence[tuple[Any, np.ndarray | None] | None], name: str, task: str | None, weights: Any,
              groups: Any) -> None:  # fmt: skip
         """One run for each target, (values of the column, class numbers of the rows), or None where all values are the same."""
-        seed = self._seed()
-        table, group = self._table(X, groups)
+        plain = features(X)
+        table, group = self._with_groups(plain, groups)
+        options = {**self._options(X, plain), "task": task, "group": group, "seed": self._seed()}
         name = own_name(name, table)
-        self._files, self._folders = [], []
+        kept: list[tuple[dict[str, bytes] | None, str | None]] = []
         for place, target in enumerate(targets):
             if target is None:
-                self._files.append(None)
-                self._folders.append(None)
+                kept.append((None, None))
                 continue
             values, classes = target
             rows = counted(with_column(table, name, values), weights, classes)
-            options = {**self._options(X, table), "task": task, "group": group, "seed": seed}
-            files, folder = self._one_run(rows, name, options, None if len(targets) == 1 else f"output-{place}")
-            self._files.append(files)
-            self._folders.append(folder)
+            kept.append(self._one_run(rows, name, options, None if len(targets) == 1 else f"output-{place}"))
+        self._files, self._folders = ([one[part] for one in kept] for part in (0, 1))
+        self._columns = plain.columns
         self._restore()
 
     def _one_run(self, rows: Table, name: str, options: dict[str, Any], part: str | None) -> tuple[dict[str, bytes], str]:
@@ -152,7 +153,7 @@ class NeuralNetwork(BaseEstimator):
             "settings": None if self.settings is None else dict(self.settings),
             "ignore": _columns(self.ignore, table),
             "categories": _columns(self.categories, table),
-            "numbers": None if is_frame(X) or X.dtype.kind not in "iufb" else self._numbers(table),
+            "numbers": None if is_frame(X) or X.dtype.kind not in "iuf" else self._numbers(table),
             "time": self.time,
             "cores": self.cores,
             "keep_going": self.keep_going,
@@ -163,16 +164,16 @@ class NeuralNetwork(BaseEstimator):
         other = {*_columns(self.ignore, table), *_columns(self.categories, table), self.group, self.time}
         return tuple(name for name in table.columns if name not in other)
 
-    def _table(self, X: Any, groups: Any) -> tuple[Table, str | None]:
-        """(the features, with the groups as a column; the name of that column)."""
-        table = features(X)
+    def _with_groups(self, table: Table, groups: Any) -> tuple[Table, str | None]:
+        """(the table, with the groups as a column; the name of that column)."""
         if groups is None:
             return table, self.group
         if self.group is not None:
             raise ValueError("groups and the parameter group are both given; leave one out.")
-        check_consistent_length(X, groups)
+        groups = np.asarray(groups)
+        check_consistent_length(table.frame[table.columns[0]], groups)
         name = own_name("group", table)
-        return with_column(table, name, [str(one) for one in np.asarray(groups)]), name
+        return with_column(table, name, [str(one) for one in groups]), name
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer) and not isinstance(self.random_state, bool):
@@ -194,7 +195,7 @@ class NeuralNetwork(BaseEstimator):
 
     def _to_predict(self, X: Any) -> Table:
         check_is_fitted(self)
-        return features(self._checked(X, reset=False))
+        return features(self._checked(X, reset=False), self._columns)
 
     def _outputs(self, place: int, table: Table) -> np.ndarray:
         """What the model of a target gives for the rows. A few rows are filled up to a block of many, whose sums are added in

@@ -64,7 +64,7 @@ def greedy(
     candidates = [i for i in np.argsort(-ranks, kind="stable")[:MOST_CANDIDATES] if np.isfinite(ranks[i])]
     if len(candidates) == 1:
         return {candidates[0]: 1.0}
-    device_predictions, device_target = jnp.asarray(predictions[candidates]), jnp.asarray(target)
+    device_predictions, device_target = jnp.asarray(predictions[_filled(candidates)]), jnp.asarray(target)
     device_weights = None if weights is None else jnp.asarray(weights)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
     best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat
@@ -77,6 +77,12 @@ def greedy(
             break
         picks.append(int(np.argmax(added)))
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}
+
+
+def _filled(candidates: list[int]) -> list[int]:
+    """The candidates, and the first again and again up to a power of two, so that few programs serve any number of them. Of equal
+    ones the first is picked, so that the others never are."""
+    return candidates + candidates[:1] * ((1 << (len(candidates) - 1).bit_length()) - len(candidates))
 
 
 def optimism(
