@@ -75,13 +75,12 @@ def greedy(
             best, best_picks = float(own), list(picks)
         if len(picks) == PICKS:
             break
-        picks.append(int(np.argmax(added)))
+        picks.append(int(np.argmax(added[: len(candidates)])))
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}
 
 
 def _filled(candidates: list[int]) -> list[int]:
-    """The candidates, and the first again and again up to a power of two, so that few programs serve any number of them. Of equal
-    ones the first is picked, so that the others never are."""
+    """The candidates, and the first again and again up to a power of two: so few programs serve any number of them."""
     return candidates + candidates[:1] * ((1 << (len(candidates) - 1).bit_length()) - len(candidates))
 
 
