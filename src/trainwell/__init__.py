@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from trainwell.estimators import NeuralClassifier as NeuralClassifier
     from trainwell.estimators import NeuralRegressor as NeuralRegressor
     from trainwell.model import load as load
+    from trainwell.recipe.opened import open_run as open_run
     from trainwell.recipe.run import fit as fit
 
     __version__: str
 
-__all__ = ["NeuralClassifier", "NeuralRegressor", "__version__", "fit", "load"]
+__all__ = ["NeuralClassifier", "NeuralRegressor", "__version__", "fit", "load", "open_run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,6 +37,10 @@ def __getattr__(name: str) -> Any:
         from trainwell import estimators
 
         return getattr(estimators, name)
+    if name == "open_run":
+        from trainwell.recipe.opened import open_run
+
+        return open_run
     if name == "__version__":
         from importlib.metadata import version
 

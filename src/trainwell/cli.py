@@ -143,6 +143,7 @@ def predict(
     out: Annotated[str, Parameter(name=["--out", "-o"], allow_leading_hyphen=True)],
     keep: list[str] | None = None,
     interval: float | None = None,
+    chunk: int | None = None,
 ) -> None:
     """Predict the rows of a table with the model of a run.
 
@@ -158,39 +159,47 @@ def predict(
         A column to copy in front of the predictions; may be given several times.
     interval
         For numbers: add columns low and high of the interval that holds the truth with this probability, such as 0.9.
+    chunk
+        How many rows to hold in memory at a time; 65,536 when left out.
     """
-    from trainwell.predictions import check_out, write_predictions
+    from trainwell.predictions import CHUNK, cell_notes, check_chunk, check_out, predict_file
 
     check_out(out)
+    chunk = CHUNK if chunk is None else chunk
+    check_chunk(chunk)
     if interval is not None:
         from trainwell.calibration.intervals import check_level
 
         check_level(interval)
 
-    from trainwell.data.tables import read_table
-    from trainwell.model import CellWarning, load
+    from trainwell.model import load
 
-    with warnings.catch_warnings(record=True) as noticed:
-        warnings.simplefilter("always", CellWarning)
-        rows = write_predictions(load(run), read_table(file), out, keep or (), interval)
-    for note in noticed:
-        print(f"note: {words.printable(note.message)}", file=sys.stderr)
+    with cell_notes() as notes:
+        rows = predict_file(load(run), file, out, keep or (), interval, chunk)
+    for note in notes:
+        print(f"note: {words.printable(note)}", file=sys.stderr)
     if out != "-":
         print(f"{rows:,} predictions in {out}")
 
 
-@app.command
-def report(run: Path, /) -> None:
-    """Write report.html again, from what is in the run folder.
+@app.command(usage="Usage: trainwell report RUN [OPTIONS]")
+def report(run: Path, /, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> None:
+    """Write report.html and model_card.md again, from what is in the run folder.
 
     Parameters
     ----------
     run
         The run folder; the run may be unfinished.
+    out
+        Where to write the page, such as page.html, for a folder that cannot be written.
     """
-    from trainwell.report.page import write_report
+    from trainwell.report.page import write_record
+    from trainwell.report.record import read_record
 
-    print(write_report(run))
+    record = read_record(run)
+    print(write_record(record, out))
+    for sentence in record.shortcomings:
+        print(f"note: {words.printable(sentence)}", file=sys.stderr)
 
 
 @app.command

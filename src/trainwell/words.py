@@ -73,6 +73,15 @@ def score(value: object) -> str:
     return f"{value:.3f}" if abs(value) < 10 else number(float(value))
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many letters, its end left out where it has more.
+
+    >>> shortened("customer", 8), shortened("customers", 8)
+    ('customer', 'custome…')
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def printable(text: object) -> str:
     r"""A text without control characters, which a column's name could hold and a terminal would obey.
 

@@ -10,8 +10,6 @@ Source: Guo et al. (2017), "On calibration of modern neural networks", section 4
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_softmax, softmax
 
 COLDEST, HOTTEST = 0.1, 10.0  # chosen: a model that needs more is not mended by a temperature
 PARTS = 5  # chosen: rows are fitted on four fifths and judged on the fifth
@@ -37,7 +35,10 @@ def scaled(probabilities: Probabilities, temperature: float) -> Probabilities:
     if temperature == 1:
         return probabilities
     logits = _logits(probabilities) / temperature
-    return expit(logits) if probabilities.shape[1] == 1 else softmax(logits, axis=1)
+    if probabilities.shape[1] == 1:
+        return np.exp(-np.logaddexp(0, -logits))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def log_loss(
@@ -47,7 +48,8 @@ def log_loss(
     logits = _logits(probabilities) / temperature
     if probabilities.shape[1] == 1:
         return float(np.average(np.logaddexp(0, np.where(target == 1, -1, 1) * logits[:, 0]), weights=weights))
-    return float(np.average(-log_softmax(logits, axis=1)[np.arange(len(target)), target], weights=weights))
+    right = logits[np.arange(len(target)), target]
+    return float(np.average(np.logaddexp.reduce(logits, axis=1) - right, weights=weights))
 
 
 def fit_temperature(probabilities: Probabilities, target: Classes, weights: np.ndarray | None = None) -> float:
@@ -75,6 +77,7 @@ def fit_temperature(probabilities: Probabilities, target: Classes, weights: np.n
 
 def _least(probabilities: Probabilities, target: Classes, weights: np.ndarray | None) -> float:
     """The loss is convex in 1/T, so that it has one minimum."""
+    from scipy.optimize import minimize_scalar  # slow to import, and no prediction needs it
 
     def loss(log_temperature: float) -> float:
         return log_loss(probabilities, target, float(np.exp(log_temperature)), weights)

@@ -248,6 +248,11 @@ def part_of(frame: pa.Table, path: Path, sample: Table, row_numbers: np.ndarray)
     return Table(pa.table(columns), stem(path), str(path), row_numbers=row_numbers)
 
 
+def cleaned(column: pa.ChunkedArray, signs: bool) -> pa.ChunkedArray:
+    """A column as every table has it; ``signs`` says whether a minus is a value of it rather than a missing cell."""
+    return _clean(column, signs)[0]
+
+
 def _table(
     columns: dict[str, pa.ChunkedArray], name: str, source: str, notes: tuple[str, ...] = (), first_row: int = 1
 ) -> Table:

@@ -37,6 +37,7 @@ from trainwell.techniques.initializers import output_bias
 
 MOST_EMBEDDED = 128  # chosen: columns of numbers up to which each gets an embedding, which makes it four
 SMALLEST_BATCH, LARGEST_BATCH = 32, 128  # measured: more steps for the same rows are worth more than wider products
+SMALLEST = (64, 64)  # chosen: the size with which the wiring is checked and what is dear is measured
 FEW_ROWS = 2000  # chosen: training rows below which noise on the inputs is worth its cost
 USUAL_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
 EXPECTED = 8  # chosen: members that a stage trains at a time, of one structure: cohorts are no larger than needed
@@ -249,10 +250,23 @@ class Context:
         shown = self.shown_gap(gap)
         return f"{shown + 0.0:.3f}" if abs(shown) < 10 else words.number(shown)
 
+    def rounded_gap(self, gap: float) -> float:
+        """A difference of two scores in a table or figure."""
+        return float(f"{self.shown_gap(gap):.4g}")
+
     def said(self, score: float) -> str:
         """A score in a sentence."""
         shown = self.shown(score)
         return f"{shown:.4f}" if abs(shown) < 10 else words.number(shown)
+
+    def within(self, share: float, beyond: bool = False) -> "Context":
+        """The same with a clock that ends after this share of the run's time from now on; no later than its own, unless what is
+        measured is worth some of the next stage's time (``beyond``)."""
+        whole = self.options.time_limit
+        if whole is None:
+            return self
+        own = share * whole if beyond else min(self.budget.left, share * whole)
+        return self.until((self.budget.used + own) / whole)
 
     def until(self, share: float) -> "Context":
         """The same with a clock that ends at this share of the run's time."""

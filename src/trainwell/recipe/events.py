@@ -17,6 +17,7 @@ remedied                stage, cause, says
 widened                 stage, name, end, before, after, says
 stage_finished          stage, verdict, summary, seconds
 interrupted             stage
+next_steps              steps: the first of them, each with what and gain
 run_finished            test_score, low, high, metric, seconds, model, report
 ======================  ============================================================================================
 """

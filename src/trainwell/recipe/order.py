@@ -28,6 +28,7 @@ from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.look import look
 from trainwell.recipe.minimal import one_network
+from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.recipe.options import MINIMAL
 from trainwell.recipe.overfit import overfit
 from trainwell.recipe.pace import cross_fits, full_training, pace
@@ -35,6 +36,8 @@ from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.target_transform import learning
 from trainwell.recipe.tune import last_resort, space, tune
+from trainwell.report.gallery import Figures
+from trainwell.report.notebook import show, summary
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
 
@@ -52,7 +55,9 @@ STAGES_OF_MINIMAL = ("look", "tune", "squeeze")  # the others compare, and there
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
+EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
+STEPS_TOLD = 3  # chosen: next steps that the diary and the terminal tell; the report has them all
 DEFAULT_SIZE = {
     "widths": "128-128",
     "learning_rate": None,
@@ -74,6 +79,17 @@ class Run:
     def report(self) -> Path:
         """The page that explains every step."""
         return self.folder / "report.html"
+
+    @property
+    def figures(self) -> Figures:
+        """Every figure of the report by its name: ``run.figures["loss_curves"]`` is one of Plotly's that can be shown alone."""
+        return Figures(self.folder)
+
+    def _repr_html_(self) -> str:
+        return summary(self.folder)
+
+    def _ipython_display_(self) -> None:
+        show(self.folder)
 
     def predict(self, rows: Any) -> np.ndarray:
         """Labels or numbers for a table of any kind that `trainwell.fit` takes."""
@@ -182,8 +198,9 @@ class Recipe:
     @property
     def _closing_share(self) -> float:
         """The share of the time that the ensemble, the test score, the model and the report are given."""
-        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest)
-        return min(0.5, max(0.04, reserved / (self.context.budget.seconds or 1.0)))
+        seconds = self.context.budget.seconds or 1.0
+        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest) + min(EXPLAINING, EXPLAINED * seconds)
+        return min(0.5, max(0.04, reserved / seconds))
 
     def _look(self, context: Context) -> Evidence:
         return self.done.get("look") or look(context)
@@ -290,6 +307,13 @@ class Recipe:
         found = self.result.evidence["overfit"].measures if "overfit" in self.result.evidence else {}
         return DEFAULT_SIZE | {name: found[name] for name in DEFAULT_SIZE if name in found}
 
+    def _tell_next_steps(self) -> None:
+        """What to do next, into the run folder and the diary."""
+        steps, label = next_steps(self.result.evidence), self.context.metric.label
+        folders.write_json(self.context.folder / "next_steps.json", {"metric": label, "steps": [s.to_json() for s in steps]})
+        told = [{"what": step.what, "gain": gain_said(step, label)} for step in steps[:STEPS_TOLD]]
+        self.context.log.add("next_steps", steps=told)
+
     @property
     def _next_number(self) -> int:
         return 1 + max((t.member.number for t in self.result.trainings), default=0)
@@ -301,6 +325,7 @@ class Recipe:
     def _finish(self, reason: str | None) -> Run:
         run, folder = self.result, self.context.folder
         last = closing(run) | {"metric": self.context.metric.label}
+        self._tell_next_steps()
         self.context.log.add("run_finished", **last, seconds=round(self.context.budget.used, 3))
         if self.report:
             write_report(folder)

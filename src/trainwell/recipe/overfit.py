@@ -9,8 +9,8 @@ import math
 
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
-from trainwell.recipe.baselines import SMALLEST
-from trainwell.recipe.context import FEW_ROWS, Context
+from trainwell.recipe import capacity, rate_range
+from trainwell.recipe.context import FEW_ROWS, SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
 
@@ -54,8 +54,23 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     evidence = _evidence(context, own, sound, rate, epochs, fine) if sound else _hopeless(own)
     explanation = " ".join(filter(None, (found.says, evidence.explanation)))
     evidence = dataclasses.replace(evidence, explanation=explanation, measures={**evidence.measures, **found.measures})
+    if sound:
+        evidence = _with_range(evidence, rate_range.rate_range(context, sizes(context)[0], base))
     trainings = sorted((*fine, *own, *other), key=lambda training: training.member.number)
     return evidence, [training.let_go() for training in trainings]
+
+
+def _with_range(evidence: Evidence, found: rate_range.Range | None) -> Evidence:
+    """The evidence with the range of learning rates, where it was measured."""
+    if found is None:
+        return evidence
+    low, high = found.good or (None, None)
+    return dataclasses.replace(
+        evidence,
+        explanation=f"{evidence.explanation} {rate_range.said(found)}",
+        measures={**evidence.measures, "lowest_good_rate": low, "highest_good_rate": high},
+        figures={**evidence.figures, "rates": rate_range.figure(found)},
+    )
 
 
 def _both_ways(context: Context, base: dict[str, float], first: int, epochs: int) -> tuple[dict[str, list[Training]], Compared]:
@@ -124,6 +139,7 @@ def _evidence(
     learned = loss <= CLEARLY * validation_loss or loss < NOTHING_LEFT * context.prior_loss
     best_rate, chosen_rate = (one.member.settings.get(rate, math.nan) for one in (best, chosen))
     failed = sum(training.failed for training in trainings)
+    by_size = capacity.by_size(trainings)
     verdict = "it can learn what is there" if learned else "it does not overfit: the features may say no more"
     return Evidence(
         "overfit",
@@ -133,6 +149,7 @@ def _evidence(
             f"{len(begun)} networks without any regularization, of {len({t.member.structure for t in begun})} sizes and with "
             f"up to {len(RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
             f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
+            f"{capacity.said(by_size)} "
             f"On the validation rows the best was {_widths(best)} at learning rate {best_rate:.2g}, {context.metric.label} "
             f"{context.said(best.score)} at epoch {best.curves.best_epoch}. The next stages go on with {_widths(chosen)} at "
             f"{chosen_rate:.2g}.{_said_of_detail(context, fine)}"
@@ -153,7 +170,10 @@ def _evidence(
             "Sizes and learning rates": [_row(context, training, rate) for training in trainings if training.curves],
             **_detail_table(context, fine),
         },
-        figures={"capacity": _capacity_figure(trainings, rate)},
+        figures={
+            **({"sizes": capacity.figure(by_size)} if len(by_size) > 1 else {}),
+            "capacity": _capacity_figure(trainings, rate),
+        },
     )
 
 
