@@ -20,9 +20,9 @@ from trainwell.data.tables import Table
 from trainwell.errors import InputError
 from trainwell.estimators.kept import files_of, read_run, write_files
 from trainwell.estimators.rows import counted, features, is_frame, own_name, with_column
+from trainwell.inference.ensemble import BLOCK
 from trainwell.recipe.run import fit as run_recipe
 
-BLOCK = 64  # chosen: rows that fewer are filled up to for a prediction
 RESTORED = ("run_", "history_", "findings_")  # made from the run's files, and made anew by a copy
 
 
@@ -198,9 +198,9 @@ class NeuralNetwork(BaseEstimator):
         return features(self._checked(X, reset=False), self._columns)
 
     def _outputs(self, place: int, table: Table) -> np.ndarray:
-        """What the model of a target gives for the rows. Few rows are filled up to a block, since products of few rows add their
-        sums in another order: so the prediction of a row is the same, to the last bit, alone and among others."""
-        rows = np.minimum(np.arange(max(table.rows, BLOCK)), table.rows - 1)
+        """What the model of a target gives for the rows, filled up to whole blocks, since a product of fewer rows adds its sums in
+        another order: so the prediction of a row is the same, to the last bit, alone and among others."""
+        rows = np.minimum(np.arange(-(-table.rows // BLOCK) * BLOCK), table.rows - 1)
         return self._runs[place].model.outputs(table.take(rows))[: table.rows]
 
 
