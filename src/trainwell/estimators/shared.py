@@ -198,7 +198,7 @@ class NeuralNetwork(BaseEstimator):
         return features(self._checked(X, reset=False), self._columns)
 
     def _outputs(self, place: int, table: Table) -> np.ndarray:
-        """What the model of a target gives for the rows, filled up to whole blocks, since a product of fewer rows adds its sums in
+        """What the model of a target gives for the rows, filled up to whole blocks, since a product of fewer rows adds up in
         another order: so the prediction of a row is the same, to the last bit, alone and among others."""
         rows = np.minimum(np.arange(-(-table.rows // BLOCK) * BLOCK), table.rows - 1)
         return self._runs[place].model.outputs(table.take(rows))[: table.rows]
