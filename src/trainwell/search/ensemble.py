@@ -16,6 +16,7 @@ MOST_CANDIDATES = 48  # chosen: weaker members are seldom picked
 PICKS = 24  # chosen: a weight is a multiple of 1/24 or more
 DRAWS, MOST_HALVED = 3, 8000  # chosen: draws of halves, and rows of both together, to measure how choosing flatters
 FEWEST_HALVED = 10  # chosen: rows of a half; what fewer say is chance
+FEW_ROWS = 2000  # chosen: up to so many rows a program takes its compiling for, not its work
 FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps one lucky member from deciding alone
 
 
@@ -64,7 +65,7 @@ def greedy(
     candidates = [i for i in np.argsort(-ranks, kind="stable")[:MOST_CANDIDATES] if np.isfinite(ranks[i])]
     if len(candidates) == 1:
         return {candidates[0]: 1.0}
-    device_predictions, device_target = jnp.asarray(predictions[_filled(candidates)]), jnp.asarray(target)
+    device_predictions, device_target = jnp.asarray(predictions[_filled(candidates, len(target))]), jnp.asarray(target)
     device_weights = None if weights is None else jnp.asarray(weights)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
     best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat
@@ -79,9 +80,11 @@ def greedy(
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}
 
 
-def _filled(candidates: list[int]) -> list[int]:
-    """The candidates, and the first again and again up to a power of two: so few programs serve any number of them."""
-    return candidates + candidates[:1] * ((1 << (len(candidates) - 1).bit_length()) - len(candidates))
+def _filled(candidates: list[int], rows: int) -> list[int]:
+    """The candidates, and the first again and again: of few rows up to the most there can be, of many up to a power of two. So
+    few programs serve any number of them."""
+    size = MOST_CANDIDATES if rows <= FEW_ROWS else 1 << (len(candidates) - 1).bit_length()
+    return candidates + candidates[:1] * (size - len(candidates))
 
 
 def optimism(
