@@ -3,7 +3,7 @@
 python -m benchmarks.estimators [--rows 500] [--effort fast] [--rounds 3] [--out estimators.json]
 
 The first fit compiles (or reads from the cache of an earlier process). After it the same table is fitted again and again, with
-nothing left to compile; then other made-up tables of that shape, for which the stages may choose networks of another size, whose
+nothing left to compile; then other tables of that shape, for which the stages may choose networks of another size, whose
 programs are compiled when they are first needed.
 """
 
