@@ -5,10 +5,11 @@ from functools import partial
 
 import jax
 import numpy as np
-from sklearn import metrics
+from sklearn import metrics as sklearn
 
 from trainwell.calibration.calibrate import Calibration
 from trainwell.calibration.thresholds import recentred
+from trainwell.population import scores
 from trainwell.population.metrics import Metric
 from trainwell.population.own_metric import calls_back
 
@@ -22,13 +23,13 @@ def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.n
 def scorer(metric: Metric, calibration: Calibration, target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """A function from averages of several models (models, rows, outputs) to their scores (models,)."""
 
-    def scores(averages: np.ndarray) -> np.ndarray:
+    def of_models(averages: np.ndarray) -> np.ndarray:
         finished = np.stack([final(metric, calibration, one) for one in averages])
         if calls_back(metric):
             return np.array([float(metric.final(one, target)) for one in finished])
         return np.asarray(_of_models(finished, target, metric=metric))
 
-    return scores
+    return of_models
 
 
 @partial(jax.jit, static_argnames="metric")
@@ -59,26 +60,41 @@ def score_of_some(metric: Metric, predictions: np.ndarray, target: np.ndarray) -
 
     Compiled programs are made for a number of rows; scikit-learn's functions, which the engine's are held against, need none.
     """
-    plain = _plain(metric.name, predictions, target)
+    plain = _plain(metric, predictions, target)
     return float(metric.final(predictions, target)) if plain is None else plain
 
 
-def _plain(name: str, predictions: np.ndarray, target: np.ndarray) -> float | None:
-    column = predictions[:, 0]
-    if name in ("r2", "rmse", "mae"):
-        signs = {"r2": metrics.r2_score, "rmse": _negative_rmse, "mae": lambda *both: -metrics.mean_absolute_error(*both)}
-        return float(signs[name](target, column))
-    if name == "auc":
-        return float(metrics.roc_auc_score(target, column))
-    if name == "average_precision":
-        return float(metrics.average_precision_score(target, column))
-    if name in ("accuracy", "balanced_accuracy"):
-        guess = (column > 0.5).astype(int) if predictions.shape[1] == 1 else predictions.argmax(axis=1)
-        hits = guess == target
-        each = [hits[target == one].mean() for one in np.unique(target)]
-        return float(hits.mean() if name == "accuracy" else np.mean(each))
+def _plain(metric: Metric, predictions: np.ndarray, target: np.ndarray) -> float | None:
+    """By scikit-learn or NumPy; None for a metric that only its own function knows."""
+    name, column = metric.name, predictions[:, 0].astype(np.float64)
+    if isinstance(metric.score, scores.NegativePinball):
+        return -float(sklearn.mean_pinball_loss(target, column, alpha=metric.score.quantile))
+    if name in OF_NUMBERS:
+        return float(OF_NUMBERS[name](target, column))
+    if name in OF_ORDER:
+        return float(OF_ORDER[name](target, column))
+    both = np.column_stack([1 - column, column]) if predictions.shape[1] == 1 else predictions
+    if name == "log_loss":
+        right = both[np.arange(len(target)), target.astype(int)]
+        return float(np.log(np.clip(right, scores.SMALLEST, 1)).mean())
+    guess = both.argmax(axis=1)
+    if name == "accuracy":
+        return float((guess == target).mean())
+    if name == "balanced_accuracy":
+        return float(np.mean([(guess[target == one] == one).mean() for one in np.unique(target)]))
+    if name == "f1":
+        average = "binary" if predictions.shape[1] == 1 else "macro"
+        return float(sklearn.f1_score(target, guess, average=average, zero_division=0))
     return None
 
 
 def _negative_rmse(target: np.ndarray, predicted: np.ndarray) -> float:
     return -float(np.sqrt(((target - predicted) ** 2).mean()))
+
+
+OF_NUMBERS: dict[str, Callable] = {
+    "r2": sklearn.r2_score,
+    "rmse": _negative_rmse,
+    "mae": lambda target, predicted: -sklearn.mean_absolute_error(target, predicted),
+}
+OF_ORDER: dict[str, Callable] = {"auc": sklearn.roc_auc_score, "average_precision": sklearn.average_precision_score}

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trainwell.recipe.evidence import Evidence
-from trainwell.words import metric_name, number
+from trainwell.words import is_loss, metric_name, number
 
 DOUBT, MEASURED, JUDGED = 0, 1, 2  # the order of the kinds
-WORTH_IT = 0.0005  # chosen: of a score between 0 and 1, a gain below which nobody needs to act
+WORTH_IT = 0.001  # chosen: of the score, a gain below which nobody needs to act
 OFF = 0.05  # chosen: a probability that is off by more than this on average misleads who reads it
 MORE_TIME = "More time buys more networks"  # how the last stage begins to say so, where nothing was measured
 OVERLAP = 0.5  # chosen: share of a forecast's interval that must lie above 0, for it to be called a gain
@@ -59,10 +59,11 @@ def next_steps(evidence: Mapping[str, Evidence]) -> list[NextStep]:
 
 
 def gain_said(step: NextStep, metric: object) -> str:
-    """ "+0.004 AUC (0.001 to 0.008)", or nothing where no gain was measured."""
+    """ "+0.004 AUC (0.001 to 0.008)", "RMSE lower by 12.3", or nothing where no gain was measured."""
     if step.gain is None:
         return ""
-    said = f"+{_short(step.gain)} {metric_name(metric)}"
+    name, gain = metric_name(metric), _short(step.gain)
+    said = f"{name} lower by {gain}" if is_loss(metric) else f"+{gain} {name}"
     return said if step.low is None or step.high is None else f"{said} ({_short(step.low)} to {_short(step.high)})"
 
 
@@ -165,7 +166,7 @@ def _judged(evidence: Mapping[str, Evidence]) -> Iterator[NextStep]:
 
 
 def _worth_it(gain: float, evidence: Mapping[str, Evidence]) -> bool:
-    """Whether a gain is more than nothing: half a thousandth of the score's own size."""
+    """Whether a gain is more than nothing: a thousandth of the score's own size."""
     score = _number(evidence.get("squeeze"), "test_score")
     return gain > WORTH_IT * max(abs(score), 1e-12) if score is not None else gain > 0
 

@@ -73,12 +73,12 @@ def _last(training: Training) -> float:
 
 
 def said(found: Range) -> str:
-    """A sentence."""
+    """Where the good rates lie."""
     if found.good is None:
         return f"In {STEPS} steps no learning rate of the range that was tried learned anything."
     low, high = found.good
     end = f"; at {found.rates[-1]:.2g} it breaks down" if not math.isfinite(found.losses[-1]) else ""
-    return f"In {STEPS} steps rates from {low:.2g} to {high:.2g} learn nearly as much as the best one{end}."
+    return f"In {STEPS} steps rates from {low:.2g} to {high:.2g} lower the training loss nearly as far as the best one{end}."
 
 
 def figure(found: Range) -> Figure:

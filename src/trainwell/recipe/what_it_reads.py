@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MOST_ROWS, FEWEST_ROWS, MOST_SHUFFLES = 1000, 200, 5  # chosen: a shuffle of 1,000 rows tells an importance to about a tenth
 MOST_PREDICTED = 400_000  # chosen: rows predicted for it; a few seconds for ten networks
 MOST_FEATURES = 1000  # chosen: beyond which each would be seen by too few rows
+FEW_SHUFFLES = 3  # chosen: of fewer the networks tell better how sure an importance is
 SHOWN = 20  # chosen: features in the figure
 DRAWN = 5  # chosen: features whose effect is drawn
 ROWS_AVERAGED = 300  # chosen: over which an effect is averaged; its mean is then known to a twentieth of its spread
@@ -53,7 +54,7 @@ def add_importance(context: Context, measured: "Measured", found: Outcome) -> No
     found.tables["What the model reads"] = [
         {
             "feature": name,
-            f"{label} lost without it": context.rounded_gap(one.loss),
+            f"{label} worse by": context.rounded_gap(one.loss),
             "networks, least": context.rounded_gap(float(one.networks.min())),
             "networks, most": context.rounded_gap(float(one.networks.max())),
         }
@@ -65,7 +66,8 @@ def add_importance(context: Context, measured: "Measured", found: Outcome) -> No
 
 def clearly_read(one: Importance) -> bool:
     """Whether shuffling a feature costs more than the shuffles differ, in the ensemble, or in nearly every network."""
-    error = one.shuffles.std() / len(one.shuffles) ** 0.5
+    spread = one.shuffles if len(one.shuffles) >= FEW_SHUFFLES else one.networks
+    error = spread.std() / len(spread) ** 0.5
     return one.loss > 2 * error and one.loss > 0 and float((one.networks > 0).mean()) >= 0.8
 
 
@@ -73,10 +75,10 @@ def _said_of_importance(context: Context, importance: dict[str, Importance]) -> 
     top = [(name, one) for name, one in list(importance.items())[:3] if one.loss > 0]
     label = context.metric.label
     if not top:
-        return f"Shuffling any one feature costs no {label}: what the model knows, it knows from several at once, or from none."
+        return f"Shuffling any one feature makes the {label} no worse: the model knows from several at once, or from none."
     named = ", ".join(f"{name} ({context.said_gap(one.loss)})" for name, one in top)
     unread = [name for name, one in importance.items() if not clearly_read(one)]
-    words = f"What it reads most, by the {label} that is lost when the feature is shuffled: {named}."
+    words = f"What it reads most, by how much worse the {label} is when the feature is shuffled: {named}."
     if unread and len(unread) < len(importance):
         words += f" {len(unread)} of {len(importance)} features are worth nothing that could be told from chance."
     return words
@@ -94,7 +96,7 @@ def _importance_figure(context: Context, importance: dict[str, Importance], rows
     return Figure(
         "points",
         "What the model reads",
-        f"{context.metric.label} lost",
+        f"{context.metric.label} worse by",
         "",
         (
             Series("each network", points_x, points_y),

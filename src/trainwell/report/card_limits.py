@@ -5,16 +5,16 @@ from typing import Any
 
 from trainwell.report.headline import scores
 from trainwell.report.record import Record
-from trainwell.words import is_loss, metric_name, score, shortened
+from trainwell.words import is_loss, metric_name, number, score, shortened
 
-SUBGROUPS = "Scores by subgroup"  # the title of the last stage's table
+SUBGROUPS, BEYOND = "Scores by subgroup", "beyond chance"  # the title of the last stage's table, and what it says of each
 FEW_ROWS = 200  # test rows, chosen: of fewer, a percentage point of accuracy is less than two rows
 MOST_GROUPS = 5  # weak groups that are named, chosen
 LONGEST_NAME = 60  # letters of a name in a sentence, chosen
 
 
 def subgroups(record: Record) -> Sequence[Mapping[str, Any]]:
-    """The last stage's scores by subgroup (column, level, rows, score, low, high), or none."""
+    """The last stage's scores by subgroup (a row for each level of a category), or none."""
     squeeze = record.evidence.get("squeeze")
     return squeeze.tables.get(SUBGROUPS, ()) if squeeze else ()
 
@@ -30,7 +30,10 @@ def _warnings(record: Record) -> list[str]:
         (evidence for evidence in record.evidence.values() if evidence.verdict != "pass"),
         key=lambda evidence: evidence.verdict != "stop",
     )
-    return [f"Stage {evidence.stage}: {evidence.summary}." + "".join(f" {said}" for said in evidence.actions) for evidence in found]
+    return [
+        f"Stage {evidence.stage}: {evidence.summary}." + "".join(f" {said}" for said in evidence.actions[:1])
+        for evidence in found
+    ]
 
 
 def _baselines(record: Record) -> list[str]:
@@ -38,29 +41,25 @@ def _baselines(record: Record) -> list[str]:
     if ours is None or not others:
         return []
     better = others[0].value < ours.value if is_loss(record.metric) else others[0].value > ours.value
-    return [f"The simple model {others[0].name} scores better on the same test rows: {score(others[0].value)}."] if better else []
+    return (
+        [f"The simple model {others[0].name} scores better on the same test rows: {score(others[0].value)}."] if better else []
+    )
 
 
 def _weak(record: Record) -> list[str]:
-    """Groups whose whole interval lies on the worse side of the score of all test rows."""
-    ours = next(iter(scores(record)), None)
-    if ours is None:
-        return []
-    weak = []
-    for row in subgroups(record):
-        low, high, value = (row.get(name) for name in ("low", "high", "score"))
-        end = low if is_loss(record.metric) else high
-        if isinstance(end, int | float) and isinstance(value, int | float):
-            gap = end - ours.value if is_loss(record.metric) else ours.value - end
-            if gap > 0:
-                weak.append((gap, row, value))
-    weak.sort(key=lambda one: -one[0])
-    name = metric_name(record.metric)
-    return [
-        f"It is weaker where {_short(row.get('column'))} is {_short(row.get('level'))}: {name} {score(value)} on {row.get('rows')} "
-        f"test rows, against {score(ours.value)} on all."
-        for _, row, value in weak[:MOST_GROUPS]
+    """Groups that the last stage found to be served worse, or predicted wrongly on average, by more than chance."""
+    weak = [row for row in subgroups(record) if row.get(BEYOND)]
+    said = [
+        f"Subgroup {_short(row.get('subgroup'))}: {_short(row.get(BEYOND))} by more than chance ({_group_score(record, row)}"
+        f"{number(row.get('test rows'))} test rows)."
+        for row in weak[:MOST_GROUPS]
     ]
+    return said + ([f"And {len(weak) - MOST_GROUPS} more subgroups."] if len(weak) > MOST_GROUPS else [])
+
+
+def _group_score(record: Record, row: Mapping[str, Any]) -> str:
+    value = row.get(record.metric)
+    return f"{metric_name(record.metric)} {score(value)}, " if isinstance(value, int | float) else ""
 
 
 def _few(record: Record) -> list[str]:
@@ -73,7 +72,9 @@ def _few(record: Record) -> list[str]:
 
 
 def _unfinished(record: Record) -> list[str]:
-    return [f"The run is not finished, stages are missing: {', '.join(record.missing_stages)}."] if record.missing_stages else []
+    return (
+        [f"The run is not finished, stages are missing: {', '.join(record.missing_stages)}."] if record.missing_stages else []
+    )
 
 
 def _short(name: object) -> str:

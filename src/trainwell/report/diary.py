@@ -34,7 +34,9 @@ def decisions(events: Iterable[Event]) -> list[Decision]:
             started = event.get("time")
         if event["event"] in SAYS:
             kind, says = SAYS[event["event"]]
-            made.append(Decision(_since(started, event.get("time")), str(event.get("stage") or ""), kind, str(says(event) or "")))
+            made.append(
+                Decision(_since(started, event.get("time")), str(event.get("stage") or ""), kind, str(says(event) or ""))
+            )
     return made
 
 

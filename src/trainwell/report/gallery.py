@@ -24,8 +24,8 @@ class UnknownFigure(InputError, KeyError):
 class Figures(Mapping[str, Any]):
     """Figures of a run folder, drawn when they are asked for.
 
-    Those of the whole run are ``score``, ``loss_curves``, ``training_loss``, ``validation_loss`` and ``time``; those of a stage are
-    named after it, such as ``squeeze.reliability``, and by their last part alone where no other stage has one of that name.
+    Those of the whole run are ``score``, ``loss_curves``, ``training_loss``, ``validation_loss`` and ``time``; those of a stage
+    are named after it, such as ``squeeze.reliability``; the last part suffices where no other stage has a figure of that name.
 
     Parameters
     ----------

@@ -56,9 +56,11 @@ def _what(record: Record) -> list[str]:
     if networks != 1 and members not in (None, networks):
         what += f" in {number(members)} configuration{'s' if members != 1 else ''}"
     made = f" It was trained on {day(record)}" if day(record) else " It was trained"
-    version = (record.environment.get("libraries") or {}).get("trainwell") if _is_mapping(record.environment, "libraries") else None
+    version = (
+        (record.environment.get("libraries") or {}).get("trainwell") if _is_mapping(record.environment, "libraries") else None
+    )
     return [
-        f"{_article(record)} model for the column {_short(record.target)}: {what}, trained for tables by a recipe of six stages."
+        f"{_article(record)} model for the column {_short(record.target)}: {what}, trained by a recipe of six stages."
         f"{made} by trainwell{f' {version}' if version else ''}, without anything pretrained."
     ]
 
@@ -78,7 +80,9 @@ def _use(record: Record) -> list[str]:
 def _not_for(record: Record) -> list[str]:
     said = ["Not for rows from another place, period or way of collecting: nothing was measured there."]
     if not record.config.get("time"):
-        said.append("Whether it holds as time goes on was not measured: the test rows are not later than the others (--time COLUMN).")
+        said.append(
+            "Whether it holds as time goes on was not measured: the test rows are not later than the others (--time COLUMN)."
+        )
     said.append("Not for causes: that a column helps to predict does not say what happens when somebody changes it.")
     if record.schema["classes"]:
         said.append("Not alone for decisions about people: look at the scores by subgroup and at the mistakes first.")
@@ -87,7 +91,11 @@ def _not_for(record: Record) -> list[str]:
 
 def _data(record: Record) -> list[str]:
     rows = record.started.get("rows")
-    said = [f"The file {_short(record.file)}" + (f" with {number(rows)} rows" if rows else "") + f"; the target is {_short(record.target)}."]
+    said = [
+        f"The file {_short(record.file)}"
+        + (f" with {number(rows)} rows" if rows else "")
+        + f"; the target is {_short(record.target)}."
+    ]
     look = record.evidence.get("look")
     return said + ([look.explanation.split("\n")[0]] if look and look.explanation else [])
 
@@ -161,11 +169,18 @@ def _calibration(record: Record) -> list[str]:
     error, temperature, held = (measures.get(name) for name in ("calibration_error", "temperature", "interval_90_held"))
     said = []
     if isinstance(error, int | float):
-        said.append(f"On the test rows a probability is on average {100 * error:.1f} percentage points off (expected calibration error).")
+        said.append(
+            f"On the test rows a probability is on average {100 * error:.1f} percentage points off (calibration error)."
+        )
     if isinstance(temperature, int | float) and temperature != 1:
-        said.append(f"The probabilities are divided by a temperature of {temperature:.2f}, fitted on rows that the networks had not seen.")
+        said.append(
+            f"The probabilities are those at a temperature of {temperature:.2f}, fitted on rows that were not trained on."
+        )
     if isinstance(measures.get("threshold"), int | float) and record.schema["classes"]:
-        said.append(f"{_short(record.schema['classes'][-1])} is predicted where its probability is above {number(measures['threshold'])}.")
+        said.append(
+            f"{_short(record.schema['classes'][-1])} is predicted where its probability is above "
+            f"{number(measures['threshold'])}."
+        )
     if isinstance(held, int | float):
         said.append(f"Its intervals of 90% hold the truth of {held:.1%} of the test rows.")
     return said or ["It was not measured."]

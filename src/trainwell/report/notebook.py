@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from trainwell.recipe.evidence import STAGES
-from trainwell.report.gallery import Figures
+from trainwell.report.gallery import Figures, plots
 from trainwell.report.headline import headline, lead, scores
 from trainwell.report.record import read_record
+from trainwell.report.theme import TEMPLATES
 from trainwell.words import VERDICTS, shortened
 
 SHOWN = ("score", "loss_curves", "time")  # chosen: the figures that belong to the whole run
@@ -19,17 +19,16 @@ def summary(folder: Path) -> str:
     record = read_record(folder)
     found = scores(record)
     rows = [
-        (stage, VERDICTS[evidence.verdict], shortened(evidence.summary, LONGEST))
-        for stage, evidence in ((stage, record.evidence.get(stage)) for stage in STAGES)
-        if evidence is not None
+        (stage, VERDICTS[evidence.verdict], shortened(evidence.summary, LONGEST)) for stage, evidence in record.evidence.items()
     ]
-    return (
-        Environment(autoescape=True)
-        .from_string(_SUMMARY)
-        .render(
-            headline=headline(record, found), lead=lead(record, found), rows=rows, figures=list(Figures(folder)),
-            report=record.folder / "report.html", problems=record.shortcomings,
-        )  # fmt: skip
+    fragment = Environment(autoescape=True).from_string((TEMPLATES / "notebook.html.jinja").read_text(encoding="utf-8"))
+    return fragment.render(
+        headline=headline(record, found),
+        lead=lead(record, found),
+        rows=rows,
+        figures=list(plots(record)),
+        report=record.folder / "report.html",
+        problems=record.shortcomings,
     )
 
 
@@ -45,19 +44,3 @@ def show(folder: Path) -> None:
                 display(figures[name])
     except ValueError as error:  # Plotly's, where this notebook lacks a package that it needs to show anything
         print(f"The figures cannot be shown here: {error} They are in {folder / 'report.html'}.")
-
-
-_SUMMARY = """
-<div>
-<h3>{{ headline }}</h3>
-<p>{{ lead }}</p>
-{% if rows %}<table>
-<thead><tr><th scope="col">stage</th><th scope="col">verdict</th><th scope="col" style="text-align: left">summary</th></tr></thead>
-<tbody>{% for stage, verdict, said in rows %}
-<tr><th scope="row">{{ stage }}</th><td>{{ verdict }}</td><td style="text-align: left">{{ said }}</td></tr>{% endfor %}
-</tbody></table>{% endif %}
-{% for sentence in problems %}<p>{{ sentence }}</p>{% endfor %}
-<p>Report: <code>{{ report }}</code>. Figures: {% for name in figures %}<code>{{ name }}</code>{{ ", " if not loop.last }}{% endfor %};
-each is <code>run.figures["name"]</code>.</p>
-</div>
-"""

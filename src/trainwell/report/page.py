@@ -14,13 +14,13 @@ from typing import Any
 from trainwell.errors import InputError
 from trainwell.files import write_whole
 from trainwell.recipe.evidence import STAGES
+from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.report.diary import decisions
 from trainwell.report.figures import Plot, is_empty, plot
 from trainwell.report.findings import went_wrong
 from trainwell.report.headline import headline, lead, scores
 from trainwell.report.markdown import card_text
 from trainwell.report.model_card import day, model_card
-from trainwell.report.next_steps import next_steps
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot
 from trainwell.report.summaries import describe, describe_curves, describe_time
@@ -91,7 +91,7 @@ def render(record: Record) -> str:
             folder=printable(shlex.quote(str(record.folder))),
             day=day(record),
             stages=[_stage(record, stage) for stage in STAGES],
-            next_steps=next_steps(record),
+            next_steps=[(step, gain_said(step, record.metric)) for step in next_steps(record.evidence)],
             card=model_card(record),
             wrong=went_wrong(record.events),
             failures=[event for event in record.events if event["event"] == "member_failed"],
@@ -161,7 +161,9 @@ def _fold(text: object, most: int = LONG_CELL) -> Any:
     whole = str(text)
     if len(whole) <= most:
         return escape(whole)
-    return Markup("<details class='fold'><summary>{}</summary><div>{}</div></details>").format(shortened(whole, most // 2), whole)
+    return Markup("<details class='fold'><summary>{}</summary><div>{}</div></details>").format(
+        shortened(whole, most // 2), whole
+    )
 
 
 def _encodable(text: str) -> str:
@@ -183,8 +185,8 @@ def _environment() -> Any:
         fold=_fold, short=shortened,
     )  # fmt: skip
     environment.globals.update(
-        verdicts=VERDICTS, verdicts_said=VERDICTS_SAID, columns_of=columns_of, is_numeric=is_numeric, is_wide=is_wide, flush=flush,
-        describe=describe, long_text=LONG_TEXT,
+        verdicts=VERDICTS, verdicts_said=VERDICTS_SAID, describe=describe, columns_of=columns_of, is_numeric=is_numeric,
+        is_wide=is_wide, flush=flush, long_text=LONG_TEXT,
     )  # fmt: skip
     environment.tests["empty"] = is_empty
     return environment

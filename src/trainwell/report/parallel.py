@@ -6,10 +6,11 @@ content security policy forbids, and it does not print.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from trainwell.recipe.evidence import Figure, Series
-from trainwell.words import is_loss, number
+from trainwell.words import is_loss, number, shortened
 
 Plot = dict[str, Any]
 WIDE = 30.0  # chosen: highest over lowest value from which on an axis is logarithmic
@@ -36,6 +37,12 @@ def positions(axis: Series) -> tuple[list[float | None], str, str]:
     return [None if one is None else (one - start) / spread if spread else 0.5 for one in scaled], number(low), number(high)
 
 
+def whole_lines(axes: Sequence[Series]) -> list[Series]:
+    """The axes with as many lines as all of them have: a damaged file may hold fewer on some."""
+    lines = min((min(len(axis.x), len(axis.y)) for axis in axes), default=0)
+    return [replace(axis, x=axis.x[:lines], y=axis.y[:lines]) for axis in axes] if lines else []
+
+
 def ranked(axis: Series) -> list[int]:
     """Places of the lines by their score, best first; those without one last."""
     sign = 1 if is_loss(axis.name.removeprefix("validation ")) else -1
@@ -46,9 +53,11 @@ def ranked(axis: Series) -> list[int]:
 
 def plot(figure: Figure) -> Plot:
     """The figure as Plotly draws it."""
-    from trainwell.report.figures import COLOURS, QUIET, layout, plain
+    from trainwell.report.figures import COLOURS, QUIET, label, layout
 
-    axes = list(figure.series)
+    axes = whole_lines(figure.series)
+    if not axes:
+        return {"data": [], "layout": layout()}
     score = next((axis for axis in axes if axis.emphasis), axes[-1])
     order = ranked(score)
     few = max(1, round(BEST * len(order)))
@@ -64,13 +73,13 @@ def plot(figure: Figure) -> Plot:
         if places
     ]
     drawn = layout("", "", height=380, showlegend=True)
-    names = [plain(axis.name.rsplit(".", 1)[-1].replace("_", " ")) for axis in axes]
+    names = [label(axis.name.rsplit(".", 1)[-1].replace("_", " ")) for axis in axes]
     drawn["xaxis"].update(
         tickvals=list(range(len(axes))), ticktext=names, showgrid=True, range=[-0.4, len(axes) - 0.6], tickangle=-20
     )
     drawn["yaxis"].update(showticklabels=False, showgrid=False, range=[-0.12, 1.12])
     drawn["annotations"] = [
-        {"x": place, "y": y, "text": plain(text[:24]), "showarrow": False, "font": {"size": 11}}
+        {"x": place, "y": y, "text": label(shortened(text, 24)), "showarrow": False, "font": {"size": 11}}
         for place, (_, low, high) in enumerate(placed)
         for y, text in ((-0.07, low), (1.07, high))
     ]
@@ -81,7 +90,7 @@ def _group(
     name: str, places: Sequence[int], axes: Sequence[Series], lines: Sequence[Sequence[float | None]], colour: str, width: float
 ) -> Plot:
     """Many lines as one trace with gaps between them; each point tells its value when it is pointed at."""
-    from trainwell.report.figures import plain
+    from trainwell.report.figures import label
 
     x: list[int | None] = []
     y: list[float | None] = []
@@ -90,7 +99,7 @@ def _group(
         for axis, (own, at) in enumerate(zip(axes, lines, strict=True)):
             x.append(axis)
             y.append(None if at[place] is None else round(float(at[place] or 0.0), 4))
-            texts.append(plain(f"network {own.x[place]}: {own.name} {number(own.y[place])}"))
+            texts.append(f"network {label(own.x[place])}: {label(own.name)} {label(number(own.y[place]))}")
         x, y, texts = [*x, None], [*y, None], [*texts, ""]
     return {
         "type": "scatter",

@@ -204,4 +204,6 @@ def missing_of(folder: Path, names: Iterable[str]) -> list[str]:
     missing = [name for name in names if not (folder / name).exists()]
     if not missing:
         return []
-    return [f"{' and '.join(filter(None, [', '.join(missing[:-1]), missing[-1]]))} {'are' if len(missing) > 1 else 'is'} missing."]
+    return [
+        f"{' and '.join(filter(None, [', '.join(missing[:-1]), missing[-1]]))} {'are' if len(missing) > 1 else 'is'} missing."
+    ]

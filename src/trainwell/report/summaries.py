@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trainwell.recipe.evidence import Figure, Series
+from trainwell.report.parallel import ranked, whole_lines
 from trainwell.words import number, shortened
 
 MOST_SERIES, MOST_BARS = 4, 8  # chosen: what can be followed when it is read aloud
@@ -15,7 +16,7 @@ Points = list[tuple[Any, float]]
 def describe(figure: Figure) -> str:
     """What a screen reader says in place of a figure."""
     ways: Mapping[str, Callable[[Figure], str]] = {
-        "lines": _lines, "bars": _bars, "points": _points, "heatmap": _heatmap,
+        "lines": _lines, "bars": _bars, "points": _points, "heatmap": _heatmap, "parallel": _parallel,
     }  # fmt: skip
     axes = f"{_name(figure.y_label or 'values')} by {_name(figure.x_label or 'name')}"
     said = ways.get(figure.kind, _any)(figure)
@@ -36,7 +37,9 @@ def describe_curves(members: Sequence[Mapping[str, Any]], best: Mapping[str, Any
 
 def describe_time(spent: Mapping[str, tuple[float, float]]) -> str:
     """The seconds of the stages in words."""
-    return "Seconds of each stage: " + ", ".join(f"{stage} {number(round(total, 1))}" for stage, (total, _) in spent.items()) + "."
+    return (
+        "Seconds of each stage: " + ", ".join(f"{stage} {number(round(total, 1))}" for stage, (total, _) in spent.items()) + "."
+    )
 
 
 def _lines(figure: Figure) -> str:
@@ -98,6 +101,16 @@ def _heatmap(figure: Figure) -> str:
         f"{len(figure.series):,} rows and {columns:,} columns; the highest cell is {number(most)}, "
         f"in row {_name(row)}, column {_name(column)}."
     )
+
+
+def _parallel(figure: Figure) -> str:
+    axes = whole_lines(figure.series)
+    if not axes:
+        return ""
+    score = next((axis for axis in axes if axis.emphasis), axes[-1])
+    best = ranked(score)[0]
+    values = ", ".join(f"{_name(axis.name)} {_name(axis.y[best])}" for axis in axes)
+    return f"One line for each of {len(score.y):,} networks across {len(axes)} axes. The best: {values}."
 
 
 def _any(figure: Figure) -> str:

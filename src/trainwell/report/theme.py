@@ -18,7 +18,9 @@ def variables(theme: Theme = "light") -> Mapping[str, str]:
     >>> variables("light")["--paper"] == variables("dark")["--paper"], variables("dark")["--sans"] == variables()["--sans"]
     (False, True)
     """
-    light, dark = re.findall(r"\{([^{}]*--paper:[^{}]*--ink:[^{}]*)\}", (TEMPLATES / "page.css").read_text(encoding="utf-8"))[:2]
+    light, dark = re.findall(r"\{([^{}]*--paper:[^{}]*--ink:[^{}]*)\}", (TEMPLATES / "page.css").read_text(encoding="utf-8"))[
+        :2
+    ]
     declared = [dict(re.findall(r"(--[\w-]+):\s*([^;]+);", block)) for block in (light, dark)]
     return declared[0] if theme == "light" else {**declared[0], **declared[1]}
 
