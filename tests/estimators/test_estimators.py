@@ -120,7 +120,7 @@ def test_a_pipeline_with_data_frames_between_its_steps(frame, labels):
 
 def test_cross_validation_and_grid_search(frame, labels, signal):
     assert cross_val_score(NeuralClassifier(**LEAST), frame, labels, cv=2, scoring="roc_auc").min() > 0.85
-    grid = GridSearchCV(NeuralRegressor(**LEAST), {"settings": [None, {"widths": "32"}]}, cv=2).fit(frame, signal)
+    grid = GridSearchCV(NeuralRegressor(**LEAST), {"settings": [None, {"early_stopping.patience": 2}]}, cv=2).fit(frame, signal)
     assert grid.best_score_ > 0.7
     assert grid.best_estimator_.predict(frame).shape == (ROWS,)
 
@@ -174,6 +174,14 @@ def test_groups_are_not_torn_apart(frame, labels, tmp_path):
     assert estimator.run_.report.exists()
     scores = cross_val_score(NeuralClassifier(**LEAST), frame, labels, groups=groups, cv=GroupKFold(2))
     assert scores.min() > 0.8
+
+
+def test_inputs_that_were_filled_up_leave_no_trace(frame, labels):
+    """Networks of the least effort are trained with columns of zeros beside the table's; the model has none of them."""
+    found = NeuralClassifier(**LEAST).fit(frame[["length"]], labels)
+    (member,) = found.run_.model.members
+    assert member.weights["layer1.weight"].shape[1] == member.structure.numeric == 1
+    assert found.history_[0]["best_epoch"] > 0
 
 
 def test_two_costs_move_the_decision(frame, labels):

@@ -107,7 +107,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         if len(present) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in the data, but the data contains only one "
-                f"class: {self.classes_[present[0]]!r}"
+                f"class: {self.classes_.tolist()[present[0]]!r}"
             )
         self._several, names = False, class_names(self.classes_)
         self._names = names

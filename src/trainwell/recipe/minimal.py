@@ -20,12 +20,21 @@ RATE = 3.0  # chosen: times the default learning rate, as small networks on few 
 SIZES = (64, 256, 1024)  # chosen: numbers of rows that fewer are repeated to
 COLUMNS = (4, 16, 64)  # chosen: numbers of inputs that fewer are filled up to
 
+AS_THEY_ARE = {
+    "cardinalities": (),
+    "numeric_embedding": "none",
+    "numeric_scaling": "robust",
+    "noises": (),
+    "first_pass": "none",
+    "weight_norm": "none",
+}  # what a structure must be for columns of zeros to change nothing
+
 
 def one_network(context: Context, number: int) -> tuple[Evidence, list[Training]]:
     """(evidence, the network alone), trained to where early stopping ends it."""
     structure = context.structure(widths=WIDTHS, numeric_embedding="none", dropout="none", noises=(), batch_size=SMALLEST_BATCH)
     settings = context.settings(structure, {**CENTRE, **context.learning_rate(structure, RATE)})
-    wide = widened(structure) if not context.options.settings else structure
+    wide = widened(structure)
     train, validation = (
         _with_columns(repeated(part, context.options.seed), wide.numeric) for part in (context.train, context.validation)
     )
@@ -38,8 +47,11 @@ def one_network(context: Context, number: int) -> tuple[Evidence, list[Training]
 
 def widened(structure: Structure) -> Structure:
     """The same with one of a few numbers of inputs, where it takes numbers as they are: those beyond its own are always 0."""
+    as_they_are = {name: getattr(structure, name) for name in AS_THEY_ARE} == AS_THEY_ARE
+    if not (as_they_are and structure.widths):
+        return structure
     size = next((size for size in COLUMNS if structure.numeric <= size), structure.numeric)
-    return structure if structure.cardinalities else dataclasses.replace(structure, numeric=size, continuous=0)
+    return dataclasses.replace(structure, numeric=size, continuous=0)
 
 
 def narrowed(training: Training, structure: Structure) -> Training:
