@@ -216,6 +216,15 @@ def test_classes_of_any_kind_come_back_as_they_were(frame, signal):
         assert found.classes_.tolist() == sorted(classes.tolist())
 
 
+def test_dates_lists_and_enormous_numbers_in_a_frame_do_no_harm(frame, labels):
+    days = pd.date_range("2024-01-01", periods=ROWS)
+    odd = frame.assign(day=days, parts=[[1, 2]] * ROWS, number=2**60 + np.arange(ROWS), old=pd.Categorical(labels == labels[0]))
+    found = NeuralClassifier(**LEAST, ignore=["old"]).fit(odd, labels)
+    roles = {column.name: column.role for column in found.run_.model.schema.columns}
+    assert (roles["day"], roles["parts"], roles["number"], roles["old"]) == ("date", "ignored", "identifier", "ignored")
+    assert found.score(odd, labels) > 0.7
+
+
 def test_a_class_of_one_row_has_a_probability(frame, labels):
     rare = labels.astype(object)
     rare[7] = "perhaps"

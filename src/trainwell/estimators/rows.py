@@ -101,7 +101,11 @@ def _copies(target: np.ndarray | None, rows: int) -> np.ndarray:
 
 
 def _sortable(column: pa.ChunkedArray) -> np.ndarray:
+    """Numbers that order the cells of a column, equal ones for equal cells."""
     if cells.is_number(column):
-        return column.cast(pa.float64()).to_numpy()
-    coded = cells.labels(column).to_pylist()
-    return np.unique(["" if one is None else one for one in coded], return_inverse=True)[1]
+        return column.cast(pa.float64(), safe=False).to_numpy()
+    if pa.types.is_nested(column.type):  # no feature, but part of the order all the same
+        column = pa.chunked_array([pa.array([str(cell) for cell in column.to_pylist()])])
+    coded = cells.labels(column).combine_chunks().dictionary_encode()
+    rank = np.argsort(np.argsort(coded.dictionary.to_pylist()))
+    return np.append(rank, -1)[np.asarray(coded.indices.fill_null(-1))]
