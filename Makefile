@@ -15,8 +15,8 @@ demo: .venv/installed  ## Train on a real table, predict, and leave a report to 
 	$(BIN)/trainwell predict demo/run demo/new_patients.csv -o demo/predictions.csv --keep patient
 	@printf '\nOpen these:\n  demo/run/report.html    every step and what it found\n  demo/predictions.csv    one row for each new patient\n'
 
-test: .venv/installed-test  ## Run every test
-	$(BIN)/python -m pytest
+test: .venv/installed-test  ## Run every test, on two cores
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 check: .venv/installed-test  ## Format, lint, types, import contracts, doctests, README commands
 	$(BIN)/ruff format --check .

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +119,8 @@ def test_quantiles_and_edges_are_saved_with_the_networks_that_have_them(tmp_path
 
 def test_a_model_that_was_saved_before_there_was_a_choice_of_scaling_is_robustly_scaled(folder, binary):
     described = json.loads((folder / "model.json").read_text())
+    described["format"] = 2
+    del described["sha256"]
     for member in described["members"]:
         del member["structure"]["numeric_scaling"]
     (folder / "model.json").write_text(json.dumps(described))
@@ -244,7 +245,7 @@ def test_a_model_without_members_or_text_that_is_no_json_is_refused(folder):
 def test_a_model_of_a_newer_trainwell_says_which_one_to_use(folder):
     change(folder, lambda content: content.update(format=9, trainwell="3.1", something_new=1))
     assert refused(folder) == (
-        f"{folder / 'model.json'} has format 9, this trainwell reads up to 2: use trainwell 3.1 or later."
+        f"{folder / 'model.json'} has format 9, this trainwell reads up to 3: use trainwell 3.1 or later."
     )
 
 
@@ -330,20 +331,6 @@ def test_what_has_no_intervals_says_so(binary, regression):
         regression.predict_interval(columns("regression"), 0.99)
     with pytest.raises(InputError, match=r"^interval is 1.5, allowed are shares between 0 and 1, such as 0.9 for 90%\.$"):
         regression.predict_interval(columns("regression"), 1.5)
-
-
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_a_model_of_format_1_predicts_what_it_predicted_then(task):
-    folder = Path(__file__).parent / "models_of_format_1" / task
-    assert json.loads((folder / "model.json").read_text())["format"] == 1
-    model, then = models.load(folder), json.loads((folder / "expected.json").read_text())
-    new = {name: values[:6] for name, values in columns(task).items()}
-    assert model.calibration == Calibration()
-    if task == "regression":
-        np.testing.assert_allclose(model.predict(new), then["predict"], rtol=1e-5)
-    else:
-        np.testing.assert_array_equal(model.predict(new), then["predict"])
-        np.testing.assert_allclose(model.predict_proba(new), then["predict_proba"], rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ A model folder holds ``model.json`` (what it predicts, how to read a table, the 
 """
 
 import hashlib
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,17 +23,25 @@ from trainwell.data.schema import Schema
 from trainwell.data.tables import Table, read_table
 from trainwell.errors import InputError
 from trainwell.files import whole_file
+from trainwell.inference.architecture import Architecture
+from trainwell.inference.ensemble import average
+from trainwell.inference.folded import Folded, fold
 from trainwell.model_file import (
+    FIRST_FINGERPRINT,
     FORMAT,
     MemberFile,
     ModelFile,
     calibration_of,
     check_shares,
     described,
+    fingerprint,
     read_description,
-    read_weights,
+    written,
 )
-from trainwell.network.structure import Structure
+from trainwell.weights_file import Part, read_weights
+
+if TYPE_CHECKING:
+    from trainwell.network.structure import Structure
 
 AS_IT_IS = Calibration()
 
@@ -42,14 +52,29 @@ class CellWarning(UserWarning):
 
 @dataclass(frozen=True)
 class EnsembleMember:
-    """One network of the ensemble: its share of the average (0 to 1) and all that its forward pass reads."""
+    """One network of the ensemble: its share of the average (0 to 1) and all that its forward pass reads.
+
+    Parameters
+    ----------
+    described : its structure as plain data; `structure` is the same, checked for training, too.
+    """
 
     number: int
     share: float
-    structure: Structure
+    described: dict[str, Any]
     settings: dict[str, float]
     weights: dict[str, np.ndarray]
     statistics: dict[str, np.ndarray]
+
+    @property
+    def structure(self) -> "Structure":
+        from trainwell.network.structure import Structure  # slow to import, and no prediction needs it
+
+        return Structure.from_json(self.described)
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture.of(self.described, self.settings)
 
 
 @dataclass(frozen=True)
@@ -80,13 +105,13 @@ class Model:
 
     def predict(self, rows: Any) -> np.ndarray:
         """Class labels (rows,), or values of the target (rows,) in its own unit."""
-        return self.labels(self.outputs(_as_table(rows)))
+        return self.labels(self.outputs(self._table(rows)))
 
     def predict_proba(self, rows: Any) -> np.ndarray:
         """Probabilities (rows, classes), in the order of `classes`; `InputError` for a regression."""
         if self.schema.task == "regression":
             raise InputError(f"{self.schema.target!r} is a number: there are no class probabilities, use predict.")
-        return self.probabilities(self.outputs(_as_table(rows)))
+        return self.probabilities(self.outputs(self._table(rows)))
 
     def predict_interval(self, rows: Any, level: float = LEVEL) -> np.ndarray:
         """Intervals (rows, 2), low and high, that hold the truth of a share ``level`` of rows like those of training.
@@ -107,6 +132,9 @@ class Model:
         half_width = self.calibration.intervals.half_width(predicted, level)
         return np.column_stack([predicted - half_width, predicted + half_width])
 
+    def _table(self, rows: Any) -> Table:
+        return rows if isinstance(rows, Table) else read_table(rows, unsigned=self.encoder.unsigned)
+
     def labels(self, outputs: np.ndarray) -> np.ndarray:
         """From `outputs` to what is predicted: the likeliest class, of two the one that the threshold says, or the value in the
         target's unit."""
@@ -119,41 +147,50 @@ class Model:
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
-    def outputs(self, table: Table) -> np.ndarray:
-        """What is predicted (rows, outputs): probabilities, calibrated, or scaled target values."""
+    def outputs(self, table: Table, part: bool = False) -> np.ndarray:
+        """What is predicted (rows, outputs): probabilities, calibrated, or scaled target values; of a whole table or of a
+        ``part``, in which a column may hold nothing that can be read."""
         rows = table.frame.num_rows
         if rows == 0:
-            return np.zeros((0, self.members[0].structure.outputs), np.float32)
-        arrays = self.encoder.transform(table, with_target=False)
+            return np.zeros((0, self.members[0].architecture.outputs), np.float32)
+        arrays = self.encoder.transform(table, with_target=False, part=part)
         for note in arrays.notes:
             warnings.warn(note.message, CellWarning, stacklevel=3)
         return self.calibration.applied(self.average(arrays.numeric, arrays.categories))
 
     def average(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Average of the members (rows, outputs) for encoded rows, as the networks gave it."""
-        import jax
+        shares = [member.share for member in self.members]
+        return average(self.networks, shares, self.schema.task, numeric, categories)
 
-        from trainwell.population.devices import pool
-        from trainwell.population.epoch import predict
+    def each(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
+        """Predictions of every member (members, rows, outputs) for encoded rows."""
+        return np.stack([average([one], [1.0], self.schema.task, numeric, categories) for one in self.networks])
 
-        def of_one(member: EnsembleMember, device: jax.Device) -> np.ndarray:
-            network = jax.tree.map(
-                lambda x: np.asarray(x, np.float32)[None], (member.weights, member.statistics, member.settings)
-            )
-            one = predict(cores.programs, member.structure, self.schema.task, network, numeric, categories, device)
-            return member.share * one[0]
+    @cached_property
+    def networks(self) -> tuple[Folded, ...]:
+        """The members, ready to predict."""
+        return tuple(fold(member.architecture, member.weights, member.statistics) for member in self.members)
 
-        cores = pool()
-        shares = {m.number: out for m, out in cores.run(of_one, self.members, lambda member: member.structure)}
-        return np.sum([shares[member.number] for member in self.members], axis=0)  # in this order, whoever was done first
+    def fingerprint(self) -> str:
+        """The SHA-256 of its ``model.json``, which has the one of its weights in it."""
+        return fingerprint(json.loads(self._files()[0]))
 
     def save(self, folder: Path) -> Path:
         """Write the folder, whole or not at all: the weights first, ``model.json`` last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        description, weights = self._files()
+        with whole_file(folder / "model.json") as text, whole_file(folder / "weights.safetensors") as numbers:
+            numbers.write(weights)  # the file that was opened last takes its place first
+            text.write(description)
+        return folder
+
+    def _files(self) -> tuple[bytes, bytes]:
+        """(``model.json``, ``weights.safetensors``)."""
         from safetensors.numpy import save as to_bytes
 
         from trainwell import __version__
 
-        folder.mkdir(parents=True, exist_ok=True)
         tensors = {
             f"{member.number}/{part}/{name}": np.ascontiguousarray(value, dtype=np.float32)
             for member in self.members
@@ -163,6 +200,7 @@ class Model:
         weights = to_bytes(tensors)
         description = ModelFile(
             format=FORMAT,
+            sha256="",
             trainwell=__version__,
             metric=self.metric,
             test_score=self.test_score,
@@ -170,63 +208,70 @@ class Model:
             calibration=described(self.calibration),
             encoder=self.encoder.to_json(),
             members=[
-                MemberFile(number=m.number, share=m.share, structure=m.structure.to_json(), settings=m.settings)
-                for m in self.members
+                MemberFile(number=m.number, share=m.share, structure=m.described, settings=m.settings) for m in self.members
             ],
         )
-        with whole_file(folder / "model.json") as text, whole_file(folder / "weights.safetensors") as numbers:
-            numbers.write(weights)  # the file that was opened last takes its place first
-            text.write(description.model_dump_json(indent=1).encode())
-        return folder
+        return written(description), weights
 
 
-def load(folder: str | Path) -> Model:
-    """The model of a run folder or of a model folder; `InputError` where there is none or its files were changed."""
-    folder = Path(folder)
+def model_folder(folder: Path) -> Path:
+    """The folder itself or the one of that name in it that a model is in; `InputError` where there is none."""
     if (folder / "model").is_dir():
         folder = folder / "model"
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder} holds no model: it is neither a model folder nor the folder of a run that got that far.")
-    description = read_description(folder / "model.json")
-    weights = read_weights(folder / "weights.safetensors", description.weights_sha256)
+    return folder
+
+
+def load(folder: str | Path) -> Model:
+    """The model of a run folder or of a model folder; `InputError` where there is none or its files were changed."""
+    folder = model_folder(Path(folder))
+    path = folder / "model.json"
+    description, vouched = read_description(path)
     encoder = Encoder.from_json(description.encoder)
-    check_shares(description.members, folder / "model.json")
-    members = tuple(_member(one, weights, encoder, folder) for one in description.members)
-    calibration = calibration_of(description.calibration, folder / "model.json")
+    check_shares(description.members, path)
+    calibration = calibration_of(description.calibration, path)
+    if not vouched:
+        _check_training(description.members, path)
+    parts = [part for one in description.members for part in _parts(one, encoder, path)]
+    tensors = read_weights(folder / "weights.safetensors", description.weights_sha256, parts)
+    if not vouched and description.format >= FIRST_FINGERPRINT:
+        raise InputError(f"{path} is damaged: it was changed after it was written (its fingerprint does not fit).")
+    members = tuple(_member(one, tensors) for one in description.members)
     return Model(encoder, members, description.metric, description.test_score, calibration)
 
 
-def _member(one: MemberFile, tensors: dict[str, np.ndarray], encoder: Encoder, folder: Path) -> EnsembleMember:
-    """The member with its weights, whose names and shapes must be those of its structure, and this that of the table."""
-    from trainwell.network.forward import shapes
-    from trainwell.network.structure import hyperparameters_of, resolve
+def _check_training(members: Sequence[MemberFile], path: Path) -> None:
+    """Also what only training reads is as it must be, where no fingerprint vouches for it."""
+    from trainwell.network.structure import Structure, hyperparameters_of, resolve
 
-    structure = Structure.from_json(one.structure)
-    if set(one.settings) != set(hyperparameters_of(structure)):
-        raise InputError(
-            f"{folder / 'model.json'} is damaged: the settings of member {one.number} are not those of its structure."
-        )
-    resolve(structure, one.settings)  # each in its range
+    for one in members:
+        structure = Structure.from_json(one.structure)
+        if set(one.settings) != set(hyperparameters_of(structure)):
+            raise InputError(f"{path} is damaged: the settings of member {one.number} are not those of its structure.")
+        resolve(structure, one.settings)  # each in its range
+
+
+def _parts(one: MemberFile, encoder: Encoder, path: Path) -> tuple[Part, Part]:
+    """The names and shapes of a member's weights and statistics; its structure must be one for this table."""
+    try:
+        own = Architecture.of(one.structure, one.settings)
+    except ValueError as wrong:
+        raise InputError(f"{path} is damaged: of the network of member {one.number} {wrong}.") from None
     classes = len(encoder.schema.classes)
     entering = (len(encoder.numeric_names), encoder.continuous, encoder.cardinalities, classes if classes > 2 else 1)
-    if (structure.numeric, structure.continuous, structure.cardinalities, structure.outputs) != entering:
-        raise InputError(f"{folder / 'model.json'} is damaged: member {one.number} is not a network for its columns.")
-    parts = []
-    for part, expected in zip(("weights", "statistics"), shapes(structure), strict=True):
+    if (own.numeric, own.continuous, own.cardinalities, own.outputs) != entering:
+        raise InputError(f"{path} is damaged: member {one.number} is not a network for its columns.")
+    weights, statistics = own.shapes()
+    return Part(one.number, "weights", weights), Part(one.number, "statistics", statistics)
+
+
+def _member(one: MemberFile, tensors: dict[str, np.ndarray]) -> EnsembleMember:
+    def of(part: str) -> dict[str, np.ndarray]:
         start = f"{one.number}/{part}/"
-        found = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
-        if {name: value.shape for name, value in found.items()} != expected:
-            raise InputError(f"{folder / 'weights.safetensors'} does not hold the {part} that member {one.number} needs.")
-        if not all(value.dtype == np.float32 and np.isfinite(value).all() for value in found.values()):
-            raise InputError(
-                f"{folder / 'weights.safetensors'} holds values for member {one.number} that are no finite numbers."
-            )
-        parts.append(found)
-    return EnsembleMember(one.number, one.share, structure, one.settings, *parts)
+        return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
 
-
-def _as_table(rows: Any) -> Table:
-    return rows if isinstance(rows, Table) else read_table(rows)
+    return EnsembleMember(one.number, one.share, one.structure, one.settings, of("weights"), of("statistics"))
 
 
 def ensemble_members(shares: dict[int, float], trainings: Sequence) -> tuple[EnsembleMember, ...]:
@@ -235,7 +280,7 @@ def ensemble_members(shares: dict[int, float], trainings: Sequence) -> tuple[Ens
         EnsembleMember(
             trainings[place].member.number,
             share,
-            trainings[place].member.structure,
+            trainings[place].member.structure.to_json(),
             trainings[place].member.settings,
             trainings[place].state.best_weights,
             trainings[place].state.best_statistics,

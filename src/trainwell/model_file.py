@@ -1,4 +1,4 @@
-"""What ``model.json`` and ``weights.safetensors`` hold, and reading them: files are data, and none is believed unchecked."""
+"""What ``model.json`` holds, and reading it: files are data, and none is believed unchecked."""
 
 import hashlib
 import json
@@ -13,7 +13,9 @@ from trainwell.calibration.calibrate import Calibration
 from trainwell.calibration.intervals import Difficulty, Intervals
 from trainwell.errors import InputError
 
-FORMAT = 2
+FORMAT = 3
+FIRST_FINGERPRINT = 3  # older ones have no fingerprint of model.json itself
+LARGEST = 1 << 28  # bytes, chosen: of model.json; a thousand levels of a thousand letters for each of 200 columns
 FIRST_CALIBRATED = 2  # models of format 1 hold no calibration: their predictions are the average as it is
 
 
@@ -52,7 +54,8 @@ class ModelFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    format: int
+    format: int = Field(ge=1)
+    sha256: str
     trainwell: str
     metric: str
     test_score: float | None
@@ -99,12 +102,21 @@ def _rises(values: Sequence[float], low: float, high: float) -> bool:
     return all(low <= value < high for value in values) and list(values) == sorted(values)
 
 
-def read_description(path: Path) -> ModelFile:
-    """``model.json``, checked; one of an older format as this one would be written."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged: {error}.") from None
+def fingerprint(content: dict[str, Any]) -> str:
+    """The SHA-256 of all that ``model.json`` says beside its own fingerprint, however it is laid out."""
+    said = {name: value for name, value in content.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def written(description: ModelFile) -> bytes:
+    """The text of ``model.json``, its fingerprint in it."""
+    content = json.loads(description.model_dump_json())
+    return json.dumps({**content, "sha256": fingerprint(content)}, indent=1).encode()
+
+
+def read_description(path: Path) -> tuple[ModelFile, bool]:
+    """``model.json``, one of an older format as this one would be written; and whether its own fingerprint vouches for it."""
+    content = _content(path)
     version = content.get("format") if isinstance(content, dict) else None
     if isinstance(version, int) and version > FORMAT:
         written_by = content.get("trainwell")
@@ -113,28 +125,25 @@ def read_description(path: Path) -> ModelFile:
         )
     if isinstance(version, int) and version < FIRST_CALIBRATED:
         content["calibration"] = described(Calibration()).model_dump()
+    if isinstance(version, int) and version < FIRST_FINGERPRINT:
+        content["sha256"] = ""
     try:
-        return ModelFile.model_validate(content)
+        description = ModelFile.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{path} is damaged at {'.'.join(map(str, first['loc'])) or 'the top'}: {first['msg']}.") from None
+    return description, fingerprint(content) == description.sha256
 
 
-def read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
-    """The tensors, which must be those that ``model.json`` was written with."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as from_bytes
-
+def _content(path: Path) -> Any:
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"{path} is damaged: it has {path.stat().st_size:,} bytes, allowed are {LARGEST:,}.")
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise InputError(f"{path} is damaged: it is not the file that model.json was written with.")
-    try:
-        return from_bytes(content)
-    except SafetensorError as error:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}.") from None
+    except RecursionError:
+        raise InputError(f"{path} is damaged: its brackets are nested too deep.") from None
 
 
 def check_shares(members: Sequence[MemberFile], path: Path) -> None:

@@ -1,15 +1,22 @@
-"""Predictions for a file, written as a file: whole or not at all, in the order of the rows."""
+"""Predictions for a file, written as a file: whole or not at all, in the order of the rows, some rows in memory at a time."""
 
 import sys
-from collections.abc import Iterable, Iterator
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
+from trainwell.cores import available_cores
 from trainwell.errors import InputError, listed, nearest
 from trainwell.files import whole_file
+from trainwell.predictions_written import Writer, writer_for
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from trainwell.data.tables import Table
@@ -17,7 +24,35 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".parquet")
 STDOUT = "-"
-ROWS_AT_ONCE = 65536  # chosen: rows turned into text at a time
+CHUNK = 65_536  # chosen: rows at a time; of 20 columns some ten megabytes
+
+Made = TypeVar("Made")
+
+
+def predict_file(
+    model: "Model", path: Path, out: str, keep: Iterable[str] = (), interval: float | None = None, chunk: int = CHUNK
+) -> int:
+    """Write the predictions of a file's rows as `write_predictions` does, whatever the size of the file.
+
+    Parameters
+    ----------
+    path : of a table as `trainwell.data.tables.read_table` takes it.
+    chunk : rows in memory at a time, for each core and one more.
+    others : as of `write_predictions`.
+    """
+    from trainwell.data.pieces import part_of, pieces
+
+    check_out(out)
+    check_chunk(chunk)
+    keep = list(keep)
+
+    def predicted(load: Callable[[], "Table"], first: bool) -> "list[pa.Table]":
+        table = load()
+        parts = [part_of(table, start, chunk) for start in range(0, table.rows, chunk)]
+        return [prediction_table(model, part, keep, interval, part=not first) for part in parts]
+
+    jobs = (partial(predicted, load, not number) for number, load in enumerate(pieces(path, model.encoder.unsigned, chunk)))
+    return _write((table for tables in ahead(jobs, available_cores()) for table in tables), out)
 
 
 def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[str] = (), interval: float | None = None) -> int:
@@ -32,19 +67,50 @@ def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[s
     interval : level of the interval around numbers that ``low`` and ``high`` are the ends of.
     """
     check_out(out)
-    predictions = prediction_table(model, table, keep, interval)
+    return _write(iter([prediction_table(model, table, keep, interval)]), out)
+
+
+def _write(tables: "Iterator[pa.Table]", out: str) -> int:
+    first = next(tables)  # what is wrong with the table is said before a file is opened
     if out == STDOUT:
-        _write_csv(predictions, sys.stdout.buffer)
+        rows = _written(writer_for(out, sys.stdout.buffer), first, tables)
         sys.stdout.flush()
-    else:
-        with output_file(Path(out)) as file:
-            (_write_parquet if out.endswith(".parquet") else _write_csv)(predictions, file)
-    return int(predictions.num_rows)
+        return rows
+    with output_file(Path(out)) as file:
+        return _written(writer_for(out, file), first, tables)
 
 
-def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = (), interval: float | None = None) -> "pa.Table":
+def _written(writer: Writer, first: "pa.Table", others: "Iterator[pa.Table]") -> int:
+    rows = int(first.num_rows)
+    writer.write(first)
+    for table in others:
+        writer.write(table)
+        rows += int(table.num_rows)
+    writer.close()
+    return rows
+
+
+def ahead(jobs: Iterable[Callable[[], Made]], workers: int) -> Iterator[Made]:
+    """What the jobs return, in their order; each core has one under way and one more is waiting, so that few are in memory."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="rows") as threads:
+        under_way: deque[Future[Made]] = deque()
+        try:
+            for job in jobs:
+                under_way.append(threads.submit(job))
+                if len(under_way) > workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def prediction_table(
+    model: "Model", table: "Table", keep: Iterable[str] = (), interval: float | None = None, part: bool = False
+) -> "pa.Table":
     """The kept columns, ``prediction``, and one ``probability_<class>`` for each class, or ``low`` and ``high``, in the order
-    of the rows."""
+    of the rows; ``part`` as of `Model.outputs`."""
     import numpy as np
     import pyarrow as pa
 
@@ -58,16 +124,55 @@ def prediction_table(model: "Model", table: "Table", keep: Iterable[str] = (), i
                 f" its columns are {listed(table.columns)}."
             )
         columns[name] = table.column(name)
-    outputs = model.outputs(table)
-    made: dict[str, Any] = {"prediction": model.labels(outputs)}
-    if model.classes:
-        probabilities = model.probabilities(outputs)
-        made |= {f"probability_{name}": probabilities[:, place].astype(np.float32) for place, name in enumerate(model.classes)}
-    if interval is not None:
-        made |= dict(zip(("low", "high"), model.interval(made["prediction"], interval).T, strict=True))
+    made = predicted_columns(model, model.outputs(table, part=True) if part else model.outputs(table), interval)
     if clash := [name for name in columns if name in made]:
         raise InputError(f"--keep {clash[0]!r}: the predictions have a column of this name themselves.")
     return pa.table({**columns, **made})
+
+
+def predicted_columns(model: "Model", outputs: "np.ndarray", interval: float | None = None) -> "dict[str, pa.Array]":
+    """``prediction`` and, for classes, ``probability_<class>``, or ``low`` and ``high``, from what the model put out."""
+    import numpy as np
+
+    from trainwell.data.arrow_arrays import of_numbers, of_texts
+
+    labels = model.labels(outputs)
+    made: dict[str, Any] = {}
+    if model.classes:
+        places = {name: place for place, name in enumerate(model.classes)}
+        numbers = np.fromiter((places[label] for label in labels), np.int32, len(labels))
+        made["prediction"] = of_texts(model.classes).take(of_numbers(numbers))
+        probabilities = model.probabilities(outputs).astype(np.float32)
+        made |= {f"probability_{name}": of_numbers(probabilities[:, place]) for name, place in places.items()}
+    else:
+        made["prediction"] = of_numbers(labels)
+    if interval is not None:
+        made |= {name: of_numbers(end) for name, end in zip(("low", "high"), model.interval(labels, interval).T, strict=True)}
+    return made
+
+
+@contextmanager
+def cell_notes() -> Iterator[dict[str, None]]:
+    """The notes on cells that were not as in training, each kind told once: filled when the block ends."""
+    from trainwell.model import CellWarning
+
+    notes: dict[str, None] = {}
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always", CellWarning)
+        yield notes
+    kinds: dict[str, tuple[str, int]] = {}
+    for note in noticed:
+        text = str(note.message)
+        kind = "".join(letter for letter in text.partition("(for example")[0] if not letter.isdigit() and letter != ",")
+        first, count = kinds.get(kind, (text, 0))
+        kinds[kind] = (first, count + 1)
+    for first, count in kinds.values():
+        notes[first if count == 1 else f"{first} So it is in {count - 1:,} more parts of the file."] = None
+
+
+def check_chunk(chunk: int) -> None:
+    if not 1 <= chunk <= 10_000_000:
+        raise InputError(f"--chunk is {chunk:,}, allowed are 1 to 10,000,000 rows.")
 
 
 def check_out(out: str) -> None:
@@ -91,24 +196,3 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         raise InputError(f"The output {str(path)!r} cannot be written: {error.strerror}.") from None
-
-
-def _write_csv(predictions: "pa.Table", file: BinaryIO) -> None:
-    """CSV with quotes only where a cell needs them, and numbers as short as they can be said exactly."""
-    import csv
-    import io
-
-    import pyarrow as pa
-
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(predictions.column_names)
-    for batch in predictions.to_batches(max_chunksize=ROWS_AT_ONCE):
-        writer.writerows(zip(*(column.cast(pa.string()).to_pylist() for column in batch.columns), strict=True))
-    text.detach()
-
-
-def _write_parquet(predictions: "pa.Table", file: BinaryIO) -> None:
-    from pyarrow import parquet
-
-    parquet.write_table(predictions, file)

@@ -1,8 +1,10 @@
 """What a person sees of a table before training."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from trainwell.data.profile import profile
 from trainwell.data.schema import infer_schema, usable_rows
@@ -70,3 +72,15 @@ def test_a_column_of_which_no_usable_row_knows_a_number_or_a_day_has_no_spread()
     made = profile(table.take(usable_rows(table, schema)), schema)
     for name in ("x", "day"):
         assert {"quantiles", "histogram", "first"}.isdisjoint(column(made, name))
+
+
+@pytest.mark.parametrize("numbers", [[0.0, 5e-324], [-3e38, 3e38], [1.0, 1.0 + 2.3e-16], [0.0, 1e-320, 5.0]])
+def test_numbers_very_far_apart_or_very_near_have_a_spread_that_json_can_hold(numbers):
+    rows = len(numbers) * 6
+    table = read_table({"x": np.array(numbers * 6), "z": np.sqrt(np.arange(rows)), "y": ["a", "b"] * (rows // 2)})
+    schema, _ = infer_schema(table, "y")
+    numeric = [replace(c, role="numeric", style="plain") if c.name == "x" else c for c in schema.columns]
+    shown = json.loads(json.dumps(profile(table, replace(schema, columns=tuple(numeric))), allow_nan=False))["columns"][0]
+    assert shown["quantiles"]["minimum"] == min(numbers)
+    assert shown["quantiles"]["maximum"] == max(numbers)
+    assert sum(shown["histogram"]["counts"]) == rows

@@ -76,7 +76,7 @@ def test_any_bytes_read_or_are_refused(content):
 
 
 @given(st.text(alphabet="ab1.,;\t|\"' \n\r-/é?", max_size=80))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_text_reads_or_is_refused(content):
     assert_read_or_refused(content.encode())
 
@@ -104,7 +104,7 @@ def test_a_written_table_reads_as_it_was_written(rows):
     ),
     repeats=st.integers(1, 4),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_cells_are_encoded_finite_or_refused(column, target, repeats):
     column, target = column * repeats, target * 4 * repeats
     rows = len(column)
@@ -113,6 +113,9 @@ def test_any_cells_are_encoded_finite_or_refused(column, target, repeats):
 
 
 @example([65520.0] * 2 + [0.0] * 3 + [65520.0] * 3 + [3.402823466385289e38] * 3 + [65520.0] * 2, 2)  # infinite in float16
+@example(
+    [0.0, 2.2250738585072014e-308, 4.0] + [0.0] * 9, 0
+)  # two values in the rows that are trained on, too close to divide by
 @given(st.lists(st.floats(width=64), min_size=12, max_size=60), st.integers(0, 3))
 @settings(max_examples=150, deadline=None)
 def test_any_numbers_are_encoded_finite(numbers, kind):

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trainwell.data.arrow_arrays import numpy_of, of_levels, of_texts
+
 # Cells that say "nothing here". "none", "na" and "no" are left alone: tables use them as categories (german_credit: "none").
 MISSING = (
     "",
@@ -76,7 +78,7 @@ def clean(column: pa.ChunkedArray, signs: bool | None = None) -> tuple[pa.Chunke
     Whether a minus is a ``signs`` column's value rather than a missing cell is found out from the cells when left out.
     """
     column = pc.utf8_trim_whitespace(column)
-    missing = pc.is_in(column, value_set=pa.array(MISSING, column.type))
+    missing = pc.is_in(column, value_set=of_levels(MISSING))
     if not pc.any(missing).as_py():
         return column, {}
     if has_plus(column) if signs is None else signs:  # where there is a plus, a minus is a sign
@@ -128,7 +130,7 @@ def numbers(column: pa.ChunkedArray, style: str = "plain") -> Numbers:
     """Every cell as a float64, NaN where it is empty, unreadable or infinite."""
     column = _decoded(column)
     if is_number(column):
-        values, unreadable = _numpy(column.cast(pa.float64())), np.zeros(len(column), bool)
+        values, unreadable = _numpy(column.cast(pa.float64(), safe=False)), np.zeros(len(column), bool)
     elif is_text(column):
         values, unreadable = _read_text(column, style)
     else:
@@ -147,7 +149,7 @@ def labels(column: pa.ChunkedArray) -> pa.ChunkedArray:
     distinct = column.dictionary_encode().combine_chunks()
     values = distinct.dictionary
     if pa.types.is_boolean(values.type):
-        values = pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
+        values = of_texts([str(value) for value in values.to_pylist()])
     values = pc.replace_substring_regex(values.cast(pa.string()), r"^([+-]?\d+)\.0*$", r"\1")
     return pa.chunked_array([values.take(distinct.indices)], pa.string())
 
@@ -177,4 +179,4 @@ def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _numpy(column: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(column.to_numpy())
+    return numpy_of(column)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainwell.data import cells
+from trainwell.data.arrow_arrays import numpy_of, of_numbers
 
 _DAY = r"(?P<day>\d{1,2})"
 _TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
@@ -61,7 +62,7 @@ def seconds(column: pa.ChunkedArray, style: str) -> Seconds:
     """Every cell as seconds since 1970, read in one style (timestamps read themselves)."""
     if cells.is_date(column):
         values = (
-            np.asarray(column.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64()).to_numpy(), float) / 1000
+            np.asarray(numpy_of(column.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64())), float) / 1000
         )
         return Seconds(np.where(cells.missing_mask(column), np.nan, values), np.zeros(len(column), bool))
     filled = ~cells.missing_mask(column)
@@ -70,7 +71,7 @@ def seconds(column: pa.ChunkedArray, style: str) -> Seconds:
         return Seconds(np.full(len(column), np.nan), filled)
     distinct = column.dictionary_encode().combine_chunks()
     values = np.append(_read_text(distinct.dictionary, style), np.nan)
-    positions = np.asarray(distinct.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False))
+    positions = numpy_of(distinct.indices.fill_null(len(values) - 1))
     return Seconds(values[positions], filled & np.isnan(values[positions]))
 
 
@@ -83,7 +84,7 @@ def parts(values: np.ndarray, first: float) -> dict[str, np.ndarray]:
     ``days`` is the time since ``first`` (the first date of the training rows), in days.
     """
     known = np.isfinite(values)
-    stamps = pa.array(np.where(known, values, 0).astype("int64"), pa.timestamp("s"))
+    stamps = of_numbers(np.where(known, values, 0).astype("int64"), pa.timestamp("s"))
     hour = np.mod(values, 86400) / 3600
     numbers = {"days": (values - first) / 86400, "year": _field(pc.year(stamps), known)}
     rounds = {
@@ -120,7 +121,7 @@ def _seconds_of_day(texts: pa.Array) -> np.ndarray:
 
 def _seconds_of_zone(texts: pa.Array) -> np.ndarray:
     zone = pc.extract_regex(texts, _ZONE)
-    minus = np.asarray(pc.equal(pc.struct_field(zone, "sign"), "-").fill_null(False).to_numpy(zero_copy_only=False))
+    minus = numpy_of(pc.equal(pc.struct_field(zone, "sign"), "-").fill_null(False))
     return np.where(minus, -1, 1) * (3600 * _group(zone, "hours") + 60 * _group(zone, "minutes"))
 
 
@@ -131,7 +132,7 @@ def _group(found: pa.StructArray, name: str) -> np.ndarray:
 
 
 def _float(column: pa.Array) -> np.ndarray:
-    return np.asarray(column.to_numpy(zero_copy_only=False), float)
+    return np.asarray(numpy_of(column), float)
 
 
 def _field(column: pa.Array, known: np.ndarray) -> np.ndarray:

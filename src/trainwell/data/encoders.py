@@ -104,7 +104,9 @@ class TwoNumbers:
         yield from ()
 
     def switches(self, read: Read) -> Iterator[np.ndarray]:
-        yield np.where(read.missing, 0.5, np.clip((read.values - self.low) / (self.high - self.low), 0, 1))
+        size = max(abs(self.low), abs(self.high))  # parts of it neither overflow nor vanish, whatever its exponent
+        low, high = self.low / size, self.high / size
+        yield np.where(read.missing, 0.5, (np.clip(read.values, self.low, self.high) / size - low) / (high - low))
         if self.missing:
             yield read.missing
 

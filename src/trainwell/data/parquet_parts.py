@@ -25,6 +25,7 @@ class ParquetParts:
     columns : their names.
     group_rows : rows of each row group.
     bytes_held : bytes of all cells, decompressed.
+    batch_rows : rows in memory at a time.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class ParquetParts:
     bytes_held: int
     first_row: int = 1
     notes: tuple[str, ...] = ()
+    batch_rows: int = BATCH_ROWS
 
     @property
     def rows(self) -> int:
@@ -52,7 +54,7 @@ class ParquetParts:
         first = sum(self.group_rows[:part])
         try:
             with pyarrow.parquet.ParquetFile(self.path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[part], columns=columns):
+                for batch in file.iter_batches(self.batch_rows, row_groups=[part], columns=columns):
                     yield Frame(first, partial(pa.Table.from_batches, [batch]))
                     first += batch.num_rows
         except pa.ArrowException as problem:

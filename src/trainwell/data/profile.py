@@ -12,6 +12,8 @@ from trainwell.data.tables import Table
 TOP_LEVELS = 10
 QUANTILES = {"minimum": 0.0, "lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75, "maximum": 1.0}
 HISTOGRAM_BINS = 20
+SMALL = 1e-290  # chosen: a bin's width among numbers above stays a float64
+SAME = 1e-12  # chosen: of the size; numbers so close do not fill more bins than one
 
 
 def profile(table: Table, schema: Schema) -> dict[str, Any]:
@@ -66,12 +68,16 @@ def _spread(values: np.ndarray) -> dict[str, Any]:
     values = values[np.isfinite(values)]
     if not len(values):  # all that was known stood in rows that cannot be used
         return {}
-    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS)
+    size = np.abs(values).max()
+    unit = size if 0 < size < SMALL else 1.0
+    values = values / unit
+    apart = np.ptp(values)
+    counts, edges = np.histogram(values, bins=1 if 0 < apart < SAME * size / unit else HISTOGRAM_BINS)
     return {
-        "quantiles": {name: float(np.quantile(values, at)) for name, at in QUANTILES.items()},
-        "mean": float(values.mean()),
-        "standard_deviation": float(values.std()),
-        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
+        "quantiles": {name: float(np.quantile(values, at) * unit) for name, at in QUANTILES.items()},
+        "mean": float(values.mean() * unit),
+        "standard_deviation": float(values.std() * unit),
+        "histogram": {"edges": (edges * unit).tolist(), "counts": counts.tolist()},
     }
 
 

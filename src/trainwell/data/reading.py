@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainwell.data import cells, dates
+from trainwell.data.arrow_arrays import numpy_of, of_levels
 from trainwell.data.encoders import ColumnEncoder, Date, Embedded, Read, Switches
 from trainwell.data.roles import Note, unreadable_note
 from trainwell.data.tables import Table
@@ -39,9 +40,9 @@ def _read_levels(column: Switches | Embedded, table: Table) -> Read:
             "but it held categories in training."
         )
     texts = cells.labels(cells_of)
-    missing = np.asarray(pc.is_null(texts).to_numpy())
-    found = pc.index_in(texts, value_set=pa.array(column.levels, pa.string()))
-    values = np.asarray(found.fill_null(-1).to_numpy(), np.int32) + np.int32(1)
+    missing = numpy_of(pc.is_null(texts))
+    found = pc.index_in(texts, value_set=of_levels(column.levels))
+    values = np.asarray(numpy_of(found.fill_null(-1)), np.int32) + np.int32(1)
     notes = _missing_notes(column, missing)
     unseen = (values == 0) & ~missing
     if unseen.any():

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainwell.data import cells, dates
+from trainwell.data.arrow_arrays import numpy_of
 from trainwell.data.roles import Column, Note, count_distinct, level_counts, unreadable_note
 from trainwell.data.tables import Table
 from trainwell.errors import InputError, listed, nearest
@@ -53,7 +54,7 @@ def infer_target(table: Table, name: str, task: Task | None) -> Target:
 def class_indices(column: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray:
     """The class of every row as an int32, -1 where there is none or another."""
     found = pc.index_in(cells.labels(column), value_set=pa.array(classes, pa.string()))
-    return np.asarray(found.fill_null(-1).to_numpy(), np.int32)
+    return np.asarray(numpy_of(found.fill_null(-1)), np.int32)
 
 
 def _task(name: str, column: pa.ChunkedArray, style: str | None, notes: list[Note]) -> Task:

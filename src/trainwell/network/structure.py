@@ -13,6 +13,7 @@ import optax
 
 from trainwell.errors import InputError, listed, nearest
 from trainwell.hyperparameter import Choice, Hyperparameter
+from trainwell.network.limits import ADDED, DEEPEST, MOST, WIDEST
 from trainwell.network.target_log import Logarithm
 from trainwell.techniques import gradients, inputs
 from trainwell.techniques.activations import ACTIVATIONS
@@ -52,12 +53,9 @@ CHOICES = {
         Choice("clip", "none", ("none", "global_norm", "value"), "what is cut off large gradients"),
     )
 }
-ADDED = {"numeric_scaling": "robust", "logarithm": ()}  # what networks were that were written before there was such a choice
 WITHOUT_A_SETTING = optax.identity()  # in the place of a given optax transformation, once a network is trained
 NOISES = ("input", "activation", "weight", "gradient")
 PLATEAU_PATIENCE = 3.0  # chosen: below the 10 epochs after which early stopping would end the training
-MOST = 1 << 24  # chosen: columns or levels; a network of more is a damaged file's
-WIDEST, DEEPEST = 8192, 64  # chosen: above them one layer's weights no longer fit a small machine
 
 
 @dataclass(frozen=True)

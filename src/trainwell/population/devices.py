@@ -17,16 +17,12 @@ from typing import Any, TypeVar, cast
 import jax
 from jaxlib import xla_client
 
+from trainwell.cores import available_cores
 from trainwell.population.allocator import keep_apart
 from trainwell.population.programs import Programs
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _CORES: list[jax.Device] = []  # one for each core asked for so far

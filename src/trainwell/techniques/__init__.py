@@ -8,8 +8,6 @@ technique imports another. `trainwell.techniques.catalogue` lists them all by th
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
-
 from trainwell.errors import InputError, listed, nearest
 from trainwell.hyperparameter import Hyperparameter
 
@@ -31,6 +29,8 @@ def settings_for(technique: str, declared: Iterable[Hyperparameter], given: Mapp
         ...
     trainwell.errors.InputError: momentum has no hyperparameter 'bta', did you mean 'beta'? It has 'beta'.
     """
+    import jax
+
     by_name = {hyperparameter.name: hyperparameter for hyperparameter in declared}
     for name, value in given.items():
         if name not in by_name:

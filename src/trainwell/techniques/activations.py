@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from trainwell.hyperparameter import Hyperparameter
+from trainwell.techniques.constants import SELU_ALPHA, SELU_SCALE
 
 LEAKY_RELU = (
     Hyperparameter(
@@ -35,7 +36,6 @@ ELU = (
         source="Clevert et al. (2016)",
     ),
 )
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. (2017), equation 14
 
 Values = Float[Array, "*shape"]
 

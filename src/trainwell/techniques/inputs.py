@@ -14,6 +14,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from trainwell.hyperparameter import Hyperparameter
+from trainwell.techniques.constants import (
+    BINS,
+    CLOSEST,
+    COSINE,
+    COSINES,
+    EXTRA,
+    FARTHEST,
+    NARROWEST,
+    RANKED_BY,
+    category_width,
+)
 
 FREQUENCY = Hyperparameter(
     "frequency",
@@ -25,17 +36,6 @@ FREQUENCY = Hyperparameter(
     source="Holzmueller et al. (2024): 0.1; Gorishniy et al. (2022) tune it from 0.01 to 10",
     search=(0.02, 30.0),
 )
-COSINES = 16  # Holzmueller et al. (2024)
-EXTRA = 3  # numbers that the cosines of one column are projected to: with x itself 4, as in Holzmueller et al. (2024)
-BINS = 16  # measured: with 48 no better; Gorishniy et al. (2022) tune 2 to 256
-NARROWEST = 1e-4  # chosen: of a bin, in units of the scaled number; a narrower one is a step
-RANKED_BY = 64  # chosen: parts between quantiles; a straight line in each is near the true rank of a smooth column
-CLOSEST = 1e-6  # chosen: numbers nearer than this have one rank; about what a float32 tells apart at 3
-FARTHEST = 3.0  # chosen: where the ranks of the first and the last row lie, as far out as robust scaling clips
-WIDEST_CATEGORY = 16  # chosen
-
-# cos(2 pi r) for r in [-1/2, 1/2] as a polynomial in r^2: Chebyshev interpolation of degree 6, error 1.1e-8
-COSINE = (0.999999989, -19.7392045, 64.9391159, -85.4501134, 60.1674298, -25.9668846, 6.52770596)
 
 
 def cosine_of_turns(turns: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -199,17 +199,6 @@ def quantile_scaling(
     """
     end = math.erf(FARTHEST / 2**0.5)
     return 2**0.5 * jax.scipy.special.erfinv(jnp.clip(2 * ranks(numbers, quantiles) - 1, -end, end))
-
-
-def category_width(cardinality: int) -> int:
-    """Length of the learned vector of one category column: about the square root of its levels, at most 16.
-
-    Examples
-    --------
-    >>> [category_width(levels) for levels in (2, 50, 1000)]
-    [2, 7, 16]
-    """
-    return min(WIDEST_CATEGORY, max(2, round(cardinality**0.5)))
 
 
 def draw_category(key: jax.Array, cardinality: int) -> Float[Array, "levels width"]:
