@@ -187,10 +187,11 @@ def _evidence(
     failed = [check for check in checks if check.passed is False]
     label, shown = context.metric.label, {name: context.shown(score) for name, score in scores.items()}
     models = ", ".join(f"{name} {context.said(score)}" for name, score in scores.items())
-    wiring = f"failed: {', '.join(check.name for check in failed)}" if failed else f"start loss {start_loss:.3f} = the prior's"
+    faults = [check for check in failed if check.warns]
+    wiring = f"failed: {', '.join(check.name for check in faults)}" if faults else f"start loss {start_loss:.3f} = the prior's"
     return Evidence(
         "baselines",
-        "stop" if any(check.serious for check in failed) else "warn" if any(check.warns for check in failed) else "pass",
+        "stop" if any(check.serious for check in failed) else "warn" if faults else "pass",
         f"{label}: {models}. {wiring}",
         explanation=_explanation(context, scores, checks),
         actions=[check.advice for check in failed],
