@@ -8,7 +8,7 @@ frame or array the first row is row 1.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class Table:
     row_numbers : the number of each row as the user sees it; ``first_row`` and on when left out.
     first_row : the number of the first row as the user sees it.
     other, of_other : the source of rows that came from another table, and true for each of these rows.
+    weights : how much each row counts (rows,), about 1 on average; None where all count the same.
     """
 
     frame: pa.Table
@@ -47,6 +48,7 @@ class Table:
     first_row: int = 1
     other: str = ""
     of_other: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
@@ -64,7 +66,9 @@ class Table:
         rows = np.asarray(rows, np.int64)
         numbers = rows + self.first_row if self.row_numbers is None else self.row_numbers[rows]
         of_other = None if self.of_other is None else self.of_other[rows]
-        return replace(self, frame=self.frame.take(pa.array(rows)), row_numbers=numbers, of_other=of_other)
+        weights = None if self.weights is None else self.weights[rows]
+        frame = self.frame.take(pa.array(rows))
+        return replace(self, frame=frame, row_numbers=numbers, of_other=of_other, weights=weights)
 
     def row_number(self, position: int) -> int:
         """The number of a row as the user sees it."""
@@ -76,7 +80,9 @@ class Table:
         return f"{self.row_number(position)}" + (f" of {self.other}" if other else "")
 
 
-def read_table(source: Any, *, name: str | None = None, header: bool | None = None) -> Table:
+def read_table(
+    source: Any, *, name: str | None = None, header: bool | None = None, unsigned: Collection[str] | None = None
+) -> Table:
     """Read a table from wherever it is.
 
     Parameters
@@ -85,6 +91,7 @@ def read_table(source: Any, *, name: str | None = None, header: bool | None = No
         narwhals knows; a dict of columns; a 2-D NumPy array (its columns are called column_1, column_2, ...).
     name : name for messages and the run folder; from the file when left out.
     header : for text files, whether the first line names the columns; found out when left out.
+    unsigned : columns in which a minus alone is a missing cell, in all others it is a value; found out when left out.
 
     Raises
     ------
@@ -93,26 +100,26 @@ def read_table(source: Any, *, name: str | None = None, header: bool | None = No
     if isinstance(source, Table):
         return source
     if isinstance(source, str | os.PathLike):
-        return _read_file(Path(source), name, header)
+        return _read_file(Path(source), name, header, unsigned)
     if isinstance(source, np.ndarray):
-        return _table(_array_columns(source), name or "array", "array")
+        return _table(_array_columns(source), name or "array", "array", unsigned=unsigned)
     if isinstance(source, Mapping):
-        return _table(_dict_columns(source), name or "dict", "dict")
-    return _table(_frame_columns(source), name or "dataframe", "DataFrame")
+        return _table(_dict_columns(source), name or "dict", "dict", unsigned=unsigned)
+    return _table(_frame_columns(source), name or "dataframe", "DataFrame", unsigned=unsigned)
 
 
-def _read_file(path: Path, name: str | None, header: bool | None) -> Table:
+def _read_file(path: Path, name: str | None, header: bool | None, unsigned: Collection[str] | None) -> Table:
     name = name or stem(path)
     try:
         check_file(path)
         if is_parquet(path):
-            return _table(_parquet_columns(path), name, str(path))
+            return _table(_parquet_columns(path), name, str(path), unsigned=unsigned)
         if _first_bytes(path) == b"PK\x03\x04":
             raise InputError(f"{path} is a zip or Excel file; save the table as CSV or Parquet and give that file.")
         frame, notes, first_row = read_csv(path, header)
     except OSError as problem:
         raise InputError(f"{path} cannot be read: {problem.strerror or problem}.") from None
-    return _table(dict_of(frame, str(path)), name, str(path), notes, first_row)
+    return _table(dict_of(frame, str(path)), name, str(path), notes, first_row, unsigned)
 
 
 def is_parquet(path: Path) -> bool:
@@ -250,17 +257,22 @@ def cleaned(column: pa.ChunkedArray, signs: bool) -> pa.ChunkedArray:
 
 
 def _table(
-    columns: dict[str, pa.ChunkedArray], name: str, source: str, notes: tuple[str, ...] = (), first_row: int = 1
+    columns: dict[str, pa.ChunkedArray],
+    name: str,
+    source: str,
+    notes: tuple[str, ...] = (),
+    first_row: int = 1,
+    unsigned: Collection[str] | None = None,
 ) -> Table:
     if not columns:
         raise InputError(f"{source} has no columns.")
-    cleaned: dict[str, pa.ChunkedArray] = {}
+    kept: dict[str, pa.ChunkedArray] = {}
     found: dict[str, dict[str, int]] = {}
     for column_name, column in columns.items():
-        cleaned[column_name], words = _clean(column)
+        kept[column_name], words = _clean(column, None if unsigned is None else column_name not in unsigned)
         for word, count in words.items():
             found.setdefault(word, {})[column_name] = count
-    frame = pa.table(cleaned)
+    frame = pa.table(kept)
     if not frame.num_rows:
         raise InputError(f"{source} has column names ({listed(columns, most=4)}) but no rows.")
     return Table(frame, name, source, notes + tuple(_missing_note(word, found[word]) for word in found), None, first_row)

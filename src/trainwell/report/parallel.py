@@ -74,7 +74,7 @@ def plot(figure: Figure) -> Plot:
         if places
     ]
     drawn = layout("", "", height=380, showlegend=True)
-    names = [label(axis.name.replace("_", " ").replace(".", " ")) for axis in axes]
+    names = [label(axis.name.removesuffix(".rate").rsplit(".", 1)[-1].replace("_", " ")) for axis in axes]
     drawn["xaxis"].update(
         tickvals=list(range(len(axes))), ticktext=names, showgrid=True, range=[-0.4, len(axes) - 0.6], tickangle=-20
     )
