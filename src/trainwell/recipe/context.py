@@ -134,7 +134,7 @@ class Context:
             quantile = self.settings(self.structure(), {}).get("quantile.quantile")
             if quantile is not None:  # the best constant of that loss
                 return weighted_quantile(np.asarray(target), quantile, weights)
-            return np.asarray(output_bias.target_mean(target) if weights is None else mean(target, weights).reshape(1))
+            return np.asarray(output_bias.target_mean(target) if weights is None else mean(target, jnp.asarray(weights)).reshape(1))
         counts = jnp.asarray(np.bincount(self.train.target, weights, minlength=len(self.schema.classes)), jnp.float32)
         return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
 
@@ -146,7 +146,8 @@ class Context:
         target = jnp.asarray(self.train.target)
         outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
         losses = compiled_losses(outputs, target, structure, self.settings(structure, {}), None)
-        return float(mean(losses, self.train.weights))
+        weights = self.train.weights
+        return float(mean(losses, None if weights is None else jnp.asarray(weights)))
 
     def population(
         self, train: Arrays | None = None, validation: Arrays | None = None, *, members: int = EXPECTED, signals: bool = True
