@@ -201,6 +201,40 @@ def predict(
         print(f"{rows:,} predictions in {out}")
 
 
+@app.command(usage="Usage: trainwell export RUN -o MODEL.onnx [OPTIONS]")
+def export(run: Path, /, *, out: Annotated[Path, Parameter(name=["--out", "-o"])], interval: float | None = None) -> None:
+    """Write the model of a run as one ONNX file that reads raw cells, once it was checked to predict the same.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    out
+        Where to write: a .onnx file. Its certificate goes beside it, with .json behind the name.
+    interval
+        For numbers: the probability with which low and high hold the truth; 0.9 when left out.
+    """
+    from trainwell.export.write import export as export_model
+
+    found = export_model(run, out, interval)
+    rows = sum(found["rows"].values())
+    print(f"{out}: differs by at most {found['largest_difference']:.1e} on {rows:,} rows; certificate in {out}.json")
+
+
+@app.command
+def info(run: Path, /) -> None:
+    """Say what a model is: what it predicts, from what data, how good it is, its networks, versions and columns.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    """
+    from trainwell.info import describe
+
+    print(describe(run))
+
+
 @app.command(usage="Usage: trainwell report RUN [OPTIONS]")
 def report(run: Path, /, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> None:
     """Write report.html and model_card.md again, from what is in the run folder.

@@ -165,8 +165,10 @@ def test_a_leak_ends_with_exit_code_3(tmp_path, capsys):
     assert said.endswith("--keep-going goes on all the same.\n")
 
 
-@pytest.mark.parametrize(("guess", "stage", "verdict"), [(1.0, "regularize", "stop"), (1.0, "tune", "stop"), (1.0, "look", "pass"),
-                                                        (0.5, "regularize", "pass")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("guess", "stage", "verdict"),
+    [(1.0, "regularize", "stop"), (1.0, "tune", "stop"), (1.0, "look", "pass"), (0.5, "regularize", "pass")],
+)
 def test_networks_that_do_no_better_than_a_guess_stop_the_run_before_the_search(run, table, guess, stage, verdict):
     context, _ = _prepare(table, Options.checked(target="left", trials=1), Budget(), None, ())
     measured = dataclasses.replace(run.evidence["baselines"], measures={"majority.score": guess})
