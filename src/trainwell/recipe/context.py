@@ -141,8 +141,12 @@ class Context:
         outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
         return float(row_losses(outputs, target, structure, self.settings(structure, {}), None).mean())
 
-    def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
-        """The population of these rows; of the training and validation rows when left out, streamed once they are a stream."""
+    def population(self, train: Arrays | None = None, validation: Arrays | None = None, *, told: bool = True) -> Population:
+        """The population of these rows; of the training and validation rows when left out, streamed once they are a stream.
+
+        Who watches the run is ``told`` of its networks' curves; not of those that are trained to measure something, and then
+        forgotten, which have numbers that others have, too.
+        """
         measured_on = self.rows(validation or self.validation)
         data: Data | Streamed
         if train is None and self.stream is not None:
@@ -150,7 +154,7 @@ class Context:
         else:
             data = Data(self.rows(train or self.train), measured_on)
         given = (data, self.task, self.metric, self.prior, self.options.seed, self.pool, EXPECTED)
-        return Population(*given, on_advanced=self.on_advanced)
+        return Population(*given, on_advanced=self.on_advanced) if told else Population(*given)
 
     def structure(self, **changes: Any) -> Structure:
         """A network for this table; what the user holds fixed comes before ``changes``."""
