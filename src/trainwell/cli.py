@@ -47,7 +47,7 @@ def fit(
     test: Path | None = None,
     out: Path | None = None,
     seed: int | None = None,
-    effort: Literal["fast", "default", "best"] | None = None,
+    effort: Literal["minimal", "fast", "default", "best"] | None = None,
     time_limit: str | None = None,
     trials: int | None = None,
     search: Literal["tpe", "random", "grid"] | None = None,
@@ -61,6 +61,7 @@ def fit(
     keep_going: bool = False,
     cores: int | None = None,
     stream_above: str | None = None,
+    track: list[Literal["mlflow", "tensorboard"]] | None = None,
     quiet: bool = False,
     live: bool = False,
     browser: Annotated[bool, Parameter(name="--open")] = False,
@@ -91,6 +92,7 @@ def fit(
         Of everything random; 0 when left out.
     effort
         How long to try: fast (at most 15 s), default (1 min) or best (5 min); less where the table needs no more.
+        minimal trains one small network and compares nothing, to try things out.
     time_limit
         Time for the whole run, such as 90s, 5m or 1h30m; overrules the effort.
     trials
@@ -120,6 +122,8 @@ def fit(
     stream_above
         Memory that the table may take, such as 2GB; the rows of a larger file are streamed from disk. A quarter of the memory
         that is free when left out.
+    track
+        Write the run to mlflow or tensorboard when it ends; may be given several times.
     quiet
         Print nothing but errors.
     live
@@ -137,19 +141,32 @@ def fit(
     }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     _check_what_to_train(file, target, resume, options if not (only or from_stage) else {})
+    if track:
+        from trainwell.tracking.track import check_trackers
 
+        check_trackers(track)
     part: dict[str, Any] = {name: value for name, value in {"only": only, "from_stage": from_stage}.items() if value}
 
     from trainwell.recipe.run import fit as run_recipe
     from trainwell.terminal import Terminal
 
-    with ExitStack() as stack:
-        listeners: list[Any] = [stack.enter_context(Terminal(quiet=quiet))]
-        if live or browser:
-            from trainwell.live.watch import Live
+    begun: list[str] = []
 
-            listeners.append(stack.enter_context(Live(browser)))
-        run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **part, **options)
+    def remember(event: Mapping[str, object]) -> None:
+        if event["event"] == "run_started":
+            begun.append(str(event["folder"]))
+
+    try:
+        with ExitStack() as stack:
+            listeners: list[Any] = [stack.enter_context(Terminal(quiet=quiet)), remember]
+            if live or browser:
+                from trainwell.live.watch import Live
+
+                listeners.append(stack.enter_context(Live(browser)))
+            run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **part, **options)
+    finally:
+        if track and begun:  # also of a run that a stage has stopped
+            _track(Path(begun[-1]), track, quiet)
     return INTERRUPTED if run.interrupted else 0
 
 
@@ -292,6 +309,63 @@ def compare(*runs: Path, out: Annotated[Path | None, Parameter(name=["--out", "-
 
 
 @app.command
+def serve(
+    run: Path,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: Annotated[str | None, Parameter(env_var="TRAINWELL_TOKEN")] = None,
+    max_body: str = "10MB",
+    max_rows: int = 100_000,
+) -> None:
+    """Answer requests for predictions over HTTP, until Ctrl-C.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    host
+        The address to listen on; this machine alone reaches 127.0.0.1, others need a token.
+    port
+        The port to listen on; 0 takes a free one.
+    token
+        What clients must send as Authorization: Bearer; safer as TRAINWELL_TOKEN in the environment, where no list of processes
+        shows it.
+    max_body
+        The largest body of a request, such as 500KB.
+    max_rows
+        The most rows of a request.
+    """
+    from trainwell.extras import require
+
+    require("serve", "fastapi", "uvicorn", "prometheus_client")
+
+    from trainwell.serving.limits import Limits
+    from trainwell.serving.server import serve as serve_model
+
+    def ready(address: str) -> None:
+        print(f"predictions at {address}/predict, its table at {address}/schema; Ctrl-C ends it", flush=True)
+
+    serve_model(run, host, port, Limits(words.parse_size(max_body, "--max-body"), max_rows), token, ready)
+
+
+@app.command
+def track(run: Path, /, *, to: list[Literal["mlflow", "tensorboard"]]) -> None:
+    """Write a run to a tracker: an MLflow store, TensorBoard files.
+
+    Parameters
+    ----------
+    run
+        The run folder; the run may be unfinished.
+    to
+        mlflow (the store of MLFLOW_TRACKING_URI, else mlflow.db here) or tensorboard (files in the run folder); may be given
+        several times.
+    """
+    _track(run, to)
+
+
+@app.command
 def where(name: str | None = None, /) -> None:
     """Say where a technique is: equation, source, file, settings. Without a name, list all.
 
@@ -373,6 +447,14 @@ def explain(error: Exception) -> tuple[str, int]:
         file.writelines(traceback.format_exception(error))
     kind = type(error).__name__
     return f"This is a bug in trainwell ({kind}); please report it with the details in {path}.", BUG
+
+
+def _track(folder: Path, names: Sequence[str], quiet: bool = False) -> None:
+    from trainwell.tracking.track import track as write_to
+
+    for sentence in write_to(folder, names):
+        if not quiet:
+            print(sentence)
 
 
 def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: Mapping[str, object]) -> None:

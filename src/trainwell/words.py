@@ -129,7 +129,7 @@ def parse_duration(text: str, label: str = "--time-limit") -> float:
     return seconds
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str, label: str = "size") -> int:
     """Bytes of ``500MB``, ``1.5 GB``, ``20000``.
 
     >>> parse_size("1.5GB"), parse_size("500 mb"), parse_size("20000")
@@ -137,5 +137,5 @@ def parse_size(text: str) -> int:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]b)?", text.strip().lower())
     if not found:
-        raise InputError(f"size is {text!r}, allowed is a size such as 500MB or 2GB.")
+        raise InputError(f"{label} is {text!r}, allowed is a size such as 500MB or 2GB.")
     return int(float(found[1]) * _SIZES.get(found[2] or "", 1))

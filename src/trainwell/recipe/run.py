@@ -34,9 +34,9 @@ from trainwell.recipe.chosen_stages import changed_options, check_needs, check_n
 from trainwell.recipe.context import Context
 from trainwell.recipe.curves import CurveTeller
 from trainwell.recipe.events import EventLog, Listener, read_events
-from trainwell.recipe.evidence import STAGES, read_evidence
+from trainwell.recipe.evidence import read_evidence
 from trainwell.recipe.options import Options
-from trainwell.recipe.order import Recipe, Run, closing
+from trainwell.recipe.order import Recipe, Run, closing, stages_of
 from trainwell.recipe.running import is_going_on
 from trainwell.report.page import write_report
 
@@ -50,6 +50,7 @@ def fit(
     started: float | None = None,
     only: Sequence[str] = (),
     from_stage: str | None = None,
+    report: bool = True,
     **options: Any,
 ) -> Run:
     """Run the recipe on a table.
@@ -63,6 +64,7 @@ def fit(
     started : ``time.monotonic()`` from which the time limit counts; now when left out.
     only : names of stages; the others are not made. What they need of the others is read from the folder that is resumed.
     from_stage : of the run that is resumed, this stage and those after it are made anew, with other limits if some are given.
+    report : whether the page is written at the end; it can be later, from what the folder holds.
     options : see `trainwell.recipe.options.Options`.
 
     Returns
@@ -103,7 +105,7 @@ def fit(
     prepared = _prepare(source, chosen, budget, folder, tuple(listeners), label, stages, only=bool(only))
     try:
         with _ctrl_c_ends(budget):
-            return Recipe(prepared[0], prepared[1], stages).run()
+            return Recipe(prepared[0], prepared[1], stages, report=report).run()
     finally:
         prepared[0].log.close()
 
@@ -130,8 +132,11 @@ def _begin_anew(folder: Path, stages: Sequence[str], only: bool, config: Mapping
 def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
     """The run of a folder in which nothing is left to do; a stage that Ctrl-C cut short has left no evidence, the last one
     has, but its end is no end."""
-    evidence = read_evidence(folder / "evidence")
-    if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
+    evidence, config = read_evidence(folder / "evidence"), folder / "config.json"
+    if not config.is_file():
+        return None
+    wanted = stages_of(folders.read_json(config).get("effort", ""))
+    if set(evidence) != set(wanted) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
         return None
     run = Run(folder, evidence, load(folder))
     folders.remove_weights(folder)  # where a kill kept the run from it
@@ -186,7 +191,7 @@ def _prepare(
     sample = None if file is None else draw_sample(file, options.seed)
     table = read_table(source) if sample is None else sample.table
     table, for_test = _with_test(table, options, sample)
-    names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
+    names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "numbers", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
     metric = named_metric(options, schema)
     costs_of(options.cost, schema.task)
