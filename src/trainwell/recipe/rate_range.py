@@ -57,7 +57,7 @@ def rate_range(context: Context, structure: Structure, base: dict[str, float]) -
         Member(number, structure, context.settings(structure, {**base, name: rate}), "overfit")
         for number, rate in enumerate(dict.fromkeys(rates))
     ]
-    population = context.population()
+    population = context.population(told=False)
     epochs = max(1, round(STEPS / population.steps_per_epoch(structure)))
     within = context.within(SHARE_OF_TIME, beyond=True)
     trainings = population.train([Training(member) for member in members], epochs, epochs, within.budget)
