@@ -163,6 +163,10 @@ class Model:
         shares = [member.share for member in self.members]
         return average(self.networks, shares, self.schema.task, numeric, categories)
 
+    def each(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
+        """Predictions of every member (members, rows, outputs) for encoded rows."""
+        return np.stack([average([one], [1.0], self.schema.task, numeric, categories) for one in self.networks])
+
     @cached_property
     def networks(self) -> tuple[Folded, ...]:
         """The members, ready to predict."""

@@ -49,6 +49,7 @@ class Terminal:
         self._deadline: float | None = None
         self._last_progress_line = 0.0
         self._verdict = ""
+        self._steps: list[Event] = []
 
     def __enter__(self) -> "Terminal":
         return self
@@ -110,6 +111,9 @@ class Terminal:
         self._stop_live()
         self._line(f"Stopped by you in stage {event.get('stage')}; what was trained so far is put together.", "bold yellow")
 
+    def _on_next_steps(self, event: "Event") -> None:
+        self._steps = event.get("steps") or []
+
     def _on_run_finished(self, event: "Event") -> None:
         self._stop_live()
         self._print_notes()
@@ -121,6 +125,9 @@ class Terminal:
         for name in ("model", "report"):
             if event.get(name):
                 self._pair(name, str(event[name]))
+        for place, step in enumerate(self._steps):
+            gain = f" {step['gain']}" if step.get("gain") else ""
+            self._pair("" if place else "what next", f"{place + 1}. {step.get('what')}{gain}")
         if not event.get("model") and self.folder:
             again = " --keep-going" if self._verdict == "stop" else ""
             self._pair("no model yet", f"trainwell fit --resume {self.folder}{again} continues this run")

@@ -29,9 +29,12 @@ def test_every_stage_leaves_its_evidence_with_a_verdict_and_a_reading(run):
         assert (run.folder / "evidence" / f"{stage}.json").exists()
 
 
+CHECKS = ("loss at start", "one batch learned by heart", "rows stay apart", "inputs matter", "more capacity learns more")
+
+
 def test_the_wiring_checks_pass_on_a_sound_network(run):
     checks = {row["check"]: row["passed"] for row in run.evidence["baselines"].tables["Is the network wired right?"]}
-    assert checks == dict.fromkeys(("loss at start", "one batch learned by heart", "rows stay apart", "inputs matter"), "yes")
+    assert checks == dict.fromkeys(CHECKS, "yes")
     measures = run.evidence["baselines"].measures
     assert measures["start_loss"] == pytest.approx(measures["prior_loss"], rel=1e-5)
 

@@ -1,50 +1,16 @@
-"""Parts of the stages by themselves: what a single feature tells, what mattered, evidence on disk, options."""
+"""Parts of the stages by themselves: what mattered, evidence on disk, options."""
 
 import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
-from sklearn.metrics import roc_auc_score
 
-from trainwell.data.encode import Arrays
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure
 from trainwell.recipe.events import EventLog, read_events
 from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence
-from trainwell.recipe.look import duplicate_rows, single_feature_scores
 from trainwell.recipe.options import EFFORTS, Options
 from trainwell.recipe.regularize import ways_to_regularize
-
-
-def arrays(numeric, target) -> Arrays:
-    numeric = np.asarray(numeric, np.float32)
-    return Arrays(numeric, np.zeros((len(numeric), 0), np.int32), np.asarray(target))
-
-
-@given(
-    st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=4).filter(
-        lambda rows: 0 < sum(y for _, y in rows) < len(rows)
-    )
-)
-def test_what_a_feature_tells_alone_is_its_area_under_the_roc_curve(rows):
-    x, y = np.array([x for x, _ in rows], float), np.array([y for _, y in rows], int)
-    area = roc_auc_score(y, x)
-    found = single_feature_scores(arrays(x[:, None], y), ("x",), "binary")
-    assert found["x"] == pytest.approx(max(area, 1 - area))
-
-
-def test_for_a_number_it_is_the_rank_correlation():
-    random = np.random.default_rng(0)
-    x, y = random.normal(size=50).round(1), random.normal(size=50)
-    found = single_feature_scores(arrays(x[:, None], y.astype(np.float32)), ("x",), "regression")
-    assert found["x"] == pytest.approx(abs(stats.spearmanr(x, y.astype(np.float32)).statistic))
-
-
-def test_a_row_repeats_another_only_if_its_target_does_too():
-    assert duplicate_rows(arrays([[1.0], [1.0], [1.0], [2.0]], [0, 0, 1, 0])) == 1
 
 
 def structure(**changes) -> Structure:
@@ -108,7 +74,8 @@ def test_an_effort_is_a_time_and_a_number_of_networks_and_either_overrules_it(ef
 
 
 def test_more_effort_is_more_of_everything():
-    fast, usual, best = EFFORTS.values()
+    minimal, fast, usual, best = EFFORTS.values()
+    assert (minimal.seconds, minimal.trials, minimal.finalists) == (None, 1, 1)
     assert all(a < b < c for a, b, c in zip(fast, usual, best, strict=True))
 
 

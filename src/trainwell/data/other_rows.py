@@ -15,10 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trainwell.data import cells
 from trainwell.data.encode import Arrays, Encoder
 from trainwell.data.roles import Note
-from trainwell.data.schema import Schema, time_values, usable_rows
+from trainwell.data.schema import Schema, group_labels, time_values, usable_rows
 from trainwell.data.split import Split
 from trainwell.data.tables import Table
 
@@ -50,7 +49,7 @@ def held_out(table: Table, schema: Schema, split: Split) -> HeldOut:
     """
     if schema.group is not None:
         rows = np.concatenate([split.validation, split.test])
-        labels = cells.labels(table.column(schema.group)).take(pa.array(rows))
+        labels = group_labels(table, schema.column(schema.group)).take(pa.array(rows))
         return HeldOut(groups=tuple(pc.unique(labels).to_pylist()))
     times = time_values(table, schema)
     if times is not None:
@@ -92,7 +91,7 @@ def _taken(table: Table, rows: np.ndarray) -> Table:
 def _may_train(table: Table, schema: Schema, kept_out: HeldOut) -> np.ndarray:
     if schema.group is not None:
         groups = pa.array(kept_out.groups, pa.string())
-        return ~np.asarray(pc.is_in(cells.labels(table.column(schema.group)), value_set=groups))
+        return ~np.asarray(pc.is_in(group_labels(table, schema.column(schema.group)), value_set=groups))
     times = time_values(table, schema)
     return np.ones(table.rows, bool) if times is None else times < kept_out.from_time
 

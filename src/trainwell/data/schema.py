@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from trainwell.data import cells, dates, json_state
+from trainwell.data import groups as numbered
 from trainwell.data.copies import without_copies
 from trainwell.data.roles import FEATURES, Column, Note, Role, infer_role
 from trainwell.data.tables import Table
@@ -19,6 +21,7 @@ __all__ = [
     "Role",
     "Schema",
     "Task",
+    "group_labels",
     "group_values",
     "infer_schema",
     "target_values",
@@ -169,8 +172,12 @@ def group_values(table: Table, schema: Schema) -> np.ndarray | None:
     """A number for the group of every row, or None without groups; rows whose group is missing are one group."""
     if schema.group is None:
         return None
-    codes = cells.labels(table.column(schema.group)).combine_chunks().dictionary_encode().indices
-    return np.asarray(codes.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+    return numbered.codes(group_labels(table, schema.column(schema.group)))
+
+
+def group_labels(table: Table, column: Column) -> pa.ChunkedArray:
+    """The name of the group of every row, null where it is missing."""
+    return numbered.labels_of(cells.labels(table.column(column.name)), column.style)
 
 
 def time_values(table: Table, schema: Schema) -> np.ndarray | None:
@@ -211,6 +218,17 @@ def _time_column(table: Table, name: str) -> tuple[Column, list[Note]]:
     return Column(name, "time", "named as the time", style, missing), notes
 
 
+def _group_column(table: Table, name: str) -> tuple[Column, list[Note]]:
+    column, _ = infer_role(table, name)
+    column = replace(column, role="group", why="named as the group", levels=None)
+    names = numbered.before_number(cells.labels(table.column(name))) if cells.is_text(table.column(name)) else None
+    if names is None:
+        return column, []
+    first = str(table.column(name).drop_null()[0].as_py())
+    said = f"every {name} is another, but of the form {first!r}: a group is what stands before the last number."
+    return replace(column, style=numbered.PREFIX), [Note(name, said)]
+
+
 def _target_name(table: Table, target: str | int) -> str:
     if isinstance(target, int):
         if not -len(table.columns) <= target < len(table.columns):
@@ -234,8 +252,7 @@ def _infer_column(table: Table, name: str, asked: Asked) -> tuple[Column, list[N
     if name == asked.time:
         return _time_column(table, name)
     if name == asked.group:
-        column, _ = infer_role(table, name)
-        return replace(column, role="group", why="named as the group", levels=None), []
+        return _group_column(table, name)
     return infer_role(table, name, "category" if name in asked.categories else "numeric" if name in asked.numbers else None)
 
 

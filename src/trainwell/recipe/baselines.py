@@ -7,30 +7,34 @@ depends on that row alone, and real inputs beat inputs that say nothing.
 Source of the checks: Karpathy (2019), "A recipe for training neural networks", step 2.
 """
 
+import dataclasses
 import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trainwell.data.encode import Arrays
 from trainwell.network.forward import forward
 from trainwell.network.structure import Structure
+from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
+from trainwell.population.scores import mean
 from trainwell.population.step import Rows, row_losses, start
-from trainwell.recipe.context import Context
+from trainwell.recipe.context import SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.simple_models import score_simple_models, some_rows
 
 SIMPLE_MODELS_END = 0.12  # chosen: share of the run's time after which no further simple model is begun
-SMALLEST = (64, 64)  # chosen: the size with which the wiring is checked, the first one of the next stage
 ONE_BATCH = 32  # rows; the source says "as little as two", a few more are no harder
 ONE_BATCH_STEPS = 512  # chosen
 LEARNED = 0.1  # chosen: one batch is learned when its loss fell below this share of what it began with,
 STUCK = 0.8  # chosen: and not learned at all when it stayed above this one; between lie tables with one noisy feature
 START_TOLERANCE = 0.02  # chosen: relative difference between the loss at the start and the prior's
 BLIND_STEPS = 400  # chosen: enough for real inputs to show
+LONG = 30.0  # seconds, chosen: of a run from which on a program is compiled for one check
+NO_LOWER = 1.02  # chosen: times the training loss of a linear network, which one with hidden units must not exceed
 
 
 class Check(NamedTuple):
@@ -50,34 +54,41 @@ def baselines(context: Context) -> tuple[Evidence, dict[str, np.ndarray]]:
     simple = score_simple_models(context.until(SIMPLE_MODELS_END))
     start_loss, mixing = untrained(context, structure)
     batch_losses = overfit_one_batch(context, structure)
+    real, blind = blind_inputs(context, structure)
+    linear = without_hidden_units(context, structure)
     checks = [
         _start_check(start_loss, context.prior_loss),
         _batch_check(batch_losses),
         _mixing_check(mixing),
-        _inputs_check(context, *blind_inputs(context, structure)),
+        _inputs_check(context, real.score, blind.score),
+        _capacity_check(structure, real, linear),
     ]
     scores = {name: one.score for name, one in simple.items()}
-    return _evidence(context, scores, start_loss, batch_losses, checks), {name: one.on_test for name, one in simple.items()}
+    figures = {"one_batch": _batch_figure(batch_losses)} if batch_losses else {}
+    figures |= _short_figure({"real inputs": real, "no hidden units": linear, "every input zero": blind}, context.prior_loss)
+    return _evidence(context, scores, start_loss, checks, figures), {name: one.on_test for name, one in simple.items()}
 
 
 def untrained(context: Context, structure: Structure) -> tuple[float, float]:
     """(mean loss over the training rows; largest gradient of the first row's output towards the inputs of other rows, of which
     anything but 0 is a fault) of the network before its first step."""
     settings = context.settings(structure, {})
-
-    def measured(rows: Rows, prior):
-        state = start(jnp.uint32(context.options.seed), structure, settings, prior)
-        outputs, _, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
-        losses = row_losses(outputs, rows.target, structure, settings, None)
-        awake = state.weights | {"output.weight": jnp.ones_like(state.weights["output.weight"])}
-
-        def first_output(numeric):
-            return forward(awake, state.statistics, numeric, rows.categories[:8], structure, settings)[0][0].sum()
-
-        return losses.mean(), jnp.abs(jax.grad(first_output)(rows.numeric[:8])[1:]).max(initial=0.0)
-
-    loss, mixing = jax.jit(measured)(context.rows(context.train), context.prior)
+    seed, prior = jnp.uint32(context.options.seed), jnp.asarray(context.prior)
+    loss, mixing = _untrained(seed, context.rows(context.train), prior, settings, structure)
     return float(loss), float(mixing)
+
+
+@partial(jax.jit, static_argnames="structure")
+def _untrained(seed, rows: Rows, prior, settings: dict[str, float], structure: Structure):
+    state = start(seed, structure, settings, prior)
+    outputs, _, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
+    losses = row_losses(outputs, rows.target, structure, settings, None)
+    awake = state.weights | {"output.weight": jnp.ones_like(state.weights["output.weight"])}
+
+    def first_output(numeric):
+        return forward(awake, state.statistics, numeric, rows.categories[:8], structure, settings)[0][0].sum()
+
+    return mean(losses, rows.weights), jnp.abs(jax.grad(first_output)(rows.numeric[:8])[1:]).max(initial=0.0)
 
 
 def overfit_one_batch(context: Context, structure: Structure) -> list[float]:
@@ -98,19 +109,34 @@ def _varied(context: Context, wanted: int) -> np.ndarray:
     return rows[np.random.default_rng(context.options.seed).permutation(np.sort(first))[:wanted]]
 
 
-def blind_inputs(context: Context, structure: Structure) -> tuple[float, float]:
-    """Validation scores after a short training with real inputs and with every input set to zero; -inf without time for it."""
-    scores = []
+def blind_inputs(context: Context, structure: Structure) -> tuple[Training, Training]:
+    """Short trainings with real inputs and with every input set to zero; they have no score without time for it."""
+    trainings = []
     for number, blind in enumerate((False, True)):
         parts = [context.train, context.validation]
         if blind:
-            parts = [Arrays(np.zeros_like(part.numeric), np.zeros_like(part.categories), part.target) for part in parts]
-        population = context.population(*parts)
-        settings = context.settings(structure, context.learning_rate(structure, times=3))
-        training = Training(Member(number, structure, settings, "baselines"))
-        epochs = math.ceil(BLIND_STEPS / population.steps_per_epoch(structure))
-        scores.append(population.train([training], epochs, epochs, context.budget)[0].score)
-    return scores[0], scores[1]
+            parts = [
+                dataclasses.replace(one, numeric=np.zeros_like(one.numeric), categories=np.zeros_like(one.categories))
+                for one in parts
+            ]
+        trainings.append(_short(context, context.population(*parts), structure, number))
+    return trainings[0], trainings[1]
+
+
+def without_hidden_units(context: Context, structure: Structure) -> Training:
+    """The same short training of a network without hidden layers; not begun in a short run, whose time its program is not
+    worth, nor where the user holds the layers fixed."""
+    linear, limit = context.structure(widths=()), context.options.time_limit
+    if linear == structure or (limit is not None and limit < LONG):
+        return Training(Member(0, linear, context.settings(linear, {}), "baselines"))
+    return _short(context, context.population(), linear, 0)
+
+
+def _short(context: Context, population: Population, structure: Structure, number: int) -> Training:
+    settings = context.settings(structure, context.learning_rate(structure, times=3))
+    training = Training(Member(number, structure, settings, "baselines"))
+    epochs = math.ceil(BLIND_STEPS / population.steps_per_epoch(structure))
+    return population.train([training], epochs, epochs, context.budget)[0]
 
 
 def _start_check(loss: float, prior: float) -> Check:
@@ -146,8 +172,22 @@ def _inputs_check(context: Context, real: float, blind: float) -> Check:
     return Check(name, real > blind, measured, advice)
 
 
+def _capacity_check(structure: Structure, large: Training, linear: Training) -> Check:
+    name = "more capacity learns more"
+    advice = (
+        "Hidden units do not lower the training loss: look at the learning rate, the activation and the first weights; or the "
+        "target hangs on each input by itself, and a linear model is all it takes."
+    )
+    losses = [training.curves.training_loss[-1] if training.sound else math.nan for training in (linear, large)]
+    if not all(map(math.isfinite, losses)):
+        return Check(name, None, "no time was left", advice)
+    widths = "-".join(map(str, structure.widths)) or "linear"
+    measured = f"training loss {losses[0]:.3g} without hidden units, {losses[1]:.3g} with {widths}"
+    return Check(name, losses[1] <= NO_LOWER * losses[0], measured, advice)
+
+
 def _evidence(
-    context: Context, scores: dict[str, float], start_loss: float, batch: list[float], checks: list[Check]
+    context: Context, scores: dict[str, float], start_loss: float, checks: list[Check], figures: dict[str, Figure]
 ) -> Evidence:
     failed = [check for check in checks if check.passed is False]
     label, shown = context.metric.label, {name: context.shown(score) for name, score in scores.items()}
@@ -172,7 +212,7 @@ def _evidence(
                 for check in checks
             ],
         },
-        figures={"baselines": _models_figure(shown, label)} | ({"one_batch": _batch_figure(batch)} if batch else {}),
+        figures={"baselines": _models_figure(shown, label)} | figures,
     )
 
 
@@ -190,6 +230,24 @@ def _explanation(context: Context, scores: dict[str, float], checks: list[Check]
 def _models_figure(shown: dict[str, float], label: str) -> Figure:
     bars = Series("validation rows", list(shown), [round(score, 4) for score in shown.values()])
     return Figure("bars", "Simple models", "", label, (bars,), "What the networks have to beat.")
+
+
+def _short_figure(trainings: dict[str, Training], prior_loss: float) -> dict[str, Figure]:
+    """The training loss of short trainings, with that of the base rate; nothing where none was made."""
+    made = {name: t.curves.training_loss for name, t in trainings.items() if t.sound}
+    if not made:
+        return {}
+    series = [
+        Series(name, list(range(1, len(losses) + 1)), [float(f"{x:.5g}") if math.isfinite(x) else None for x in losses])
+        for name, losses in made.items()
+    ]
+    longest = max(len(losses) for losses in made.values())
+    series.append(Series("the base rate", [1, longest], [float(f"{prior_loss:.5g}")] * 2))
+    caption = (
+        "Real inputs must bring the loss below that of the base rate, which inputs that say nothing cannot; and hidden units "
+        "should learn more than none."
+    )
+    return {"wiring": Figure("lines", "Do inputs and capacity help?", "epoch", "training loss", series, caption)}
 
 
 def _batch_figure(losses: list[float]) -> Figure:

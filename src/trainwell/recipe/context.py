@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,9 +26,11 @@ from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
 from trainwell.population.member import Training
 from trainwell.population.metrics import Metric
+from trainwell.population.scores import mean
 from trainwell.population.step import Rows, row_losses
 from trainwell.population.stream import Stream, Streamed
 from trainwell.recipe import fixed
+from trainwell.recipe.curves import Advanced
 from trainwell.recipe.events import EventLog
 from trainwell.recipe.options import Options
 from trainwell.search.cross_fit import Fold
@@ -35,11 +38,14 @@ from trainwell.techniques.initializers import output_bias
 
 MOST_EMBEDDED = 128  # chosen: columns of numbers up to which each gets an embedding, which makes it four
 SMALLEST_BATCH, LARGEST_BATCH = 32, 128  # measured: more steps for the same rows are worth more than wider products
+SMALLEST = (64, 64)  # chosen: the size with which the wiring is checked and what is dear is measured
 FEW_ROWS = 2000  # chosen: training rows below which noise on the inputs is worth its cost
 USUAL_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
 EXPECTED = 8  # chosen: members that a stage trains at a time, of one structure: cohorts are no larger than needed
 STEPS = 8000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
+
+compiled_losses = jax.jit(row_losses, static_argnames="structure")
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Context:
     stream : the file's rows that train, encoded, once they are written.
     longest : epochs of a full training at most, once a stage has seen how soon networks overfit here.
     target_transform : ``"log"`` once a stage found that networks do better by learning the target's logarithm.
+    on_advanced : told of what networks have trained, while they do.
     """
 
     options: Options
@@ -74,6 +81,7 @@ class Context:
     stream: Stream | None = None
     longest: int | None = None
     target_transform: str = "none"
+    on_advanced: Advanced = lambda trainings: None
 
     @property
     def task(self) -> str:
@@ -109,7 +117,8 @@ class Context:
 
     def rows(self, arrays: Arrays) -> Rows:
         """Encoded rows as the engine takes them."""
-        return Rows(jnp.asarray(arrays.numeric), jnp.asarray(arrays.categories), jnp.asarray(arrays.target))
+        weights = None if arrays.weights is None else jnp.asarray(arrays.weights)
+        return Rows(jnp.asarray(arrays.numeric), jnp.asarray(arrays.categories), jnp.asarray(arrays.target), weights)
 
     @cached_property
     def logarithm(self) -> Logarithm:
@@ -119,13 +128,14 @@ class Context:
     @cached_property
     def prior(self) -> np.ndarray:
         """Output bias (outputs,) of a network that predicts the base rate of the training rows."""
+        weights = self.train.weights
         if self.task == "regression":
             target = learned(jnp.asarray(self.train.target), self.structure().logarithm)
             quantile = self.settings(self.structure(), {}).get("quantile.quantile")
             if quantile is not None:  # the best constant of that loss
-                return np.quantile(target, [quantile]).astype(np.float32)
-            return np.asarray(output_bias.target_mean(target))
-        counts = jnp.asarray(np.bincount(self.train.target, minlength=len(self.schema.classes)), jnp.float32)
+                return weighted_quantile(np.asarray(target), quantile, weights)
+            return np.asarray(output_bias.target_mean(target) if weights is None else mean(target, weights).reshape(1))
+        counts = jnp.asarray(np.bincount(self.train.target, weights, minlength=len(self.schema.classes)), jnp.float32)
         return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
 
     @cached_property
@@ -135,9 +145,12 @@ class Context:
         structure = self.structure()
         target = jnp.asarray(self.train.target)
         outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
-        return float(row_losses(outputs, target, structure, self.settings(structure, {}), None).mean())
+        losses = compiled_losses(outputs, target, structure, self.settings(structure, {}), None)
+        return float(mean(losses, self.train.weights))
 
-    def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
+    def population(
+        self, train: Arrays | None = None, validation: Arrays | None = None, *, members: int = EXPECTED, signals: bool = True
+    ) -> Population:
         """The population of these rows; of the training and validation rows when left out, streamed once they are a stream."""
         measured_on = self.rows(validation or self.validation)
         data: Data | Streamed
@@ -145,7 +158,8 @@ class Context:
             data = Streamed(self.stream, measured_on)
         else:
             data = Data(self.rows(train or self.train), measured_on)
-        return Population(data, self.task, self.metric, self.prior, self.options.seed, self.pool, EXPECTED)
+        given = (data, self.task, self.metric, self.prior, self.options.seed, self.pool, members, signals)
+        return Population(*given, on_advanced=self.on_advanced)
 
     def structure(self, **changes: Any) -> Structure:
         """A network for this table; what the user holds fixed comes before ``changes``."""
@@ -240,11 +254,31 @@ class Context:
         shown = self.shown_gap(gap)
         return f"{shown + 0.0:.3f}" if abs(shown) < 10 else words.number(shown)
 
+    def rounded_gap(self, gap: float) -> float:
+        """A difference of two scores in a table or figure."""
+        return float(f"{self.shown_gap(gap):.4g}")
+
     def said(self, score: float) -> str:
         """A score in a sentence."""
         shown = self.shown(score)
         return f"{shown:.4f}" if abs(shown) < 10 else words.number(shown)
 
+    def within(self, share: float, beyond: bool = False) -> "Context":
+        """The same with a clock that ends after this share of the run's time from now on; no later than its own, unless what is
+        measured is worth some of the next stage's time (``beyond``)."""
+        whole = self.options.time_limit
+        if whole is None:
+            return self
+        own = share * whole if beyond else min(self.budget.left, share * whole)
+        return self.until((self.budget.used + own) / whole)
+
     def until(self, share: float) -> "Context":
         """The same with a clock that ends at this share of the run's time."""
         return replace(self, budget=self.budget.until(share))
+
+
+def weighted_quantile(values: np.ndarray, share: float, weights: np.ndarray | None) -> np.ndarray:
+    """The quantile (1,) as float32; of weighted rows the first value up to which the wished share of the weight lies."""
+    if weights is None:
+        return np.quantile(values, [share]).astype(np.float32)
+    return np.quantile(values, [share], weights=weights, method="inverted_cdf").astype(np.float32)

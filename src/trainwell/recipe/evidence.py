@@ -28,9 +28,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Figure:
-    """What a figure shows, without saying how it is drawn; ``caption`` is what a reader should see in it."""
+    """What a figure shows, without saying how it is drawn; ``caption`` is what a reader should see in it.
 
-    kind: Literal["lines", "bars", "points", "heatmap"]
+    A figure of the kind ``"parallel"`` has one axis for each series, whose ``y`` holds one value for each line (``x`` its
+    number); the axis with emphasis, the score, says how the lines are told apart.
+    """
+
+    kind: Literal["lines", "bars", "points", "heatmap", "parallel"]
     title: str
     x_label: str
     y_label: str

@@ -1,114 +1,93 @@
 """Stage 1, look: become one with the data before a network sees it.
 
-What is inferred of each column, what is left out and why, what the rows look like, and what deserves a second look:
-duplicates, features that give the target away by themselves, rare classes.
+What is inferred of each column, what is left out and why, what the rows look like, and what deserves a second look. All of it
+is found by `trainwell.inspection`; here it becomes a verdict, sentences, tables and figures.
 """
 
-import numpy as np
+import math
+from collections.abc import Callable
 
-from trainwell.data.encode import Arrays
+from trainwell.inspection.inspect import Inspection, Subject, inspect
+from trainwell.inspection.remarks import Remark, short
+from trainwell.population.budget import Budget
 from trainwell.recipe.context import Context
-from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.recipe.simple_models import some_rows
+from trainwell.recipe.evidence import Evidence
+from trainwell.recipe.look_figures import figures
+from trainwell.recipe.look_tables import tables
 
-LEAK = 0.995  # chosen: a single column that orders the target this well is probably the target in disguise
-RARE = 0.05  # chosen: a class with a smaller share of the rows is called rare
-ROWS_LOOKED_AT = 20_000  # chosen: more rows change no figure of this stage
+LEAST_SECONDS, LEAST_SHARE = 2.0, 0.15  # chosen: of a short run, what the looks that fit models may take all the same
+MOST_ACTIONS = 12  # chosen: what a person reads to the end; all of them are in the table of findings
 
 
 def look(context: Context) -> Evidence:
-    """What a person should know of the table; warns where one input gives the target away (not looked for with more than two
-    classes, nor in embedded categories)."""
-    rows = context.train.take(some_rows(len(context.split.train), ROWS_LOOKED_AT, context.options.seed))
-    alone = single_feature_scores(rows, context.encoder.numeric_names, context.task)
-    leaks = [name for name, score in alone.items() if score >= LEAK]
-    columns = {
-        name: column.name for column in context.encoder.columns for name in (*column.continuous_names, *column.switch_names)
-    }
-    duplicates = duplicate_rows(context.arrays)
-    actions = [
-        f"Leave {columns[name]!r} out (--ignore {columns[name]!r}) if it is not known when you predict: it tells the target."
-        for name in leaks
-    ]
-    if duplicates:
-        actions.append(f"{duplicates:,} rows repeat another row in every feature and the target: check how the table was made.")
-    rare = _rare_classes(context)
-    actions += [
-        f"Class {name!r} has only {share:.1%} of the rows: look at its own share found, not at accuracy."
-        for name, share in rare
-    ]
+    """What a person should know of the table; stops where features hold the target, warns where a score would flatter."""
+    found = inspect(_subject(context), _seconds_left(context))
+    serious = [remark for remark in found.remarks if remark.weight != "note"]
+    for remark in serious[1:]:  # the first is in the summary
+        context.log.note("look", remark.says, remark.columns[0] if len(remark.columns) == 1 else None)
+    if found.left_out:
+        context.log.note("look", f"The time was too short to look for {_and(found.left_out)}; a longer run does.")
     return Evidence(
         "look",
-        "warn" if leaks else "pass",
-        _summary(context, leaks, duplicates),
-        explanation=_explanation(context, leaks, duplicates),
-        actions=actions,
-        measures={
-            "rows": len(context.arrays.numeric),
-            "features": len(context.schema.features),
-            "duplicate_rows": duplicates,
-            "training_rows": len(context.split.train),
-            "validation_rows": len(context.split.validation),
-            "test_rows": len(context.split.test),
-            "numbers_fed": context.arrays.numeric.shape[1],
-            "categories_fed": context.arrays.categories.shape[1],
-        },
-        tables={
-            "What the network is fed: three training rows": _fed(context),
-        },
-        figures={"target": _target_figure(context)} | ({"alone": _alone_figure(alone)} if alone else {}),
+        "stop" if any(remark.weight == "stop" for remark in serious) else "warn" if serious else "pass",
+        _summary(context, found, serious),
+        explanation=_explanation(context, found, serious),
+        actions=list(dict.fromkeys(remark.action for remark in found.remarks if remark.action))[:MOST_ACTIONS],
+        measures=_measures(context, found),
+        tables=tables(context, found),
+        figures=figures(context, found),
     )
 
 
-def duplicate_rows(arrays: Arrays) -> int:
-    """Rows that repeat an earlier one in every feature and the target."""
-    both = np.column_stack([arrays.numeric, arrays.categories, arrays.target]).astype(np.float32)
-    packed = np.ascontiguousarray(both).view(np.dtype((np.void, both.dtype.itemsize * both.shape[1])))
-    return len(both) - len(np.unique(packed))
+def _subject(context: Context) -> Subject:
+    return Subject(
+        context.table,
+        context.schema,
+        context.split,
+        context.encoder,
+        context.arrays,
+        context.options.seed,
+        context.options.test is not None,
+    )
 
 
-def single_feature_scores(rows: Arrays, names: tuple[str, ...], task: str) -> dict[str, float]:
-    """How well each number alone orders the target: the area under the ROC curve for two classes (the better direction), the
-    absolute rank correlation for a regression; nothing for more classes."""
-    if task == "multiclass":
-        return {}
-    target = _ranks(rows.target.astype(np.float64)) if task == "regression" else rows.target == 1
-    scores = {}
-    for name, column in zip(names, rows.numeric.T, strict=True):
-        ranks = _ranks(column)
-        if task == "regression":
-            spread = ranks.std() * target.std()
-            scores[name] = float(abs(((ranks - ranks.mean()) * (target - target.mean())).mean()) / spread) if spread else 0.0
-        else:
-            positives = int(target.sum())
-            area = (ranks[target].mean() - (positives + 1) / 2) / (len(target) - positives)
-            scores[name] = float(max(area, 1 - area))
-    return dict(sorted(scores.items(), key=lambda item: -item[1]))
+def _seconds_left(context: Context) -> Callable[[], float]:
+    """The stage's share of the time, or in a short run a little more."""
+    limit = context.options.time_limit
+    if limit is None:
+        return lambda: 0.0 if context.budget.interrupted else math.inf
+    own = Budget(max(context.budget.left, min(LEAST_SECONDS, LEAST_SHARE * limit)))
+    return lambda: 0.0 if context.budget.interrupted else own.left
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values sharing their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]
-
-
-def _rare_classes(context: Context) -> list[tuple[str, float]]:
-    if context.task == "regression":
-        return []
-    shares = np.bincount(context.train.target, minlength=len(context.schema.classes)) / len(context.train.target)
-    return [
-        (name, float(s)) for name, s in zip(context.schema.classes, shares, strict=True) if s < RARE and s < 0.25 / len(shares)
-    ]
+def _measures(context: Context, found: Inspection) -> dict[str, float | int | str | None]:
+    weights = [remark.weight for remark in found.remarks]
+    return {
+        "rows": len(context.arrays.numeric),
+        "features": len(context.schema.features),
+        "duplicate_rows": found.duplicates.whole,
+        "test_rows_seen_in_training": found.duplicates.test,
+        "training_rows": len(context.split.train),
+        "validation_rows": len(context.split.validation),
+        "test_rows": len(context.split.test),
+        "numbers_fed": context.arrays.numeric.shape[1],
+        "categories_fed": context.arrays.categories.shape[1],
+        "rows_inspected": found.rows,
+        "suspected_labels": None if found.labels is None else found.labels.count,
+        "drift_auc": None if found.drift is None else found.drift.auc,
+        "stops": weights.count("stop"),
+        "warnings": weights.count("warn"),
+        "notes": weights.count("note"),
+    }
 
 
 def _describe_target(context: Context) -> str:
-    target = context.schema.target
+    target = short(context.schema.target)
     if context.task == "regression":
         return f"{target} is a number, {context.encoder.target_mean:,.4g} ± {context.encoder.target_scale:,.4g}"
     if context.task == "binary":
         share = float((context.train.target == 1).mean())
-        return f"{target} is {context.schema.classes[1]!r} in {share:.1%} of them"
+        return f"{target} is {short(context.schema.classes[1])!r} in {share:.1%} of them"
     return f"{target} has {len(context.schema.classes)} classes"
 
 
@@ -123,18 +102,18 @@ def _how_many(context: Context) -> str:
     return f"The table is larger than memory: what follows is of {_rows(context)} rows, drawn at random."
 
 
-def _summary(context: Context, leaks: list[str], duplicates: int) -> str:
+def _summary(context: Context, found: Inspection, serious: list[Remark]) -> str:
     parts = [f"{_rows(context)} rows, {len(context.schema.features)} features, {_describe_target(context)}"]
-    if leaks:
-        parts.append(f"{leaks[0]!r} alone gives the target away")
-    if duplicates:
-        parts.append(f"{duplicates:,} duplicate rows")
+    if serious:
+        parts.append(serious[0].says.removesuffix("."))
+    elif found.duplicates.whole:
+        parts.append(f"{found.duplicates.whole:,} duplicate rows")
     return ". ".join(parts)
 
 
-def _explanation(context: Context, leaks: list[str], duplicates: int) -> str:
+def _explanation(context: Context, found: Inspection, serious: list[Remark]) -> str:
     left_out = [
-        column.name for column in context.schema.columns if column.role in ("identifier", "text", "constant", "ignored")
+        short(column.name) for column in context.schema.columns if column.role in ("identifier", "text", "constant", "ignored")
     ]
     sentences = [
         f"{_how_many(context)} {_describe_target(context)}.",
@@ -144,40 +123,19 @@ def _explanation(context: Context, leaks: list[str], duplicates: int) -> str:
         + (f" and {context.arrays.categories.shape[1]} embedded categories." if context.arrays.categories.shape[1] else "."),
     ]
     if left_out:
-        sentences.append(f"Left out: {', '.join(left_out)}.")
-    if leaks:
-        sentences.append(f"Suspicious: {', '.join(leaks)} alone tells the target almost perfectly, as a copy of it would.")
-    if duplicates:
-        sentences.append(
-            f"{duplicates:,} rows are exact repetitions; some may lie on both sides of the split and flatter the score."
-        )
-    return " ".join(sentences)
+        sentences.append(f"Left out: {_and(tuple(left_out), 12)}.")
+    sentences += [remark.says for remark in serious]
+    if not serious:
+        sentences.append("Nothing was found that would make a score lie.")
+    if found.rows < found.of_rows:
+        sentences.append(f"All this was looked for in {found.rows:,} of {found.of_rows:,} rows, drawn at random.")
+    if found.left_out:
+        sentences.append(f"For want of time it was not looked for {_and(found.left_out)}.")
+    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
 
 
-def _fed(context: Context) -> list[dict]:
-    names = [*context.encoder.numeric_names, *context.encoder.category_names]
-    rows = np.column_stack([context.train.numeric[:3], context.train.categories[:3]])
-    return [
-        {"input": name, **{f"row {i + 1}": round(float(row[j]), 4) for i, row in enumerate(rows)}}
-        for j, name in enumerate(names)
-    ]
-
-
-def _target_figure(context: Context) -> Figure:
-    if context.task == "regression":
-        values = context.train.target.astype(np.float64) * context.encoder.target_scale + context.encoder.target_mean
-        counts, edges = np.histogram(values, bins=40)
-        bars = Series("training rows", [float(f"{edge:.4g}") for edge in edges[:-1]], counts.tolist())
-        caption = "Long tails and piles at the ends are worth a thought."
-    else:
-        counts = np.bincount(context.train.target, minlength=len(context.schema.classes))
-        bars = Series("training rows", list(context.schema.classes), counts.tolist())
-        caption = "Rare classes are learned last and scored least."
-    return Figure("bars", f"The target, {context.schema.target}", context.schema.target, "rows", (bars,), caption)
-
-
-def _alone_figure(alone: dict[str, float]) -> Figure:
-    best = list(alone.items())[:20]
-    bars = Series("alone", [name for name, _ in best], [round(score, 4) for _, score in best])
-    caption = "How well each input alone orders the target; 1 would be the target in disguise."
-    return Figure("bars", "What each input tells alone", "input", "order found", (bars,), caption)
+def _and(names: tuple[str, ...], most: int = 8) -> str:
+    """Names in a sentence: a, b and c."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -27,12 +27,17 @@ from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evi
 from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.look import look
+from trainwell.recipe.minimal import one_network
+from trainwell.recipe.next_steps import gain_said, next_steps
+from trainwell.recipe.options import MINIMAL
 from trainwell.recipe.overfit import overfit
 from trainwell.recipe.pace import cross_fits, full_training, pace
 from trainwell.recipe.regularize import regularize
 from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.target_transform import learning
 from trainwell.recipe.tune import last_resort, space, tune
+from trainwell.report.gallery import Figures
+from trainwell.report.notebook import show, summary
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
 
@@ -46,10 +51,13 @@ ENDS = {
 }  # chosen: shares of the time
 LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chosen: by when a stage may end, compiling included
 LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
+STAGES_OF_MINIMAL = ("look", "tune", "squeeze")  # the others compare, and there nothing is compared
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
+EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
+STEPS_TOLD = 3  # chosen: next steps that the diary and the terminal tell; the report has them all
 DEFAULT_SIZE = {
     "widths": "128-128",
     "learning_rate": None,
@@ -71,6 +79,17 @@ class Run:
     def report(self) -> Path:
         """The page that explains every step."""
         return self.folder / "report.html"
+
+    @property
+    def figures(self) -> Figures:
+        """Every figure of the report by its name: ``run.figures["loss_curves"]`` is one of Plotly's that can be shown alone."""
+        return Figures(self.folder)
+
+    def _repr_html_(self) -> str:
+        return summary(self.folder)
+
+    def _ipython_display_(self) -> None:
+        show(self.folder)
 
     def predict(self, rows: Any) -> np.ndarray:
         """Labels or numbers for a table of any kind that `trainwell.fit` takes."""
@@ -97,11 +116,16 @@ def closing(run: Run) -> dict[str, Any]:
     return {**found, "model": run.folder / "model" if run.model is not None else None, "report": run.report}
 
 
+def stages_of(effort: str) -> tuple[str, ...]:
+    """The stages of a run, in their order."""
+    return STAGES_OF_MINIMAL if effort == MINIMAL else STAGES
+
+
 class Recipe:
     """One pass through the stages. A stage that left its evidence in a folder that is resumed is not done again."""
 
-    def __init__(self, context: Context, notes: tuple[Note, ...]):
-        self.context, self.notes = context, notes
+    def __init__(self, context: Context, notes: tuple[Note, ...], *, report: bool = True):
+        self.context, self.notes, self.report = context, notes, report
         self.done = read_evidence(context.folder / "evidence")
         self.result = Run(context.folder)
         self.simple: dict[str, np.ndarray] = {}
@@ -112,9 +136,12 @@ class Recipe:
         self.told = {event.get("member") for event in events if event["event"] in ("member_finished", "member_failed")}
 
     def run(self) -> Run:
-        stages: dict[str, Callable[[Context], Evidence]] = {name: getattr(self, f"_{name}") for name in STAGES}
+        stages: dict[str, Callable[[Context], Evidence]] = {
+            name: getattr(self, f"_{name}") for name in stages_of(self.context.options.effort)
+        }
         reason = None
-        for number, (name, stage) in enumerate(stages.items(), start=1):
+        for name, stage in stages.items():
+            number = 1 + STAGES.index(name)
             if self.context.budget.interrupted and name != "squeeze":
                 continue
             if name == "squeeze" and not self._trained:
@@ -171,8 +198,9 @@ class Recipe:
     @property
     def _closing_share(self) -> float:
         """The share of the time that the ensemble, the test score, the model and the report are given."""
-        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest)
-        return min(0.5, max(0.04, reserved / (self.context.budget.seconds or 1.0)))
+        seconds = self.context.budget.seconds or 1.0
+        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest) + min(EXPLAINING, EXPLAINED * seconds)
+        return min(0.5, max(0.04, reserved / seconds))
 
     def _look(self, context: Context) -> Evidence:
         return self.done.get("look") or look(context)
@@ -208,6 +236,8 @@ class Recipe:
         )
 
     def _tune(self, context: Context) -> Evidence:
+        if context.options.effort == MINIMAL:
+            return self._kept("tune", context, lambda: one_network(context, self._next_number))
         first, folder = self._next_number, context.folder / "members"
         kept = read_waves(folder)
         begun = [training for wave in kept for training in wave.trainings if training.curves]
@@ -277,6 +307,13 @@ class Recipe:
         found = self.result.evidence["overfit"].measures if "overfit" in self.result.evidence else {}
         return DEFAULT_SIZE | {name: found[name] for name in DEFAULT_SIZE if name in found}
 
+    def _tell_next_steps(self) -> None:
+        """What to do next, into the run folder and the diary."""
+        steps, label = next_steps(self.result.evidence), self.context.metric.label
+        folders.write_json(self.context.folder / "next_steps.json", {"metric": label, "steps": [s.to_json() for s in steps]})
+        told = [{"what": step.what, "gain": gain_said(step, label)} for step in steps[:STEPS_TOLD]]
+        self.context.log.add("next_steps", steps=told)
+
     @property
     def _next_number(self) -> int:
         return 1 + max((t.member.number for t in self.result.trainings), default=0)
@@ -288,8 +325,10 @@ class Recipe:
     def _finish(self, reason: str | None) -> Run:
         run, folder = self.result, self.context.folder
         last = closing(run) | {"metric": self.context.metric.label}
+        self._tell_next_steps()
         self.context.log.add("run_finished", **last, seconds=round(self.context.budget.used, 3))
-        write_report(folder)
+        if self.report:
+            write_report(folder)
         if reason is not None:
             raise StageStopped(reason)
         if run.model is not None and not run.interrupted:

@@ -23,13 +23,14 @@ SURE = 3.0  # standard errors, chosen: coverage that lies so far below its level
 
 @dataclass
 class Outcome:
-    """Parts of the evidence, gathered."""
+    """Parts of the evidence, gathered; ``importance`` names the features that the model reads, the most important first."""
 
     sentences: list[str] = field(default_factory=list)
     actions: list[str] = field(default_factory=list)
     measures: dict[str, Cell] = field(default_factory=dict)
     tables: dict[str, Sequence[dict[str, Cell]]] = field(default_factory=dict)
     figures: dict[str, Figure] = field(default_factory=dict)
+    importance: tuple[str, ...] = ()
 
 
 def outcome(context: Context, calibration: Calibration, average: np.ndarray) -> Outcome:
@@ -154,7 +155,7 @@ def _intervals(context: Context, calibration: Calibration, average: np.ndarray, 
     if intervals is None or LEVEL not in levels:
         found.sentences.append("The validation rows are too few for an interval of 90% around the predictions.")
         return
-    truth, predicted = (_own_unit(context, values) for values in (context.test.target, average[:, 0]))
+    truth, predicted = (own_unit(context, values) for values in (context.test.target, average[:, 0]))
     widths = {level: intervals.half_width(predicted, level) for level in levels}
     held = {level: coverage(truth, predicted, width) for level, width in widths.items()}
     mean = float(widths[LEVEL].mean())
@@ -195,13 +196,14 @@ def _coverage_figure(held: dict[float, float]) -> Figure:
     )
 
 
-def _own_unit(context: Context, values: np.ndarray) -> np.ndarray:
+def own_unit(context: Context, values: np.ndarray) -> np.ndarray:
+    """Scaled values of the target in its own unit."""
     return values.astype(np.float64) * context.encoder.target_scale + context.encoder.target_mean
 
 
 def _residuals(context: Context, predictions: np.ndarray) -> Figure:
     some = np.random.default_rng(context.options.seed).permutation(len(predictions))[:MOST_POINTS]
-    true, guess = (_own_unit(context, values[some]).tolist() for values in (context.test.target, predictions[:, 0]))
+    true, guess = (own_unit(context, values[some]).tolist() for values in (context.test.target, predictions[:, 0]))
     points = Series("test rows", [float(f"{x:.5g}") for x in true], [float(f"{y:.5g}") for y in guess])
     name = context.schema.target
     return Figure(

@@ -7,10 +7,11 @@ then goes wrong is overfitting, which the next stage is for.
 import dataclasses
 import math
 
+from trainwell import words
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
-from trainwell.recipe.baselines import SMALLEST
-from trainwell.recipe.context import FEW_ROWS, Context
+from trainwell.recipe import capacity, rate_range
+from trainwell.recipe.context import FEW_ROWS, SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
 
@@ -54,8 +55,23 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     evidence = _evidence(context, own, sound, rate, epochs, fine) if sound else _hopeless(own)
     explanation = " ".join(filter(None, (found.says, evidence.explanation)))
     evidence = dataclasses.replace(evidence, explanation=explanation, measures={**evidence.measures, **found.measures})
+    if sound:
+        evidence = _with_range(evidence, rate_range.rate_range(context, sizes(context)[0], base))
     trainings = sorted((*fine, *own, *other), key=lambda training: training.member.number)
     return evidence, [training.let_go() for training in trainings]
+
+
+def _with_range(evidence: Evidence, found: rate_range.Range | None) -> Evidence:
+    """The evidence with the range of learning rates, where it was measured."""
+    if found is None:
+        return evidence
+    low, high = found.good or (None, None)
+    return dataclasses.replace(
+        evidence,
+        explanation=f"{evidence.explanation} {rate_range.said(found)}",
+        measures={**evidence.measures, "lowest_good_rate": low, "highest_good_rate": high},
+        figures={**evidence.figures, "rates": rate_range.figure(found)},
+    )
 
 
 def _both_ways(context: Context, base: dict[str, float], first: int, epochs: int) -> tuple[dict[str, list[Training]], Compared]:
@@ -124,15 +140,17 @@ def _evidence(
     learned = loss <= CLEARLY * validation_loss or loss < NOTHING_LEFT * context.prior_loss
     best_rate, chosen_rate = (one.member.settings.get(rate, math.nan) for one in (best, chosen))
     failed = sum(training.failed for training in trainings)
+    by_size = capacity.by_size(trainings)
+    tried = f"{words.counted(len({t.member.structure for t in begun}), 'size')} and with up to {len(RATES)} learning rates each"
     verdict = "it can learn what is there" if learned else "it does not overfit: the features may say no more"
     return Evidence(
         "overfit",
         "pass" if learned else "warn",
         f"{_widths(lowest)} reaches training loss {loss:.3g} (the prior's is {context.prior_loss:.3g}); {verdict}",
         explanation=(
-            f"{len(begun)} networks without any regularization, of {len({t.member.structure for t in begun})} sizes and with "
-            f"up to {len(RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
-            f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
+            f"{len(begun)} networks without any regularization, of {tried}, were trained for up to {epochs} epochs. The lowest "
+            f"training loss is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. "
+            f"{_reading(context, loss, validation_loss)} {_of_sizes(by_size)}"
             f"On the validation rows the best was {_widths(best)} at learning rate {best_rate:.2g}, {context.metric.label} "
             f"{context.said(best.score)} at epoch {best.curves.best_epoch}. The next stages go on with {_widths(chosen)} at "
             f"{chosen_rate:.2g}.{_said_of_detail(context, fine)}"
@@ -153,7 +171,10 @@ def _evidence(
             "Sizes and learning rates": [_row(context, training, rate) for training in trainings if training.curves],
             **_detail_table(context, fine),
         },
-        figures={"capacity": _capacity_figure(trainings, rate)},
+        figures={
+            **({"sizes": capacity.figure(by_size)} if len(by_size) > 1 else {}),
+            "capacity": _capacity_figure(trainings, rate),
+        },
     )
 
 
@@ -220,8 +241,16 @@ def _plain(value: float) -> float | None:
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
-def _reading(learned: bool) -> str:
-    if learned:
+def _of_sizes(by_size: list[capacity.Size]) -> str:
+    said = capacity.said(by_size)
+    return f"{said} " if said else ""
+
+
+def _reading(context: Context, loss: float, validation_loss: float) -> str:
+    if loss < NOTHING_LEFT * context.prior_loss and loss > CLEARLY * validation_loss:
+        share = loss / context.prior_loss
+        return f"Next to nothing is left to learn: that is {share:.1%} of the loss of the base rate, on both kinds of rows."
+    if loss <= CLEARLY * validation_loss:
         return "Training is clearly better than validation: the capacity is there, and regularization is the next step."
     return (
         "Training is hardly better than validation: more capacity or more epochs would show whether anything is left to learn."
@@ -255,6 +284,7 @@ def _capacity_figure(trainings: list[Training], rate: str) -> Figure:
     series = []
     for structure in dict.fromkeys(training.member.structure for training in trainings):
         own = [training for training in trainings if training.member.structure == structure and training.curves]
+        own.sort(key=lambda training: training.member.settings.get(rate, math.nan))
         losses = [_plain(final_loss(training)) for training in own]
         series.append(Series("-".join(map(str, structure.widths)), [t.member.settings.get(rate) for t in own], losses))
     caption = "Training loss at the end, without regularization: lower with more units, until the rate is too high."

@@ -4,20 +4,19 @@ One network, of the size and rate that the stage before chose; a population of i
 one strength. The gap is the score on training rows minus the score on validation rows, both with the best epoch's weights.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
-import numpy as np
+import dataclasses
+import math
 
 from trainwell.network.structure import Structure, hyperparameters_of
-from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
 from trainwell.population.metrics import ORDERS
-from trainwell.recipe import fixed
+from trainwell.recipe import fixed, strengths
+from trainwell.recipe import learning_curve as curves
 from trainwell.recipe.context import Context
-from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.effects import Effect, Way, doubt_of, effects_of
+from trainwell.recipe.evidence import Cell, Evidence, Figure, Series
+from trainwell.recipe.learning_curve import LearningCurve, learning_curve
 from trainwell.recipe.overfit import FEWEST_EPOCHS, FREQUENCY, MANY_ROWS, SHARE_OF_MANY
-from trainwell.recipe.simple_models import some_rows
 
 STRENGTHS = {  # chosen: from hardly felt to clearly too much
     "dropout.rate": (0.1, 0.25, 0.5),
@@ -26,23 +25,8 @@ STRENGTHS = {  # chosen: from hardly felt to clearly too much
 }
 TOGETHER = {"dropout.rate": 0.15, "weight_decay.rate": 0.02}  # Holzmueller et al. (2024)
 PATIENCE = 16.0  # chosen: epochs; an eighth of the longest training
-ROWS_SCORED = 5000  # chosen: training rows on which the gap is measured
 WIDE = 0.1  # chosen: a gap that regularization should have closed
 EARLY = 3  # chosen: a best epoch this early leaves nothing to choose from
-
-
-class Effect(NamedTuple):
-    """What one way to regularize came to: its settings, its name, scores on training and validation rows, its best epoch."""
-
-    changes: dict[str, float]
-    name: str
-    training: float
-    validation: float
-    epoch: int
-
-    @property
-    def gap(self) -> float:
-        return self.training - self.validation
 
 
 def regularize(
@@ -62,9 +46,18 @@ def regularize(
         trainings.append(Training(Member(number, structure, settings, "regularize")))
     population, epochs = context.population(), _epochs(context, structure)
     trainings = population.train(trainings, epochs, epochs, context.budget, context.watcher("regularize", len(trainings)))
-    effects = _effects(context, population, plans, trainings)
+    ways = [Way(structure, changes, _name(changes), *_strength(changes)) for changes in plans]
+    effects = effects_of(context, population, ways, trainings)
     whole = epochs == context.epochs(structure) and all(t.stopped or t.epochs >= epochs for t in trainings)
-    return (_evidence(context, effects, whole) if effects else _too_late()), [training.let_go() for training in trainings]
+    done = [training.let_go() for training in trainings]
+    if not effects:
+        return _too_late(), done
+    best = max(effects, key=lambda effect: effect.validation)
+    doubt = doubt_of(context, population, ways, trainings, best)
+    curve = _learning_curve(context, structure, base, epochs, best)
+    others = strengths.trained(context, strengths.other_ways(context, structure), base, epochs)
+    other = effects_of(context, population, [way for way, _ in others], [training for _, training in others])
+    return _with_curve(context, _evidence(context, effects, other, whole, doubt), curve), done
 
 
 def _epochs(context: Context, structure: Structure) -> int:
@@ -77,28 +70,47 @@ def ways_to_regularize(structure: Structure, metric: str) -> list[dict[str, floa
     """Changes to the unregularized network: none, each regularizer at each strength, two of them together."""
     known = hyperparameters_of(structure)
     plans: list[dict[str, float]] = [{}]
-    for name, strengths in STRENGTHS.items():
+    for name, values in STRENGTHS.items():
         full = f"{structure.loss}.{name}" if name == "label_smoothing" else name
         blurs_order = name == "label_smoothing" and metric in ORDERS
         if full in known and not blurs_order:
-            plans += [{full: strength} for strength in strengths]
+            plans += [{full: strength} for strength in values]
     return [*plans, dict(TOGETHER)] if set(TOGETHER) <= set(known) else plans
 
 
-def _effects(
-    context: Context, population: Population, plans: Sequence[dict[str, float]], trainings: Sequence[Training]
-) -> list[Effect]:
-    """The effect of each plan whose member trained."""
-    trained = [(plan, t) for plan, t in zip(plans, trainings, strict=True) if t.sound and np.isfinite(t.score)]
-    if not trained:
-        return []
-    sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))
-    predictions = population.predict([training for _, training in trained], sample.numeric, sample.categories)
-    score = context.metric.score
-    return [
-        Effect(plan, _name(plan), float(score(guess, sample.target)), training.score, training.curves.best_epoch)
-        for (plan, training), guess in zip(trained, predictions, strict=True)
-    ]
+def _learning_curve(
+    context: Context, structure: Structure, base: dict[str, float], epochs: int, best: Effect
+) -> LearningCurve | None:
+    enough = max(curves.FEWEST_EPOCHS, round(curves.BEYOND_BEST * best.epoch))
+    measured = curves.size(context, structure)
+    return learning_curve(context, measured, context.settings(measured, {**base, **best.changes}), min(epochs, enough))
+
+
+def _with_curve(context: Context, evidence: Evidence, curve: LearningCurve | None) -> Evidence:
+    """The evidence with the learning curve, where it was measured."""
+    if curve is None:
+        return evidence
+    ahead = curve.forecast
+    measures = {} if ahead is None else {
+        "doubled_rows_gain": context.shown_gap(ahead.gain),
+        "doubled_rows_low": context.shown_gap(ahead.low),
+        "doubled_rows_high": context.shown_gap(ahead.high),
+    }  # fmt: skip
+    return dataclasses.replace(
+        evidence,
+        explanation=f"{evidence.explanation} {curves.said(context, curve)}",
+        measures={**evidence.measures, **measures},
+        tables={**evidence.tables, "What more rows would give": curves.table(context, curve)},
+        figures={**evidence.figures, "learning_curve": curves.figure(context, curve)},
+    )
+
+
+def _strength(changes: dict[str, float]) -> tuple[str, float | None]:
+    """(the kind of regularizer, its strength); no strength where there are several, or none."""
+    if len(changes) != 1:
+        return "", None
+    ((_, strength),) = changes.items()
+    return _name(changes).rsplit(" ", 1)[0], strength
 
 
 def _name(changes: dict[str, float]) -> str:
@@ -107,16 +119,17 @@ def _name(changes: dict[str, float]) -> str:
     return " + ".join(f"{words[name]} {value:g}" for name, value in changes.items()) or "early stopping alone"
 
 
-def _evidence(context: Context, effects: list[Effect], whole: bool) -> Evidence:
+def _evidence(context: Context, effects: list[Effect], other: list[Effect], whole: bool, doubt: float) -> Evidence:
     best = max(effects, key=lambda effect: effect.validation)
     plain = next((effect for effect in effects if not effect.changes), best)
+    every = [*effects, *other]
     label = context.metric.label
     return Evidence(
         "regularize",
         "warn" if best.gap > max(WIDE, plain.gap) else "pass",
         f"gap {context.said_gap(plain.gap)} -> {context.said_gap(best.gap)} with {best.name}, best at epoch {best.epoch}",
-        explanation=_explanation(context, effects, plain, best),
-        actions=_actions(plain, best),
+        explanation=_explanation(context, every, plain, best, doubt),
+        actions=_actions(context, plain, best, other),
         measures={
             **{f"best.{name}": value for name, value in best.changes.items()},
             "regularizer": best.name,
@@ -125,6 +138,9 @@ def _evidence(context: Context, effects: list[Effect], whole: bool) -> Evidence:
             "best_score": best.validation,
             "plain_gap": plain.gap,
             "best_gap": best.gap,
+            "regularizer_gain": context.shown_gap(best.validation - plain.validation),
+            "regularizer_doubt": None if math.isnan(doubt) else context.shown_gap(doubt),
+            **_best_other(context, best, other),
         },
         tables={
             "What each regularizer does": [
@@ -132,13 +148,14 @@ def _evidence(context: Context, effects: list[Effect], whole: bool) -> Evidence:
                     "regularizer": effect.name,
                     f"training {label}": round(context.shown(effect.training), 4),
                     f"validation {label}": round(context.shown(effect.validation), 4),
+                    "gain": context.rounded_gap(effect.validation - plain.validation),
                     "gap": context.said_gap(effect.gap),
                     "best epoch": effect.epoch,
                 }
-                for effect in effects
+                for effect in every
             ]
         },
-        figures={"gap": _gap_figure(context, effects)},
+        figures={"gap": _gap_figure(context, every), **strengths.curves(context, every, plain)},
     )
 
 
@@ -149,24 +166,58 @@ def _too_late() -> Evidence:
     )
 
 
-def _explanation(context: Context, effects: list[Effect], plain: Effect, best: Effect) -> str:
+def _best_other(context: Context, best: Effect, other: list[Effect]) -> dict[str, Cell]:
+    """The best of the ways that the search does not draw, where it beats those that it does."""
+    first = max(other, key=lambda effect: effect.validation, default=None)
+    if first is None or first.validation <= best.validation:
+        return {}
+    return {"other_regularizer": first.name, "other_regularizer_gain": context.shown_gap(first.validation - best.validation)}
+
+
+def _explanation(context: Context, every: list[Effect], plain: Effect, best: Effect, doubt: float) -> str:
     words = (
         f"With {plain.name} the network scores {context.metric.label} {context.said(plain.training)} on training rows and "
-        f"{context.said(plain.validation)} on validation rows. Of {len(effects)} ways to hold it back, {best.name} is the "
-        f"best on the validation rows: {context.said(best.validation)}. "
+        f"{context.said(plain.validation)} on validation rows. "
     )
-    if best is plain:
-        return words + "No regularizer beats stopping early on this table; the search tries mild ones all the same."
-    return words + "The search draws strengths anew, together and at random; this stage shows what each does by itself."
+    if plain.gap < 0:
+        words += "The validation rows are the easier ones here, by chance: the gap alone says little. "
+    first = max(every, key=lambda effect: effect.validation)
+    words += f"Of {len(every)} ways to hold it back, {first.name} is the best on the validation rows: "
+    words += context.said(first.validation)
+    if first is plain:
+        return words + ". No regularizer beats stopping early on this table; the search tries mild ones all the same."
+    gain = first.validation - plain.validation
+    if first is best and not math.isnan(doubt):
+        clearly = "more than chance" if best.validation - plain.validation > doubt else "no more than chance may do"
+        words += f", {context.said_gap(gain)} better, which is {clearly} (± {context.said_gap(doubt)})"
+    return words + ". The search draws strengths anew, together and at random; this stage shows what each does by itself."
 
 
-def _actions(plain: Effect, best: Effect) -> list[str]:
+def _actions(context: Context, plain: Effect, best: Effect, other: list[Effect]) -> list[str]:
     actions = []
     if best.gap > WIDE:
         actions.append("The gap stays wide whatever is done: more rows would help more than any setting.")
     if plain.epoch <= EARLY:
         actions.append("The best epoch comes very early: a lower learning rate would leave more to choose from.")
+    first = max(other, key=lambda effect: effect.validation, default=best)
+    if first.validation > best.validation and (how := _how_to_hold(first)):
+        gain = context.said_gap(first.validation - best.validation)
+        actions.append(
+            f"{first.name[0].upper()}{first.name[1:]} did better than all that the search draws, by {gain}: try {how}."
+        )
     return actions
+
+
+def _how_to_hold(effect: Effect) -> str:
+    """What holds a way fixed in the next run."""
+    structure = effect.way.structure
+    if effect.way.kind == "mixup":
+        return f"--set mixup=yes --set mixup.strength={effect.way.strength:g}"
+    if effect.way.kind == "input noise":
+        return f"--set noises=input --set input_noise.standard_deviation={effect.way.strength:g}"
+    if effect.name.startswith("batches"):
+        return f"--set batch_size={structure.batch_size}"
+    return f"--set widths={'-'.join(map(str, structure.widths))}"
 
 
 def _gap_figure(context: Context, effects: list[Effect]) -> Figure:

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Training
+from trainwell.recipe import search_figures
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.search.halving import Shape
 from trainwell.search.importance import FEWEST, Importance, importance
 from trainwell.search.space import Axis, Space, labelled
 from trainwell.search.widening import Widened, edges
+from trainwell.words import counted
 
 SAID = {"tpe": "drawn by TPE from what the waves before had shown", "random": "drawn at random", "grid": "taken from a grid"}
 
@@ -48,6 +50,7 @@ def evidence_of(context: Context, outcome: Outcome) -> Evidence:
                f"a wider range may hold a better one." for edge in edges(outcome.final, best)]  # fmt: skip
     if failed:
         actions.append(f"{failed} networks diverged and were left out.")
+    doubling = search_figures.doubling(finished)
     figures = {"importance": _importance_figure(found)} if found.together else {}
     return Evidence(
         "tune",
@@ -63,6 +66,7 @@ def evidence_of(context: Context, outcome: Outcome) -> Evidence:
             "failed": failed,
             "network_epochs": sum(training.epochs for training in finished),
             "sampler": context.options.search,
+            "doubled_search_gain": None if doubling is None else context.shown_gap(doubling),
         },
         tables={
             "What was searched": _searched_rows(outcome),
@@ -73,7 +77,9 @@ def evidence_of(context: Context, outcome: Outcome) -> Evidence:
             ],
             **_choices_table(context, outcome),
         },
-        figures=figures | {name: _setting_figure(context, name, trained) for name in names},
+        figures=figures
+        | search_figures.figures(context, finished, names)
+        | {name: _setting_figure(context, name, trained) for name in names},
     )
 
 
@@ -86,7 +92,8 @@ def _explanation(context: Context, outcome: Outcome, trials: int, found: Importa
         f"{outcome.shape.share:.0%} go on. The best is "
         f"{best.member.structure.describe()}{f' with {drawn}' if drawn else ''}; "
         f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
-        f"{best.curves.best_epoch}. {_mattered(found, len(outcome.finished))}{_what_was_widened(outcome)}{_streamed(context)}"
+        f"{best.curves.best_epoch}. {_mattered(found, len(outcome.finished))}"
+        f"{_of_more(context, outcome)}{_what_was_widened(outcome)}{_streamed(context)}"
     )
 
 
@@ -94,11 +101,20 @@ def _mattered(found: Importance, members: int) -> str:
     if found.together:
         return (
             f"What mattered most was {next(iter(found.together))}; settings and choices explain {found.explained:.0%} of how "
-            f"networks differ after {found.epochs} epochs, which all of them were trained for."
+            f"networks differ after {counted(found.epochs, 'epoch')}, which all of them were trained for."
         )
     if members < FEWEST:
         return "Too few networks to say which setting matters."
     return "How the networks differ cannot be laid to any setting: within what was searched none matters beyond chance."
+
+
+def _of_more(context: Context, outcome: Outcome) -> str:
+    gain = search_figures.doubling(outcome.finished)
+    if gain is None:
+        return ""
+    if float(context.said_gap(gain).replace(",", "")) == 0:
+        return " The last doubling of their number bought nothing that shows; a longer search would hardly do better."
+    return f" The last doubling of their number was worth {context.said_gap(gain)}; the next one seldom buys more."
 
 
 def _what_was_widened(outcome: Outcome) -> str:
@@ -142,8 +158,8 @@ def _importance_figure(found: Importance) -> Figure:
         Series("with others", names, [round(found.together[name], 3) for name in names]),
     )
     caption = (
-        f"The share of the differences between networks after {found.epochs} epochs that each explains, by itself and together "
-        f"with others; what is small here may be left at its default."
+        f"The share of the differences between networks after {counted(found.epochs, 'epoch')} that each explains, by itself "
+        "and together with others; what is small here may be left at its default."
     )
     return Figure("bars", "What mattered", "", "share explained", bars, caption)
 

@@ -6,20 +6,17 @@ choose, with a confidence interval from resampling them; the simple models of st
 """
 
 import math
-from functools import partial
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
-from trainwell.calibration.calibrate import Calibration
-from trainwell.calibration.thresholds import recentred
-from trainwell.population.metrics import Metric
-from trainwell.population.own_metric import calls_back
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.explained import explain
+from trainwell.recipe.final_scores import final, resampled
 from trainwell.recipe.finalists import Choice
-from trainwell.recipe.options import EFFORTS
+from trainwell.recipe.next_steps import MORE_TIME
+from trainwell.recipe.options import EFFORTS, MINIMAL
 from trainwell.recipe.outcome import Outcome, outcome
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
@@ -51,19 +48,16 @@ def squeeze(context: Context, choice: Choice, simple: dict[str, np.ndarray]) -> 
     average = choice.model.average(rows.numeric, rows.categories)
     predictions = final(metric, calibration, average)
     scores = Scores(
-        float(metric.final(predictions, rows.target)),
+        float(metric.final(predictions, rows.target, rows.weights)),
         *interval(context, predictions),
-        float(metric.final(final(metric, calibration, choice.predictions), choice.target)),
-        max(float(metric.score(one.predictions, choice.target)) for one in choice.finalists),
-        {name: float(metric.final(guess, rows.target)) for name, guess in simple.items()},
+        float(metric.final(final(metric, calibration, choice.predictions), choice.target, choice.weights)),
+        max(float(metric.score(one.predictions, choice.target, choice.weights)) for one in choice.finalists),
+        {name: float(metric.final(guess, rows.target, rows.weights)) for name, guess in simple.items()},
     )
-    return _evidence(context, choice, scores, outcome(context, calibration, average)), context.shown(scores.test)
-
-
-def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.ndarray:
-    """The networks' average as it is scored: calibrated, and where decisions are scored with the threshold moved to 1/2."""
-    applied = calibration.applied(average)
-    return recentred(applied, calibration.threshold) if metric.decided is not None else applied
+    found = outcome(context, calibration, average)
+    if context.options.effort != MINIMAL:
+        explain(context, choice, average, found)
+    return _evidence(context, choice, scores, found), context.shown(scores.test)
 
 
 def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) -> Evidence:
@@ -73,7 +67,8 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
     summary = f"{_named(choice)}: {label} {said(scores.test)} on {len(context.split.test):,} test rows, {ends} (95%)"
     if scores.best_simple is not None:
         summary += f"; {scores.best_simple} {said(scores.simple[scores.best_simple])}"
-    own = [shown(float(context.metric.score(one.predictions, choice.target))) for one in choice.finalists]
+    score = context.metric.score
+    own = [shown(float(score(one.predictions, choice.target, choice.weights))) for one in choice.finalists]
     ranked = sorted(scores.simple.items(), key=lambda item: -item[1])
     return Evidence(
         "squeeze",
@@ -123,8 +118,7 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     size = min(rows, MOST_RESAMPLED)
     generator = np.random.default_rng([context.options.seed, 6])
     picks = generator.integers(0, rows, (RESAMPLES, size)).astype(np.int32)
-    measure = _one_by_one if calls_back(context.metric) else _resampled
-    scores = np.asarray(measure(predictions, context.test.target, picks, metric=context.metric))
+    scores = resampled(predictions, context.test.target, picks, context.metric, context.test.weights)
     drawn = context.test.target[picks]
     varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
     scores = scores[varied] if varied.any() else scores
@@ -134,15 +128,6 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     centre = float(np.median(scores))  # smaller resamples scatter more than the rows would
     shrink = (size / rows) ** 0.5
     return centre + (float(low) - centre) * shrink, centre + (float(high) - centre) * shrink
-
-
-@partial(jax.jit, static_argnames="metric")
-def _resampled(predictions, target, picks, metric: Metric):
-    return jax.lax.map(lambda rows: metric.final(predictions[rows], target[rows]), picks)
-
-
-def _one_by_one(predictions, target, picks, metric: Metric):
-    return [metric.final(predictions[rows], target[rows]) for rows in picks]
 
 
 def _named(choice: Choice) -> str:
@@ -196,9 +181,11 @@ def _actions(context: Context, scores: Scores) -> list[str]:
             "The score on the rows it was chosen by lies above the interval of the test score: choosing flattered it."
         )
     limit = context.options.time_limit
-    longer = [name for name, effort in EFFORTS.items() if limit is not None and effort.seconds > limit]
+    longer = [
+        name for name, effort in EFFORTS.items() if limit is not None and effort.seconds is not None and effort.seconds > limit
+    ]
     if longer:
-        actions.append(f"More time buys more networks: --effort {longer[0]} is the next step.")
+        actions.append(f"{MORE_TIME}: --effort {longer[0]} is the next step.")
     return actions
 
 

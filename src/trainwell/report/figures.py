@@ -4,24 +4,27 @@ Colours are written as the names of the page's own CSS variables; the page puts 
 printed theme when it draws. Every text that came from a table is escaped, because Plotly reads markup in texts.
 """
 
-import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trainwell.recipe.evidence import Figure, Series
-from trainwell.words import number
+from trainwell.report import parallel
+from trainwell.words import number, shortened
 
 Plot = dict[str, Any]  # {"data": [...], "layout": {...}}: Plotly's own JSON
 
 COLOURS = tuple(f"var(--series-{place})" for place in range(1, 7))
 QUIET = "var(--quiet)"
 LONG_LABEL = 10  # letters, chosen: longer category names are unreadable under upright bars on a phone
+LONGEST_LABEL, LONGEST_TITLE = 40, 60  # letters, chosen: a longer text would leave no room for the figure that it labels
+# Plotly reads markup, entities and TeX in texts, and this project's page reads the names of its colours.
+SPOKEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%{": "&#37;{", "var(": "var&#40;"}
 
 
 def plot(figure: Figure) -> Plot:
     """Any figure of the evidence as Plotly draws it."""
-    draw = {"lines": _lines, "points": _points, "bars": _bars, "heatmap": _heatmap}[figure.kind]
+    draw = {"lines": _lines, "points": _points, "bars": _bars, "heatmap": _heatmap, "parallel": parallel.plot}[figure.kind]
     return draw(figure)
 
 
@@ -43,13 +46,39 @@ def layout(x_label: str = "", y_label: str = "", *, log_x: bool = False, log_y: 
 
 
 def plain(text: object) -> str:
-    """A text that Plotly shows letter by letter, whatever markup it looks like."""
-    return html.escape(str(text), quote=False)
+    """A text that Plotly shows letter by letter, whatever markup, formula or colour it looks like.
+
+    >>> plain("<b>$x$</b>"), plain("var(--ink)")
+    ('&lt;b&gt;&#36;x&#36;&lt;/b&gt;', 'var&#40;--ink)')
+    """
+    text = str(text)
+    for spoken, shown in SPOKEN.items():
+        text = text.replace(spoken, shown)
+    return text
 
 
-def _axis(label: str, log: bool) -> Plot:
+def label(text: object) -> str:
+    """A text beside a figure: plain, and no longer than leaves room for the figure."""
+    return plain(shortened(str(text), LONGEST_LABEL))
+
+
+def names(texts: Iterable[object]) -> dict[str, str]:
+    """Labels for the places on an axis: two different texts never get the same label, however long they are."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for text in dict.fromkeys(map(str, texts)):
+        one, again = label(text), 1
+        while one in taken:
+            again += 1
+            one = f"{label(text)} ({again})"
+        found[text] = one
+        taken.add(one)
+    return found
+
+
+def _axis(text: str, log: bool) -> Plot:
     return {
-        "title": {"text": plain(label), "standoff": 8, "font": {"size": 13}},
+        "title": {"text": plain(shortened(text, LONGEST_TITLE)), "standoff": 8, "font": {"size": 13}},
         "type": "log" if log else "-",
         "exponentformat": "power",
         "minexponent": 6,
@@ -66,19 +95,22 @@ def log_ticks(values: Iterable[object]) -> Plot:
     """Labels of a logarithmic axis as a person counts: every power of ten, or 1, 2, 5, 10 where those would be too few."""
     positive = [value for value in values if isinstance(value, int | float) and value > 0]
     low, high = (math.log10(end(positive)) for end in (min, max)) if positive else (0.0, 2.0)
-    steps = (1,) if high - low >= 2 else (1, 2, 5) if high - low >= 0.8 else (1, 1.5, 2, 3, 4, 5, 7)
+    steps = (1,) if high - low >= 2 or high == low else (1, 2, 5) if high - low >= 0.8 else (1, 1.5, 2, 3, 4, 5, 7)
     powers = range(math.floor(low) - 1, math.ceil(high) + 2)
     ticks = [(step, power, step * 10.0**power) for power in powers for step in steps]
     return {
         "tickvals": [tick for _, _, tick in ticks],
-        "ticktext": [f"10<sup>{power}</sup>" if step == 1 and abs(power) > 3 else number(tick) for step, power, tick in ticks],
+        "ticktext": [
+            f"10<sup>{power}</sup>" if step == 1 and not -4 <= power <= 5 else number(tick) for step, power, tick in ticks
+        ],
         "tickangle": 0,
     }
 
 
 def is_empty(figure: Figure) -> bool:
     """Whether nothing was measured that could be drawn."""
-    return not any(isinstance(value, int | float) for one in figure.series for value in one.y)
+    points = ((x, y) for one in figure.series for x, y in zip(one.x, one.y, strict=False) if x is not None and y is not None)
+    return not any(isinstance(value, int | float) for point in points for value in point)
 
 
 def _colours(series: Sequence[Series]) -> list[str]:
@@ -88,18 +120,24 @@ def _colours(series: Sequence[Series]) -> list[str]:
     return [next(loud, QUIET) if one.emphasis or not some else QUIET for one in series]
 
 
-def _cells(values: Iterable[object]) -> list[object]:
-    return [plain(value) if isinstance(value, str) else value for value in values]
+def _cells(values: Iterable[object], labels: Mapping[str, str]) -> list[object]:
+    return [labels[value] if isinstance(value, str) else value for value in values]
+
+
+def _labels(figure: Figure) -> dict[str, str]:
+    """Labels of all texts among the places of a figure."""
+    return names(value for one in figure.series for value in (*one.x, *one.y) if isinstance(value, str))
 
 
 def _lines(figure: Figure) -> Plot:
+    labels = _labels(figure)
     data = [
         {
             "type": "scatter",
             "mode": "lines+markers" if len(one.x) <= 8 else "lines",
-            "name": plain(one.name),
-            "x": _cells(one.x),
-            "y": _cells(one.y),
+            "name": label(one.name),
+            "x": _cells(one.x, labels),
+            "y": _cells(one.y, labels),
             "line": {"color": colour, "width": 1.2 if colour == QUIET else 2.2},
         }
         for one, colour in zip(figure.series, _colours(figure.series), strict=True)
@@ -108,13 +146,14 @@ def _lines(figure: Figure) -> Plot:
 
 
 def _points(figure: Figure) -> Plot:
+    labels = _labels(figure)
     data = [
         {
             "type": "scatter",
             "mode": "markers",
-            "name": plain(one.name),
-            "x": _cells(one.x),
-            "y": _cells(one.y),
+            "name": label(one.name),
+            "x": _cells(one.x, labels),
+            "y": _cells(one.y, labels),
             "marker": {"color": colour, "size": 7, "opacity": 0.65},
         }
         for one, colour in zip(figure.series, _colours(figure.series), strict=True)
@@ -124,17 +163,17 @@ def _points(figure: Figure) -> Plot:
 
 def _bars(figure: Figure) -> Plot:
     """Upright bars; lying ones where the names are long or many, so that a phone can show them."""
-    names = {str(value) for one in figure.series for value in one.x}
+    labels, places = _labels(figure), {str(value) for one in figure.series for value in one.x}
     lying = any(isinstance(value, str) for one in figure.series for value in one.x) and (
-        len(names) > 6 or max(map(len, names), default=0) > LONG_LABEL
+        len(places) > 6 or max(map(len, places), default=0) > LONG_LABEL
     )
     data = [
         {
             "type": "bar",
-            "name": plain(one.name),
+            "name": label(one.name),
             "orientation": "h" if lying else "v",
-            "x": _cells(one.y if lying else one.x),
-            "y": _cells(one.x if lying else one.y),
+            "x": _cells(one.y if lying else one.x, labels),
+            "y": _cells(one.x if lying else one.y, labels),
             "marker": {"color": colour},
         }
         for one, colour in zip(figure.series, _colours(figure.series), strict=True)
@@ -143,18 +182,18 @@ def _bars(figure: Figure) -> Plot:
         return _finish(figure, data, bargap=0.35)
     turned = layout(figure.y_label, "", log_x=figure.log_y, bargap=0.35)
     turned["yaxis"].update(autorange="reversed", type="category")
-    turned["height"] = 90 + 26 * len(names) * (len(data) if len(data) < 3 else 2)
+    turned["height"] = 90 + 26 * len(places) * (len(data) if len(data) < 3 else 2)
     return {"data": data, "layout": turned | {"showlegend": len(data) > 1}}
 
 
 def _heatmap(figure: Figure) -> Plot:
     """One row for each series, the first on top, with the value written into each cell of a small one."""
     rows = [list(one.y) for one in figure.series]
-    small = len(rows) <= 12
+    small, rows_named = len(rows) <= 12, names(one.name for one in figure.series)
     data = {
         "type": "heatmap",
-        "x": _cells(figure.series[0].x) if figure.series else [],
-        "y": [plain(one.name) for one in figure.series],
+        "x": _cells(figure.series[0].x, _labels(figure)) if figure.series else [],
+        "y": [rows_named[one.name] for one in figure.series],
         "z": rows,
         "colorscale": [[0, "var(--heat-0)"], [1, "var(--heat-1)"]],
         "showscale": not small,
@@ -170,6 +209,12 @@ def _heatmap(figure: Figure) -> Plot:
 
 def _finish(figure: Figure, data: Sequence[Mapping[str, Any]], **more: Any) -> Plot:
     shared = layout(figure.x_label, figure.y_label, log_x=figure.log_x, log_y=figure.log_y, **more)
+    for axis, of in (("xaxis", "x"), ("yaxis", "y")):
+        if any(isinstance(value, str) for one in figure.series for value in getattr(one, of)):
+            shared[axis]["type"] = "category"  # or Plotly would take names such as 2024-01 for dates and 1e5 for numbers
+    if shared["yaxis"]["type"] == "category":
+        shared["yaxis"]["autorange"] = "reversed"
+        shared["height"] = 90 + 26 * len({value for one in figure.series for value in one.y})
     if figure.log_x:
         shared["xaxis"].update(log_ticks(value for one in figure.series for value in one.x))
     if figure.log_y:

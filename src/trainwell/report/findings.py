@@ -15,7 +15,7 @@ class Wrong:
     Parameters
     ----------
     cause, severity : of `trainwell.diagnosis`; the worst severity that it was found with.
-    members : numbers of the networks.
+    members : numbers of the networks, as texts.
     stages : where they were trained.
     says : the sentence of the first of them.
     remedies : what helps.
@@ -24,7 +24,7 @@ class Wrong:
 
     cause: str
     severity: str
-    members: tuple[int, ...]
+    members: tuple[str, ...]
     stages: tuple[str, ...]
     says: str
     remedies: tuple[str, ...]
@@ -50,7 +50,7 @@ def _group(cause: str, group: list[Event], done: list[str]) -> Wrong:
     return Wrong(
         cause,
         severity,
-        tuple(sorted({int(event.get("member") or 0) for event in group})),
+        tuple(sorted({str(event.get("member")) for event in group}, key=lambda name: (len(name), name))),
         tuple(dict.fromkeys(str(event.get("stage")) for event in group)),
         str(shown.get("says") or ""),
         tuple(map(str, shown.get("remedies") or ())),

@@ -2,9 +2,10 @@
 
 from trainwell.report.record import Record
 from trainwell.report.run_figures import Score
-from trainwell.words import is_loss, metric_name, score
+from trainwell.words import is_loss, metric_name, score, shortened
 
 ENDING = ".test_score"  # "linear.test_score" among the measures of the last stage: that baseline on the same rows
+LONGEST_NAME = 60  # letters, chosen: of a name in a headline
 
 
 def scores(record: Record) -> list[Score]:
@@ -24,6 +25,18 @@ def scores(record: Record) -> list[Score]:
     return [Score("this model", float(ours), low, high, ours=True), *others]
 
 
+def headline(record: Record, found: list[Score]) -> str:
+    """What was reached, in one line."""
+    target = shortened(record.target, LONGEST_NAME)
+    if found:
+        ours, *others = found
+        said = f"{target}: {_reached(metric_name(record.metric), ours.value)}"
+        return said + (f", {_beside(ours, others[0], record.metric)}" if others else "")
+    if record.stopped_by:
+        return f"{target}: training on is no use, says stage {record.stopped_by}"
+    return f"{target}: a run without a score" + (" yet" if record.missing_stages else "")
+
+
 def lead(record: Record, found: list[Score]) -> str:
     """One or two sentences that a reader in a hurry may stop after."""
     if not found:
@@ -35,7 +48,23 @@ def lead(record: Record, found: list[Score]) -> str:
         said += f" (95% interval {score(ours.low)} to {score(ours.high)})"
     if not others:
         return said + "."
-    return said + f". The best baseline, {others[0].name}, reaches {score(others[0].value)} on the same rows."
+    said += f". The best baseline, {others[0].name}, reaches {score(others[0].value)} on the same rows."
+    if ours.low is not None and ours.high is not None and ours.low <= others[0].value <= ours.high:
+        said += " That lies within the interval: on so many test rows the two cannot be told apart for sure."
+    return said
+
+
+def _beside(ours: Score, other: Score, metric: str) -> str:
+    """How the model stands to the best baseline, without claiming more than the interval says."""
+    gain = (other.value - ours.value) if is_loss(metric) else (ours.value - other.value)
+    if ours.low is not None and ours.high is not None and ours.low <= other.value <= ours.high:
+        return f"level with {other.name} ({score(other.value)})"
+    return f"{score(abs(gain))} {'better' if gain > 0 else 'worse'} than {other.name}"
+
+
+def _reached(name: str, value: float) -> str:
+    """ "0.856 AUC" and "0.95 accuracy"."""
+    return f"{score(value)} {name}"
 
 
 def _scored(name: str, value: float) -> str:

@@ -1,6 +1,5 @@
-"""What a run folder tells: all of it where the run is finished, as much as there is where it is not."""
+"""What the report knows of a run: its folder read into memory, as far as it goes, and nothing else."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from trainwell.errors import InputError
-from trainwell.recipe.events import Event, read_events
-from trainwell.recipe.evidence import STAGES, Evidence, read_evidence
+from trainwell.recipe.events import Event
+from trainwell.recipe.evidence import STAGES, Evidence
+from trainwell.report.reading import ColumnEntry, MemberEntry, fitting, missing_of, read_diary, read_mapping, read_stages
 from trainwell.words import is_loss
+
+GIVENS = ("config", "schema", "profile", "environment")  # written as a run begins
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run folder in memory. Nothing in it is ever missing, but every part may be empty."""
+    """A run folder in memory. Nothing in it is ever missing, but every part may be empty; ``problems`` are sentences that say
+    which files are missing, damaged or cut off."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -25,6 +28,7 @@ class Record:
     history: Mapping[str, Any]
     evidence: Mapping[str, Evidence]
     events: Sequence[Event]
+    problems: tuple[str, ...] = ()
 
     def last(self, kind: str) -> Event:
         """The latest event of a kind, or an empty one."""
@@ -66,31 +70,51 @@ class Record:
     def missing_stages(self) -> tuple[str, ...]:
         return tuple(stage for stage in STAGES if stage not in self.evidence)
 
+    @property
+    def stopped_by(self) -> str | None:
+        """The stage after which training on was no use, where the run ended there."""
+        verdicts = [(stage, evidence.verdict) for stage, evidence in self.evidence.items()]
+        return verdicts[-1][0] if verdicts and verdicts[-1][1] == "stop" and self.missing_stages else None
+
+    @property
+    def shortcomings(self) -> tuple[str, ...]:
+        """Sentences on all that is not there: stages that were not reached, files that are missing or damaged."""
+        if not self.missing_stages:
+            return self.problems
+        said = "These stages are" if len(self.missing_stages) > 1 else "This stage is"
+        return (f"{said} missing: {', '.join(self.missing_stages)}.", *self.problems)
+
 
 def read_record(folder: Path) -> Record:
-    """Read a run folder; `InputError` where it is none or where one of its files is damaged."""
+    """Read a run folder as far as it goes; `InputError` where it is none."""
     folder = Path(folder)
     if not folder.exists():
         raise InputError(f"There is no run folder {str(folder)!r}.")
     if not (folder / "events.jsonl").is_file():
         raise InputError(f"{str(folder)!r} is not a run folder: it holds no events.jsonl, which every run writes first.")
-    named = {name: _read_json(folder / f"{name}.json") for name in ("config", "schema", "profile", "environment")}
+    problems = missing_of(folder, [f"{name}.json" for name in GIVENS])
+    given = {name: read_mapping(folder / f"{name}.json", problems) for name in GIVENS}
+    columns = fitting(given["schema"].get("columns"), ColumnEntry, "Columns in schema.json", problems)
+    history = read_mapping(folder / "members" / "history.json", problems)
+    members = fitting(history.get("members"), MemberEntry, "Networks in members/history.json", problems)
     return Record(
         folder=folder,
-        history=_read_json(folder / "members" / "history.json"),
-        evidence=read_evidence(folder / "evidence"),
-        events=read_events(folder / "events.jsonl"),
-        **named,
+        history={**history, "members": members},
+        evidence=read_stages(folder / "evidence", problems),
+        events=read_diary(folder / "events.jsonl", problems),
+        config=given["config"],
+        schema=_schema(given["schema"], columns),
+        profile=given["profile"],
+        environment=given["environment"],
+        problems=tuple(problems),
     )
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)  # NaN and infinities: nothing
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged: {error}.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is damaged: it holds a {type(content).__name__}, not named values.")
-    return content
+def _schema(schema: Mapping[str, Any], columns: list[dict[str, Any]]) -> dict[str, Any]:
+    classes = schema.get("classes")
+    return {
+        **schema,
+        "columns": columns,
+        "task": str(schema.get("task") or ""),
+        "classes": [str(one) for one in classes] if isinstance(classes, list) else [],
+    }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from trainwell.recipe.events import Event
-from trainwell.report.figures import COLOURS, QUIET, Plot, layout, log_ticks, plain
+from trainwell.report.figures import COLOURS, QUIET, Plot, label, layout, log_ticks
 from trainwell.words import is_loss, metric_name, number, score
 
 MOST_POINTS = 60  # of one curve, chosen: more cannot be told apart at the width of the page
@@ -32,7 +32,7 @@ def score_plot(scores: Sequence[Score], metric: str) -> Plot:
             "type": "scatter",
             "mode": "markers+text",
             "x": [one.value],
-            "y": [plain(one.name)],
+            "y": [label(one.name)],
             "text": [score(one.value)],
             "textposition": "top center",
             "cliponaxis": False,
@@ -40,12 +40,12 @@ def score_plot(scores: Sequence[Score], metric: str) -> Plot:
             "marker": {"color": COLOURS[0] if one.ours else QUIET, "size": 13 if one.ours else 10},
             "error_x": _interval(one),
             "hoverinfo": "text",
-            "hovertext": [f"{plain(one.name)}: {_said(one)}"],
+            "hovertext": [f"{label(one.name)}: {_said(one)}"],
         }
         for one in scores
     ]
-    label = metric_name(metric) + (", less is better" if is_loss(metric) else "")
-    drawn = layout(label, "", height=70 + 44 * len(scores), showlegend=False)
+    said = metric_name(metric) + (", less is better" if is_loss(metric) else "")
+    drawn = layout(said, "", height=70 + 44 * len(scores), showlegend=False)
     drawn["yaxis"].update(autorange="reversed", type="category", showgrid=True, range=[len(scores) - 0.5, -0.7])
     return {"data": data, "layout": drawn}
 
@@ -68,6 +68,19 @@ def curve_plots(members: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | 
             drawn["yaxis"].update(log_ticks(everything))
         plots[kind] = {"data": [one for one in data if one["x"]], "layout": drawn | {"showlegend": True}}
     return plots
+
+
+def side_by_side(curves: Mapping[str, Plot]) -> Plot:
+    """The two loss figures as one, so that the distance between them can be seen."""
+    (_, left), (_, right) = curves.items()
+    moved = [{**trace, "xaxis": "x2", "yaxis": "y2", "showlegend": False} for trace in right["data"]]
+    drawn = {
+        **left["layout"],
+        "xaxis": {**left["layout"]["xaxis"], "domain": [0, 0.46]},
+        "xaxis2": {**right["layout"]["xaxis"], "domain": [0.54, 1], "anchor": "y2"},
+        "yaxis2": {**right["layout"]["yaxis"], "anchor": "x2", "matches": "y"},
+    }
+    return {"data": [*left["data"], *moved], "layout": drawn}
 
 
 def time_plot(spent: Mapping[str, tuple[float, float]]) -> Plot:
@@ -112,7 +125,7 @@ def _group(name: str, members: Iterable[Mapping[str, Any]], kind: str, line: Map
         kept = sorted({round(place * (len(losses) - 1) / (MOST_POINTS - 1)) for place in range(MOST_POINTS)}) if losses else []
         x += [epoch + 1 for epoch in kept] + [None]
         y += [float(f"{losses[epoch]:.4g}") if _is_number(losses[epoch]) else None for epoch in kept] + [None]
-        numbers += [member.get("member")] * (len(kept) + 1)
+        numbers += [_shown(member.get("member"))] * (len(kept) + 1)
     return {
         "type": "scatter",
         "mode": "lines",
@@ -140,6 +153,10 @@ def _scale(losses: Sequence[float], logarithmic: bool) -> list[float] | None:
 
 def _clean(losses: Iterable[object] | None) -> list[float]:
     return [float(loss) for loss in losses or () if _is_number(loss)]  # type: ignore[arg-type]
+
+
+def _shown(value: object) -> object:
+    return label(value) if isinstance(value, str) else value
 
 
 def _is_number(value: object) -> bool:

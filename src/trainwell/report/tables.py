@@ -9,6 +9,7 @@ from trainwell.words import number
 Rows = Sequence[Mapping[str, Any]]
 Members = Sequence[Mapping[str, Any]]
 
+LETTERS_OF_HALF_A_PAGE, MOST_OF_A_CELL = 52, 30  # chosen: longer cells are broken into lines
 POINTS_SHOWN = 60  # of a figure that are also given as a table, chosen
 
 
@@ -21,6 +22,12 @@ def is_numeric(rows: Rows, column: str) -> bool:
     """Whether a column is set flush right, as numbers are."""
     cells = [row[column] for row in rows if row.get(column) is not None]
     return bool(cells) and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells)
+
+
+def is_wide(rows: Rows) -> bool:
+    """Whether a table needs the whole width of the page."""
+    longest = [max(len(text) for text in (column, *flush(rows, column))) for column in columns_of(rows)]
+    return len(longest) > 4 or sum(min(letters, MOST_OF_A_CELL) for letters in longest) > LETTERS_OF_HALF_A_PAGE
 
 
 def flush(rows: Rows, column: str) -> list[str]:
@@ -49,7 +56,7 @@ def points(figure: Figure) -> list[dict[str, object]]:
 def varied(members: Members) -> list[str]:
     """The settings in which the members differ."""
     names = dict.fromkeys(name for member in members for name in member.get("settings") or ())
-    return [name for name in names if len({str(member["settings"].get(name)) for member in members}) > 1]
+    return [name for name in names if len({str((member.get("settings") or {}).get(name)) for member in members}) > 1]
 
 
 def common_settings(members: Members) -> dict[str, Any]:
@@ -63,15 +70,19 @@ def member_rows(members: Members, settings: Sequence[str], metric: str) -> list[
     """Members as the rows of a table, with the settings in which they differ."""
     return [
         {
-            "network": member["member"],
-            metric: member["score"],
-            "epochs": member["epochs"],
-            "ended": member["status"],
-            "structure": member["structure"],
-            **{name.replace(".", " "): member["settings"].get(name) for name in settings},
+            "network": member.get("member"),
+            metric: member.get("score"),
+            "epochs": member.get("epochs"),
+            "ended": member.get("status"),
+            "structure": member.get("structure"),
+            **{name.replace(".", " "): _cell(member.get("settings", {}).get(name)) for name in settings},
         }
         for member in members
     ]
+
+
+def _cell(value: object) -> object:
+    return value if isinstance(value, int | float | str | None) else said(value)
 
 
 def said(value: object) -> str:

@@ -1,0 +1,107 @@
+"""Scores of finished predictions, as the last stage takes them: of one model, of many at once, of some of the rows."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import numpy as np
+from sklearn import metrics as sklearn
+
+from trainwell.calibration.calibrate import Calibration
+from trainwell.calibration.thresholds import recentred
+from trainwell.population import scores
+from trainwell.population.metrics import Metric
+from trainwell.population.own_metric import calls_back
+
+
+def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.ndarray:
+    """The networks' average as it is scored: calibrated, and where decisions are scored with the threshold moved to 1/2."""
+    applied = calibration.applied(average)
+    return recentred(applied, calibration.threshold) if metric.decided is not None else applied
+
+
+def scorer(
+    metric: Metric, calibration: Calibration, target: np.ndarray, compiled: bool = True
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from averages of several models (models, rows, outputs) to their scores (models,).
+
+    It is ``compiled`` for each number of models, which is worth it for many calls and not for a few.
+    """
+
+    def of_models(averages: np.ndarray) -> np.ndarray:
+        finished = np.stack([final(metric, calibration, one) for one in averages])
+        if calls_back(metric):
+            return np.array([float(metric.final(one, target)) for one in finished])
+        if not compiled:
+            return np.array([score_of_some(metric, one, target) for one in finished])
+        return np.asarray(_of_models(finished, target, metric=metric))
+
+    return of_models
+
+
+@partial(jax.jit, static_argnames="metric")
+def _of_models(predictions, target, metric: Metric):
+    return jax.vmap(lambda one: metric.final(one, target))(predictions)
+
+
+def resampled(
+    predictions: np.ndarray, target: np.ndarray, picks: np.ndarray, metric: Metric, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Scores (draws,) of draws of rows (draws, drawn)."""
+    if calls_back(metric):
+        return np.array([float(metric.final(*_taken(rows, predictions, target, weights))) for rows in picks])
+    return np.asarray(_resampled(predictions, target, weights, picks.astype(np.int32), metric=metric))
+
+
+@partial(jax.jit, static_argnames="metric")
+def _resampled(predictions, target, weights, picks, metric: Metric):
+    return jax.lax.map(lambda rows: metric.final(*_taken(rows, predictions, target, weights)), picks)
+
+
+def _taken(rows, *arrays):
+    return jax.tree.map(lambda one: one[rows], arrays)
+
+
+def score_of_some(metric: Metric, predictions: np.ndarray, target: np.ndarray) -> float:
+    """The score of finished predictions of any number of rows, larger is better.
+
+    Compiled programs are made for a number of rows; scikit-learn's functions, which the engine's are held against, need none.
+    """
+    plain = _plain(metric, predictions, target)
+    return float(metric.final(predictions, target)) if plain is None else plain
+
+
+def _plain(metric: Metric, predictions: np.ndarray, target: np.ndarray) -> float | None:
+    """By scikit-learn or NumPy; None for a metric that only its own function knows."""
+    name, column = metric.name, predictions[:, 0].astype(np.float64)
+    if isinstance(metric.score, scores.NegativePinball):
+        return -float(sklearn.mean_pinball_loss(target, column, alpha=metric.score.quantile))
+    if name in OF_NUMBERS:
+        return float(OF_NUMBERS[name](target, column))
+    if name in OF_ORDER:
+        return float(OF_ORDER[name](target, column))
+    both = np.column_stack([1 - column, column]) if predictions.shape[1] == 1 else predictions
+    if name == "log_loss":
+        right = both[np.arange(len(target)), target.astype(int)]
+        return float(np.log(np.clip(right, scores.SMALLEST, 1)).mean())
+    guess = both.argmax(axis=1)
+    if name == "accuracy":
+        return float((guess == target).mean())
+    if name == "balanced_accuracy":
+        return float(np.mean([(guess[target == one] == one).mean() for one in np.unique(target)]))
+    if name == "f1":
+        average = "binary" if predictions.shape[1] == 1 else "macro"
+        return float(sklearn.f1_score(target, guess, average=average, zero_division=0))
+    return None
+
+
+def _negative_rmse(target: np.ndarray, predicted: np.ndarray) -> float:
+    return -float(np.sqrt(((target - predicted) ** 2).mean()))
+
+
+OF_NUMBERS: dict[str, Callable] = {
+    "r2": sklearn.r2_score,
+    "rmse": _negative_rmse,
+    "mae": lambda target, predicted: -sklearn.mean_absolute_error(target, predicted),
+}
+OF_ORDER: dict[str, Callable] = {"auc": sklearn.roc_auc_score, "average_precision": sklearn.average_precision_score}
