@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check bench package docs format clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +27,9 @@ check: .venv/installed-test  ## Format, lint, types, import contracts, doctests,
 
 bench: .venv/installed-bench  ## Measure speed beside other libraries, growth, and scores on the benchmark tables
 	$(BIN)/python -m benchmarks
+
+package: .venv/installed-test  ## Build the wheel, install it in an empty environment and use it there
+	$(BIN)/python -m benchmarks.package
 
 format: .venv/installed-test  ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
