@@ -40,22 +40,18 @@ def predict_file(
     chunk : rows in memory at a time, for each core and one more.
     others : as of `write_predictions`.
     """
-    from trainwell.data.encoders import Embedded, Switches
     from trainwell.data.pieces import part_of, pieces
 
     check_out(out)
     check_chunk(chunk)
     keep = list(keep)
-    columns = model.encoder.columns
-    named = {column.name for column in columns if isinstance(column, Switches | Embedded) and {"+", "-"} & set(column.levels)}
-    unsigned = {column.name for column in columns} - named
 
     def predicted(load: Callable[[], "Table"], first: bool) -> "list[pa.Table]":
         table = load()
         parts = [part_of(table, start, chunk) for start in range(0, table.rows, chunk)]
         return [prediction_table(model, part, keep, interval, part=not first) for part in parts]
 
-    jobs = (partial(predicted, load, not number) for number, load in enumerate(pieces(path, unsigned, chunk)))
+    jobs = (partial(predicted, load, not number) for number, load in enumerate(pieces(path, model.encoder.unsigned, chunk)))
     return _write((table for tables in ahead(jobs, available_cores()) for table in tables), out)
 
 

@@ -65,12 +65,21 @@ def number(value: object) -> str:
 def score(value: object) -> str:
     """A score, to the digits in which two models are told apart.
 
-    >>> score(0.85), score(12.3456), score(None)
-    ('0.850', '12.35', '–')
+    >>> score(0.85), score(12.3456), score(None), score(-0.0001)
+    ('0.850', '12.35', '–', '0.000')
     """
     if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
-    return f"{value:.3f}" if abs(value) < 10 else number(float(value))
+    return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else number(float(value))
+
+
+def counted(count: int, name: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "epoch"), counted(1200, "epoch")
+    ('1 epoch', '1,200 epochs')
+    """
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def shortened(text: str, most: int) -> str:
