@@ -28,6 +28,10 @@ check: .venv/installed-test  ## Format, lint, types, import contracts, doctests,
 bench: .venv/installed-bench  ## Measure speed beside other libraries, growth, and scores on the benchmark tables
 	$(BIN)/python -m benchmarks
 
+docs: .venv/installed-docs  ## Build the documentation into site/, and run every block of code in it
+	$(BIN)/mkdocs build --quiet
+	$(BIN)/python -m pytest -m documentation tests/documentation
+
 package: .venv/installed-test  ## Build the wheel, install it in an empty environment and use it there
 	$(BIN)/python -m benchmarks.package
 
@@ -36,7 +40,7 @@ format: .venv/installed-test  ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix .
 
 clean:  ## Remove the environment, the caches and what the demo made
-	rm -rf .venv demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are older than pyproject.toml when the dependencies may have changed; then they are installed again.
@@ -53,4 +57,8 @@ clean:  ## Remove the environment, the caches and what the demo made
 
 .venv/installed-bench: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	@touch .venv/installed .venv/installed-test $@
+
+.venv/installed-docs: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs,serve,mlflow,tensorboard,export]'
 	@touch .venv/installed .venv/installed-test $@
