@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 STARTED = time.monotonic()  # the command line's time limit counts from here: what is loaded next is part of the run
 
 if TYPE_CHECKING:
+    from trainwell.estimators import NeuralClassifier as NeuralClassifier
+    from trainwell.estimators import NeuralRegressor as NeuralRegressor
     from trainwell.model import load as load
     from trainwell.recipe.opened import open_run as open_run
     from trainwell.recipe.run import fit as fit
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["__version__", "compare", "fit", "load", "open_run"]
+__all__ = ["NeuralClassifier", "NeuralRegressor", "__version__", "compare", "fit", "load", "open_run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,6 +38,10 @@ def __getattr__(name: str) -> Any:
         from trainwell.model import load
 
         return load
+    if name in ("NeuralClassifier", "NeuralRegressor"):
+        from trainwell import estimators
+
+        return getattr(estimators, name)
     if name == "open_run":
         from trainwell.recipe.opened import open_run
 

@@ -47,7 +47,7 @@ def fit(
     test: Path | None = None,
     out: Path | None = None,
     seed: int | None = None,
-    effort: Literal["fast", "default", "best"] | None = None,
+    effort: Literal["minimal", "fast", "default", "best"] | None = None,
     time_limit: str | None = None,
     trials: int | None = None,
     search: Literal["tpe", "random", "grid"] | None = None,
@@ -90,6 +90,7 @@ def fit(
         Of everything random; 0 when left out.
     effort
         How long to try: fast (at most 15 s), default (1 min) or best (5 min); less where the table needs no more.
+        minimal trains one small network and compares nothing, to try things out.
     time_limit
         Time for the whole run, such as 90s, 5m or 1h30m; overrules the effort.
     trials

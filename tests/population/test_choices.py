@@ -90,7 +90,7 @@ def trained(place: int):
         settings[name][place_of] = other
     data = Data(rows(task), rows(task, 64, seed=1))
     prior = np.zeros(own.outputs, np.float32)
-    batch = Rows(*(x[:64] for x in data.train)) if first_rows(own) else None
+    batch = Rows(*(x[:64] for x in data.train[:3])) if first_rows(own) else None
     states = programs.starter(own)(np.full(number, 7, np.uint32), settings, prior, batch)
     orders = np.stack([np.random.default_rng(e).permutation(96).reshape(STEPS, 16) for e in range(EPOCHS)]).astype(np.int32)
     trainer, numbers = programs.trainer(own, metric_named(MEASURE[task]), task), (np.int32(EPOCHS), np.float32(EPOCHS * STEPS))

@@ -70,7 +70,7 @@ def test_nor_do_whole_steps(name):
     take = jax.jit(partial(step.step, structure=own, settings=settings, total_steps=8))
     state = first
     for place in range(4):
-        state, _ = take(state, step.Rows(*(part[16 * place : 16 * place + 16] for part in data)))
+        state, _ = take(state, step.Rows(*(part[16 * place : 16 * place + 16] for part in data[:3])))
     assert not moved(first.weights, state.weights) & {EDGES, QUANTILES}
     assert moved(first.weights, state.weights) >= {"layer1.weight", "output.weight", "output.bias"}
 

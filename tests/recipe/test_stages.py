@@ -74,7 +74,8 @@ def test_an_effort_is_a_time_and_a_number_of_networks_and_either_overrules_it(ef
 
 
 def test_more_effort_is_more_of_everything():
-    fast, usual, best = EFFORTS.values()
+    minimal, fast, usual, best = EFFORTS.values()
+    assert (minimal.seconds, minimal.trials, minimal.finalists) == (None, 1, 1)
     assert all(a < b < c for a, b, c in zip(fast, usual, best, strict=True))
 
 

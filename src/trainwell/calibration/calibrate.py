@@ -38,6 +38,7 @@ def calibrate(
     costs: Costs | None = None,
     mean: float = 0.0,
     scale: float = 1.0,
+    weights: np.ndarray | None = None,
 ) -> Calibration:
     """Fit it all.
 
@@ -49,13 +50,14 @@ def calibrate(
     metric : the name of what was maximized; one of `THRESHOLDED` decides the threshold, where costs do not.
     costs : what mistakes cost.
     mean, scale : of the target, for regression: the intervals are in its own unit.
+    weights : how much each row counts (rows,) for temperature and threshold; None where all count the same.
     """
     if task == "regression":
         return Calibration(
             intervals=fit_intervals(*(np.asarray(one, np.float64) * scale + mean for one in (predictions[:, 0], target)))
         )
-    temperature = fit_temperature(predictions, target)
+    temperature = fit_temperature(predictions, target, weights)
     if task == "multiclass":
         return Calibration(temperature)
     probability = scaled(predictions, temperature)[:, 0]
-    return Calibration(temperature, choose(probability, np.asarray(target) == 1, metric, costs))
+    return Calibration(temperature, choose(probability, np.asarray(target) == 1, metric, costs, weights))

@@ -41,22 +41,25 @@ def scaled(probabilities: Probabilities, temperature: float) -> Probabilities:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def log_loss(probabilities: Probabilities, target: Classes, temperature: float = 1.0) -> float:
-    """Mean of minus the log probability of the right class, at a temperature."""
+def log_loss(
+    probabilities: Probabilities, target: Classes, temperature: float = 1.0, weights: np.ndarray | None = None
+) -> float:
+    """Mean, by the rows' weights, of minus the log probability of the right class, at a temperature."""
     logits = _logits(probabilities) / temperature
     if probabilities.shape[1] == 1:
-        return float(np.logaddexp(0, np.where(target == 1, -1, 1) * logits[:, 0]).mean())
+        return float(np.average(np.logaddexp(0, np.where(target == 1, -1, 1) * logits[:, 0]), weights=weights))
     right = logits[np.arange(len(target)), target]
-    return float((np.logaddexp.reduce(logits, axis=1) - right).mean())
+    return float(np.average(np.logaddexp.reduce(logits, axis=1) - right, weights=weights))
 
 
-def fit_temperature(probabilities: Probabilities, target: Classes) -> float:
+def fit_temperature(probabilities: Probabilities, target: Classes, weights: np.ndarray | None = None) -> float:
     """The temperature with the least log loss; 1 where it does not help on rows that it was not fitted on.
 
     Parameters
     ----------
     probabilities : (rows, classes) or (rows, 1) of rows that no network was trained on.
     target : (rows,) the number of each row's class.
+    weights : how much each row counts (rows,); None where all count the same.
     """
     if len(target) < 2 * PARTS:
         return 1.0
@@ -64,18 +67,20 @@ def fit_temperature(probabilities: Probabilities, target: Classes) -> float:
     before = after = 0.0
     for held_out in range(PARTS):
         own, other = part == held_out, part != held_out
-        temperature = _least(probabilities[other], target[other])
-        before += log_loss(probabilities[own], target[own]) * own.sum()
-        after += log_loss(probabilities[own], target[own], temperature) * own.sum()
-    return _least(probabilities, target) if after < before else 1.0
+        some = [None if weights is None else weights[rows] for rows in (own, other)]
+        counts = own.sum() if some[0] is None else some[0].sum()
+        temperature = _least(probabilities[other], target[other], some[1])
+        before += log_loss(probabilities[own], target[own], weights=some[0]) * counts
+        after += log_loss(probabilities[own], target[own], temperature, some[0]) * counts
+    return _least(probabilities, target, weights) if after < before else 1.0
 
 
-def _least(probabilities: Probabilities, target: Classes) -> float:
+def _least(probabilities: Probabilities, target: Classes, weights: np.ndarray | None) -> float:
     """The loss is convex in 1/T, so that it has one minimum."""
     from scipy.optimize import minimize_scalar  # slow to import, and no prediction needs it
 
     def loss(log_temperature: float) -> float:
-        return log_loss(probabilities, target, float(np.exp(log_temperature)))
+        return log_loss(probabilities, target, float(np.exp(log_temperature)), weights)
 
     ends = (float(np.log(COLDEST)), float(np.log(HOTTEST)))
     return float(np.exp(minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-4}).x))

@@ -16,6 +16,7 @@ import numpy as np
 from trainwell.errors import InputError, listed
 
 HALF = 0.5
+NO_ROW = 1e-9  # chosen: stands for 0 where it is divided by; a row's weight may be small
 THRESHOLDED = ("f1", "balanced_accuracy")  # metrics that depend on it
 
 
@@ -45,11 +46,11 @@ class Confusion(NamedTuple):
 
     @property
     def f1(self) -> np.ndarray:
-        return 2 * self.tp / np.maximum(2 * self.tp + self.fp + self.fn, 1)
+        return 2 * self.tp / np.maximum(2 * self.tp + self.fp + self.fn, NO_ROW)
 
     @property
     def balanced_accuracy(self) -> np.ndarray:
-        found, spared = self.tp / np.maximum(self.tp + self.fn, 1), self.tn / np.maximum(self.tn + self.fp, 1)
+        found, spared = self.tp / np.maximum(self.tp + self.fn, NO_ROW), self.tn / np.maximum(self.tn + self.fp, NO_ROW)
         return (found + spared) / 2
 
 
@@ -67,7 +68,12 @@ def costs_of(given: Mapping[str, float] | None, task: str) -> Costs | None:
     return Costs(**given)
 
 
-def confusion(probability: np.ndarray, positive: np.ndarray, thresholds: np.ndarray | float = HALF) -> Confusion:
+def confusion(
+    probability: np.ndarray,
+    positive: np.ndarray,
+    thresholds: np.ndarray | float = HALF,
+    weights: np.ndarray | None = None,
+) -> Confusion:
     """What becomes of the rows at a threshold, or at each of several.
 
     Parameters
@@ -75,6 +81,7 @@ def confusion(probability: np.ndarray, positive: np.ndarray, thresholds: np.ndar
     probability : (rows,) of the second class.
     positive : (rows,) whether the row is of it.
     thresholds : above which a row is called positive.
+    weights : how much each row counts (rows,), where not all count the same.
 
     Examples
     --------
@@ -84,6 +91,10 @@ def confusion(probability: np.ndarray, positive: np.ndarray, thresholds: np.ndar
     probability = probability.astype(np.float64)
     order = np.argsort(probability, kind="stable")
     up_to = np.searchsorted(probability[order], thresholds, side="right")
+    if weights is not None:
+        below = [np.concatenate([[0.0], np.cumsum((weights * own)[order])]) for own in (positive, ~positive)]
+        missed, spared = (own[up_to] for own in below)
+        return Confusion(below[0][-1] - missed, below[1][-1] - spared, missed, spared)
     missed = np.concatenate([[0], np.cumsum(positive[order])])[up_to]
     positives = int(positive.sum())
     called = len(probability) - up_to
@@ -95,23 +106,30 @@ def above(probability: np.ndarray, threshold: float) -> np.ndarray:
     return probability.astype(np.float64) > threshold
 
 
-def cheapest(probability: np.ndarray, positive: np.ndarray, costs: Costs) -> float:
+def cheapest(probability: np.ndarray, positive: np.ndarray, costs: Costs, weights: np.ndarray | None = None) -> float:
     """The threshold at which mistakes cost least on these rows."""
     thresholds = _all(probability, costs.theory)
-    return _nearest_of_the_best(thresholds, -confusion(probability, positive, thresholds).cost(costs), costs.theory)
+    found = confusion(probability, positive, thresholds, weights)
+    return _nearest_of_the_best(thresholds, -found.cost(costs), costs.theory)
 
 
-def highest(probability: np.ndarray, positive: np.ndarray, metric: str) -> float:
+def highest(probability: np.ndarray, positive: np.ndarray, metric: str, weights: np.ndarray | None = None) -> float:
     """The threshold at which F1 or balanced accuracy (a name of `THRESHOLDED`) is highest on these rows."""
     thresholds = _all(probability, HALF)
-    return _nearest_of_the_best(thresholds, getattr(confusion(probability, positive, thresholds), metric), HALF)
+    return _nearest_of_the_best(thresholds, getattr(confusion(probability, positive, thresholds, weights), metric), HALF)
 
 
-def choose(probability: np.ndarray, positive: np.ndarray, metric: str, costs: Costs | None) -> float:
+def choose(
+    probability: np.ndarray,
+    positive: np.ndarray,
+    metric: str,
+    costs: Costs | None,
+    weights: np.ndarray | None = None,
+) -> float:
     """The cheapest threshold where there are costs, the one with the highest score where the metric depends on it, else 1/2."""
     if costs is not None:
-        return cheapest(probability, positive, costs)
-    return highest(probability, positive, metric) if metric in THRESHOLDED else HALF
+        return cheapest(probability, positive, costs, weights)
+    return highest(probability, positive, metric, weights) if metric in THRESHOLDED else HALF
 
 
 def recentred(probabilities: np.ndarray, threshold: float) -> np.ndarray:

@@ -43,17 +43,20 @@ class Arrays:
     categories : int32 (rows, c), 0 for missing, unseen or rare.
     target : int32 (rows,) class index; float32 (rows,) standardized number; empty where not asked for.
     notes : cells that did not fit what the training rows were: unreadable, unseen, missing where none was.
+    weights : float32 (rows,), how much each row counts; None where all count the same.
     """
 
     numeric: np.ndarray
     categories: np.ndarray
     target: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     notes: tuple[Note, ...] = ()
+    weights: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> Arrays:
         """The same for some rows, in their order."""
         target = self.target[rows] if len(self.target) else self.target
-        return replace(self, numeric=self.numeric[rows], categories=self.categories[rows], target=target)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, numeric=self.numeric[rows], categories=self.categories[rows], target=target, weights=weights)
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ class Encoder:
                 category += 1
         if not with_target:
             return Arrays(numeric, categories, notes=tuple(notes))
-        return Arrays(numeric, categories, self._target(table), tuple(notes))
+        weights = None if table.weights is None else table.weights.astype(np.float32)
+        return Arrays(numeric, categories, self._target(table), tuple(notes), weights)
 
     def _target(self, table: Table) -> np.ndarray:
         values = target_values(table, self.schema)

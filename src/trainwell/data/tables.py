@@ -37,6 +37,7 @@ class Table:
     row_numbers : the number of each row as the user sees it; ``first_row`` and on when left out.
     first_row : the number of the first row as the user sees it.
     other, of_other : the source of rows that came from another table, and true for each of these rows.
+    weights : how much each row counts (rows,), about 1 on average; None where all count the same.
     """
 
     frame: pa.Table
@@ -47,6 +48,7 @@ class Table:
     first_row: int = 1
     other: str = ""
     of_other: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
@@ -64,7 +66,9 @@ class Table:
         rows = np.asarray(rows, np.int64)
         numbers = rows + self.first_row if self.row_numbers is None else self.row_numbers[rows]
         of_other = None if self.of_other is None else self.of_other[rows]
-        return replace(self, frame=self.frame.take(pa.array(rows)), row_numbers=numbers, of_other=of_other)
+        weights = None if self.weights is None else self.weights[rows]
+        frame = self.frame.take(pa.array(rows))
+        return replace(self, frame=frame, row_numbers=numbers, of_other=of_other, weights=weights)
 
     def row_number(self, position: int) -> int:
         """The number of a row as the user sees it."""

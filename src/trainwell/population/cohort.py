@@ -265,7 +265,7 @@ class Population:
             return None
         rows = np.random.default_rng([self.seed, 0]).permutation(self._rows)[:wanted]
         train = self.data.train
-        return Rows(*(x[rows] for x in (train.chunk(self.seed, 0) if isinstance(train, Stream) else train)))
+        return jax.tree.map(lambda x: x[rows], train.chunk(self.seed, 0) if isinstance(train, Stream) else train)
 
     def _calls(self, structure: Structure, first: int, end: int, device: jax.Device) -> Generator["_Call", None, None]:
         """What the program is given from epoch ``first`` up to ``end``, call by call; a streamed chunk is read while the one

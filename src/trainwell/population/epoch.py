@@ -18,6 +18,7 @@ from trainwell.network.forward import forward
 from trainwell.network.structure import PLATEAU, Structure, of
 from trainwell.population.metrics import Metric, predictions_of
 from trainwell.population.programs import Programs
+from trainwell.population.scores import mean
 from trainwell.population.signals import Signals
 from trainwell.population.step import MemberState, Rows, balance, row_losses, signals_of, start, step
 from trainwell.techniques import schedules
@@ -79,9 +80,9 @@ def _validate(state: MemberState, losses, data: Data, structure: Structure, sett
     """(state with its best weights brought up to date, record of the epoch)."""
     state, rows = _measured(state, data.train, structure, settings), data.validation
     outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
-    loss = row_losses(outputs, rows.target, structure, settings, class_weights).mean()
+    loss = mean(row_losses(outputs, rows.target, structure, settings, class_weights), rows.weights)
     predictions = predictions_of(outputs, task, structure.logarithm)
-    score, criterion = (f(predictions, rows.target) for f in (metric.score, metric.criterion))
+    score, criterion = (f(predictions, rows.target, rows.weights) for f in (metric.score, metric.criterion))
     training_loss = losses.mean()
     failed = state.failed | ~(jnp.isfinite(training_loss) & jnp.isfinite(loss))
     before = state.stopping
@@ -136,7 +137,7 @@ def trainer(structure: Structure, metric: Metric, task: str, with_signals: bool 
     """
 
     def batch_of(data: Data, rows) -> Rows:
-        return Rows(*(x[rows] for x in data.train))
+        return jax.tree.map(lambda x: x[rows], data.train)
 
     def one_epoch(states, settings, data: Data, order: Int[Array, "steps batch"], total_steps, class_weights):
         def one_step(states, rows):
@@ -156,7 +157,7 @@ def trainer(structure: Structure, metric: Metric, task: str, with_signals: bool 
         )
 
     def epochs(states, settings, data, orders, wanted, total_steps):
-        class_weights = balance(data.train.target, structure)
+        class_weights = balance(data.train.target, structure, data.train.weights)
 
         def going(now):
             done, states, _ = now

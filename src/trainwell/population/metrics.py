@@ -32,8 +32,9 @@ class Metric(NamedTuple):
     ----------
     name : as on the command line.
     label : as in the report.
-    score : (predictions (rows, outputs), target (rows,)) -> number, larger is better, for every metric. One that depends on a
-        decision threshold takes the best for the rows given: it compares networks, whose threshold is chosen at the end.
+    score : (predictions (rows, outputs), target (rows,), weights (rows,) or None) -> number, larger is better, for every
+        metric. One that depends on a decision threshold takes the best for the rows given: it compares networks, whose
+        threshold is chosen at the end.
     tasks : what it can measure.
     sign : 1 where the shown figure is the score, -1 where it is its negative (a loss).
     in_target_units : whether the shown figure must be multiplied by the scale of the target.
@@ -53,17 +54,17 @@ class Metric(NamedTuple):
     loss_settings: tuple[tuple[str, float], ...] = ()
     perfect: float | None = 1.0
 
-    def criterion(self, predictions: Any, target: Any) -> Any:
+    def criterion(self, predictions: Any, target: Any, weights: Any = None) -> Any:
         """What is maximized: the score, and where scores tie or nearly do, the smaller log loss. Few validation rows tie often:
         accuracy and AUC then say that the first epoch to get them all right is as good as the best. A user's own score is taken
         as it is, for nobody knows its scale."""
-        score = self.score(predictions, target)
+        score = self.score(predictions, target, weights)
         tied = self.tasks[0] in CLASSES and self.perfect is not None
-        return score + TIE * scores.negative_log_loss(predictions, target) if tied else score
+        return score + TIE * scores.negative_log_loss(predictions, target, weights) if tied else score
 
-    def final(self, predictions: Any, target: Any) -> Any:
+    def final(self, predictions: Any, target: Any, weights: Any = None) -> Any:
         """The score of finished predictions, whose threshold was chosen elsewhere and lies at 1/2."""
-        return (self.decided or self.score)(predictions, target)
+        return (self.decided or self.score)(predictions, target, weights)
 
     def shown(self, score: float, target_scale: float = 1.0) -> float:
         """The figure that a person reads: a loss positive, an error in the target's own unit."""

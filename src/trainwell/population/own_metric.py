@@ -2,12 +2,13 @@
 
 What it is given is what scikit-learn's metrics take. For classes: the number of each row's class, in the order of the model's
 classes, and probabilities, (rows,) of the second class for two, (rows, classes) for more. For regression: numbers (rows,) in
-the target's own unit.
+the target's own unit. A function with a parameter ``sample_weight`` is given the rows' weights where they have some.
 
 A function that JAX can trace becomes part of the compiled program. Any other (of NumPy, scikit-learn, plain Python) is called
 back from it, one network after the other, in float64.
 """
 
+import inspect
 import math
 import threading
 from collections.abc import Callable
@@ -36,6 +37,7 @@ class OwnScore:
     mean, scale : of the target, for regression.
     sign : -1 where less is better.
     traceable : whether JAX can trace it.
+    weighted : whether it takes ``sample_weight``.
     failures : what went wrong in a call from a compiled program, which cannot raise it.
     """
 
@@ -45,15 +47,18 @@ class OwnScore:
     scale: float = 1.0
     sign: int = 1
     traceable: bool = False
+    weighted: bool = False
     failures: list[InputError] = field(default_factory=list, compare=False, repr=False)
 
-    def __call__(self, predictions: Any, target: Any) -> Any:
-        if not any(isinstance(one, jax.core.Tracer) for one in (predictions, target)):
-            return self._measured(np.asarray(target), np.asarray(predictions))
+    def __call__(self, predictions: Any, target: Any, weights: Any = None) -> Any:
+        given = (target, predictions) if weights is None or not self.weighted else (target, predictions, weights)
+        if not any(isinstance(one, jax.core.Tracer) for one in given):
+            return self._measured(*map(np.asarray, given))
         if self.traceable:
-            return self.sign * jnp.asarray(self.function(*self._conventional(target, predictions)), jnp.float32)
+            found = self.function(*self._conventional(target, predictions), **_named(*given[2:]))
+            return self.sign * jnp.asarray(found, jnp.float32)
         number = jax.ShapeDtypeStruct((), jnp.float32)
-        return jax.pure_callback(self._called_back, number, target, predictions, vmap_method="sequential")
+        return jax.pure_callback(self._called_back, number, *given, vmap_method="sequential")
 
     def _conventional(self, target: Any, predictions: Any) -> tuple[Any, Any]:
         column = predictions[:, 0] if predictions.shape[1] == 1 else predictions
@@ -61,13 +66,13 @@ class OwnScore:
             return target, column
         return target * self.scale + self.mean, column * self.scale + self.mean
 
-    def _measured(self, target: np.ndarray, predictions: np.ndarray) -> np.float32:
+    def _measured(self, target: np.ndarray, predictions: np.ndarray, *weights: np.ndarray) -> np.float32:
         """The score; `InputError` where the function fails or gives no number."""
         truth, prediction = self._conventional(target if self.task != "regression" else _exact(target), _exact(predictions))
         name = name_of(self.function)
         try:
             with _one_at_a_time:
-                found = self.function(truth, prediction)
+                found = self.function(truth, prediction, **_named(*weights))
         except Exception as error:
             raise InputError(f"The metric {name!r} failed with {type(error).__name__}: {_one_line(error)}.") from error
         try:
@@ -76,9 +81,9 @@ class OwnScore:
             kind = type(found).__name__
             raise InputError(f"The metric {name!r} gave a value of type {kind}; it must give one number.") from None
 
-    def _called_back(self, target: Any, predictions: Any) -> np.float32:
+    def _called_back(self, *given: Any) -> np.float32:
         try:
-            return self._measured(np.asarray(target), np.asarray(predictions))
+            return self._measured(*map(np.asarray, given))
         except InputError as error:
             self.failures.append(error)
             return np.float32(np.nan)
@@ -109,9 +114,22 @@ def own_metric(
     predictions = _made_up(task, target, outputs)
     if not math.isfinite(tried := float(score(predictions, target))):
         raise InputError(f"The metric {name_of(function)!r} gave {tried:g} for made-up predictions; it must give a number.")
-    score = OwnScore(function, task, mean, scale, score.sign, _traceable(score, predictions, target))
+    traceable, weighted = _traceable(score, predictions, target), takes_weights(function)
+    score = OwnScore(function, task, mean, scale, score.sign, traceable, weighted)
     name = name_of(function)
     return Metric(name, _label(name, smaller_is_better), score, (task,), sign=score.sign, perfect=None)
+
+
+def takes_weights(function: Callable) -> bool:
+    """Whether a function has a parameter ``sample_weight``, as scikit-learn's metrics have."""
+    try:
+        return "sample_weight" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a function of C need not say what it takes
+        return False
+
+
+def _named(*weights: Any) -> dict[str, Any]:
+    return {"sample_weight": weights[0]} if weights else {}
 
 
 def name_of(function: Callable) -> str:

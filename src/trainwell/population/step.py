@@ -25,6 +25,7 @@ class Rows(NamedTuple):
     numeric: Any  # float32 (rows, columns)
     categories: Any  # int32 (rows, columns)
     target: Any  # int32 class numbers or float32 scaled values (rows,)
+    weights: Any = None  # float32 (rows,), how much each row counts, 1 on average; None where all count the same
 
 
 class MemberState(NamedTuple):
@@ -57,7 +58,7 @@ def start(
     if batch is not None and fits_table(structure):
         weights = weights | fitted(jax.random.fold_in(random_bits.jax_key(key), 997), batch.numeric, structure)
     if structure.first_pass != "none" and batch is not None:
-        batch = Rows(*(part[: first_pass.ROWS] for part in batch))
+        batch = jax.tree.map(lambda part: part[: first_pass.ROWS], batch)
         own = jax.random.fold_in(random_bits.jax_key(key), 998)
         weights = first_pass.rescaled(own, weights, statistics, batch.numeric, batch.categories, structure, settings)
     return MemberState(
@@ -79,13 +80,14 @@ def first_rows(structure: Structure) -> int:
     return FITTED_ROWS if fits_table(structure) else 0 if structure.first_pass == "none" else first_pass.ROWS
 
 
-def balance(target: Int[Array, " rows"], structure: Structure) -> Float[Array, " classes"] | None:
+def balance(target: Int[Array, " rows"], structure: Structure, weights=None) -> Float[Array, " classes"] | None:
     """Balanced class weights, rows / (classes x rows of the class): every class weighs the same. None where not chosen."""
     if structure.class_weights == "none":
         return None
     classes = max(2, structure.outputs)
-    counts = jnp.zeros(classes).at[target].add(1.0)
-    return len(target) / (classes * jnp.maximum(counts, 1.0))
+    counts = jnp.zeros(classes).at[target].add(1.0 if weights is None else weights)
+    total = len(target) if weights is None else weights.sum()
+    return total / (classes * jnp.where(counts > 0, counts, 1.0))
 
 
 def row_losses(outputs, target, structure: Structure, settings: Settings, class_weights) -> Float[Array, " rows"]:
@@ -96,6 +98,12 @@ def row_losses(outputs, target, structure: Structure, settings: Settings, class_
     return LOSSES[structure.loss].per_row(outputs, learned(target, structure.logarithm), **chosen)
 
 
+def weighted(losses: Float[Array, " rows"], weights: Float[Array, " rows"] | None) -> Float[Array, " rows"]:
+    """The loss of each row times its weight. Weights are 1 on average over the table, not over a batch, so that the mean over
+    batches drawn at random is the weighted mean over the table."""
+    return losses if weights is None else losses * weights
+
+
 def loss_of(
     weights: Weights, statistics: Weights, batch: Rows, structure: Structure, settings: Settings, key, class_weights=None
 ):
@@ -103,9 +111,10 @@ def loss_of(
     outputs, statistics, _ = forward(
         weights, statistics, batch.numeric, batch.categories, structure, settings, Mode(training=True, key=key)
     )
-    rows = row_losses(outputs, batch.target, structure, settings, class_weights)
+    rows = weighted(row_losses(outputs, batch.target, structure, settings, class_weights), batch.weights)
     if structure.mixup:
         others = row_losses(outputs, mixup.partner(batch.target), structure, settings, class_weights)
+        others = weighted(others, None if batch.weights is None else mixup.partner(batch.weights))
         rows = mixup.mix(rows, others, mixed_share(key, settings))
     return rows.mean(), statistics
 

@@ -7,18 +7,20 @@ depends on that row alone, and real inputs beat inputs that say nothing.
 Source of the checks: Karpathy (2019), "A recipe for training neural networks", step 2.
 """
 
+import dataclasses
 import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trainwell.data.encode import Arrays
 from trainwell.network.forward import forward
 from trainwell.network.structure import Structure
 from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
+from trainwell.population.scores import mean
 from trainwell.population.step import Rows, row_losses, start
 from trainwell.recipe.context import SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
@@ -71,20 +73,22 @@ def untrained(context: Context, structure: Structure) -> tuple[float, float]:
     """(mean loss over the training rows; largest gradient of the first row's output towards the inputs of other rows, of which
     anything but 0 is a fault) of the network before its first step."""
     settings = context.settings(structure, {})
-
-    def measured(rows: Rows, prior):
-        state = start(jnp.uint32(context.options.seed), structure, settings, prior)
-        outputs, _, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
-        losses = row_losses(outputs, rows.target, structure, settings, None)
-        awake = state.weights | {"output.weight": jnp.ones_like(state.weights["output.weight"])}
-
-        def first_output(numeric):
-            return forward(awake, state.statistics, numeric, rows.categories[:8], structure, settings)[0][0].sum()
-
-        return losses.mean(), jnp.abs(jax.grad(first_output)(rows.numeric[:8])[1:]).max(initial=0.0)
-
-    loss, mixing = jax.jit(measured)(context.rows(context.train), context.prior)
+    seed, prior = jnp.uint32(context.options.seed), jnp.asarray(context.prior)
+    loss, mixing = _untrained(seed, context.rows(context.train), prior, settings, structure)
     return float(loss), float(mixing)
+
+
+@partial(jax.jit, static_argnames="structure")
+def _untrained(seed, rows: Rows, prior, settings: dict[str, float], structure: Structure):
+    state = start(seed, structure, settings, prior)
+    outputs, _, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
+    losses = row_losses(outputs, rows.target, structure, settings, None)
+    awake = state.weights | {"output.weight": jnp.ones_like(state.weights["output.weight"])}
+
+    def first_output(numeric):
+        return forward(awake, state.statistics, numeric, rows.categories[:8], structure, settings)[0][0].sum()
+
+    return mean(losses, rows.weights), jnp.abs(jax.grad(first_output)(rows.numeric[:8])[1:]).max(initial=0.0)
 
 
 def overfit_one_batch(context: Context, structure: Structure) -> list[float]:
@@ -111,7 +115,10 @@ def blind_inputs(context: Context, structure: Structure) -> tuple[Training, Trai
     for number, blind in enumerate((False, True)):
         parts = [context.train, context.validation]
         if blind:
-            parts = [Arrays(np.zeros_like(part.numeric), np.zeros_like(part.categories), part.target) for part in parts]
+            parts = [
+                dataclasses.replace(one, numeric=np.zeros_like(one.numeric), categories=np.zeros_like(one.categories))
+                for one in parts
+            ]
         trainings.append(_short(context, context.population(*parts), structure, number))
     return trainings[0], trainings[1]
 

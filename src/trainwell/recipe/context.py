@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,6 +26,7 @@ from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
 from trainwell.population.member import Training
 from trainwell.population.metrics import Metric
+from trainwell.population.scores import mean
 from trainwell.population.step import Rows, row_losses
 from trainwell.population.stream import Stream, Streamed
 from trainwell.recipe import fixed
@@ -42,6 +44,8 @@ USUAL_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy",
 EXPECTED = 8  # chosen: members that a stage trains at a time, of one structure: cohorts are no larger than needed
 STEPS = 8000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
+
+compiled_losses = jax.jit(row_losses, static_argnames="structure")
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,8 @@ class Context:
 
     def rows(self, arrays: Arrays) -> Rows:
         """Encoded rows as the engine takes them."""
-        return Rows(jnp.asarray(arrays.numeric), jnp.asarray(arrays.categories), jnp.asarray(arrays.target))
+        weights = None if arrays.weights is None else jnp.asarray(arrays.weights)
+        return Rows(jnp.asarray(arrays.numeric), jnp.asarray(arrays.categories), jnp.asarray(arrays.target), weights)
 
     @cached_property
     def logarithm(self) -> Logarithm:
@@ -123,13 +128,14 @@ class Context:
     @cached_property
     def prior(self) -> np.ndarray:
         """Output bias (outputs,) of a network that predicts the base rate of the training rows."""
+        weights = self.train.weights
         if self.task == "regression":
             target = learned(jnp.asarray(self.train.target), self.structure().logarithm)
             quantile = self.settings(self.structure(), {}).get("quantile.quantile")
             if quantile is not None:  # the best constant of that loss
-                return np.quantile(target, [quantile]).astype(np.float32)
-            return np.asarray(output_bias.target_mean(target))
-        counts = jnp.asarray(np.bincount(self.train.target, minlength=len(self.schema.classes)), jnp.float32)
+                return weighted_quantile(np.asarray(target), quantile, weights)
+            return np.asarray(output_bias.target_mean(target) if weights is None else mean(target, weights).reshape(1))
+        counts = jnp.asarray(np.bincount(self.train.target, weights, minlength=len(self.schema.classes)), jnp.float32)
         return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
 
     @cached_property
@@ -139,9 +145,12 @@ class Context:
         structure = self.structure()
         target = jnp.asarray(self.train.target)
         outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
-        return float(row_losses(outputs, target, structure, self.settings(structure, {}), None).mean())
+        losses = compiled_losses(outputs, target, structure, self.settings(structure, {}), None)
+        return float(mean(losses, self.train.weights))
 
-    def population(self, train: Arrays | None = None, validation: Arrays | None = None) -> Population:
+    def population(
+        self, train: Arrays | None = None, validation: Arrays | None = None, *, members: int = EXPECTED, signals: bool = True
+    ) -> Population:
         """The population of these rows; of the training and validation rows when left out, streamed once they are a stream."""
         measured_on = self.rows(validation or self.validation)
         data: Data | Streamed
@@ -149,7 +158,7 @@ class Context:
             data = Streamed(self.stream, measured_on)
         else:
             data = Data(self.rows(train or self.train), measured_on)
-        given = (data, self.task, self.metric, self.prior, self.options.seed, self.pool, EXPECTED)
+        given = (data, self.task, self.metric, self.prior, self.options.seed, self.pool, members, signals)
         return Population(*given, on_advanced=self.on_advanced)
 
     def structure(self, **changes: Any) -> Structure:
@@ -266,3 +275,10 @@ class Context:
     def until(self, share: float) -> "Context":
         """The same with a clock that ends at this share of the run's time."""
         return replace(self, budget=self.budget.until(share))
+
+
+def weighted_quantile(values: np.ndarray, share: float, weights: np.ndarray | None) -> np.ndarray:
+    """The quantile (1,) as float32; of weighted rows the first value up to which the wished share of the weight lies."""
+    if weights is None:
+        return np.quantile(values, [share]).astype(np.float32)
+    return np.quantile(values, [share], weights=weights, method="inverted_cdf").astype(np.float32)

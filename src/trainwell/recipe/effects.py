@@ -56,12 +56,12 @@ def effects_of(context: Context, population: Population, ways: Sequence[Way], tr
     if not done:
         return []
     sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))
-    found = []
+    found, score = [], context.metric.score
     for structure in dict.fromkeys(way.structure for way, _ in done):
         own = [(way, training) for way, training in done if way.structure == structure]
         predictions = population.predict([training for _, training in own], sample.numeric, sample.categories)
         found += [
-            Effect(way, float(context.metric.score(guess, sample.target)), training.score, training.curves.best_epoch)
+            Effect(way, float(score(guess, sample.target, sample.weights)), training.score, training.curves.best_epoch)
             for (way, training), guess in zip(own, predictions, strict=True)
         ]
     return found
@@ -81,5 +81,5 @@ def doubt_of(
     one, other = population.predict(both, rows.numeric, rows.categories)
     count = min(len(rows.target), MOST_DRAWN)
     picks = np.random.default_rng(context.options.seed).integers(0, len(rows.target), (DRAWS, count))
-    apart = resampled(one, rows.target, picks, metric) - resampled(other, rows.target, picks, metric)
+    apart = np.subtract(*(resampled(each, rows.target, picks, metric, rows.weights) for each in (one, other)))
     return 2 * float(np.nanstd(apart)) * (count / len(rows.target)) ** 0.5

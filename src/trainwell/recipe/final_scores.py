@@ -44,16 +44,22 @@ def _of_models(predictions, target, metric: Metric):
     return jax.vmap(lambda one: metric.final(one, target))(predictions)
 
 
-def resampled(predictions: np.ndarray, target: np.ndarray, picks: np.ndarray, metric: Metric) -> np.ndarray:
+def resampled(
+    predictions: np.ndarray, target: np.ndarray, picks: np.ndarray, metric: Metric, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Scores (draws,) of draws of rows (draws, drawn)."""
     if calls_back(metric):
-        return np.array([float(metric.final(predictions[rows], target[rows])) for rows in picks])
-    return np.asarray(_resampled(predictions, target, picks.astype(np.int32), metric=metric))
+        return np.array([float(metric.final(*_taken(rows, predictions, target, weights))) for rows in picks])
+    return np.asarray(_resampled(predictions, target, weights, picks.astype(np.int32), metric=metric))
 
 
 @partial(jax.jit, static_argnames="metric")
-def _resampled(predictions, target, picks, metric: Metric):
-    return jax.lax.map(lambda rows: metric.final(predictions[rows], target[rows]), picks)
+def _resampled(predictions, target, weights, picks, metric: Metric):
+    return jax.lax.map(lambda rows: metric.final(*_taken(rows, predictions, target, weights)), picks)
+
+
+def _taken(rows, *arrays):
+    return jax.tree.map(lambda one: one[rows], arrays)
 
 
 def score_of_some(metric: Metric, predictions: np.ndarray, target: np.ndarray) -> float:

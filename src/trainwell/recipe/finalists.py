@@ -13,7 +13,7 @@ from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.options import EFFORTS
 from trainwell.recipe.pace import pace
-from trainwell.search.cross_fit import CrossFit, Finalist, Fold, criteria, held_out_once, held_out_target
+from trainwell.search.cross_fit import CrossFit, Finalist, Fold, criteria, held_out_once, held_out_target, held_out_weights
 from trainwell.search.ensemble import MOST_CANDIDATES, greedy, optimism
 from trainwell.search.halving import MARGIN, work
 
@@ -33,6 +33,7 @@ class Choice(NamedTuple):
     optimism : by how much choosing among so many flatters the score on these rows, as measured on halves of them.
     folds : how many networks a finalist has.
     trained : every network that was trained to choose by, also those that came to nothing.
+    weights : how much each of these rows counts (rows,); None where all count the same.
     """
 
     model: Model
@@ -44,6 +45,7 @@ class Choice(NamedTuple):
     optimism: float
     folds: int
     trained: tuple[Training, ...] = ()
+    weights: np.ndarray | None = None
 
 
 def choose(context: Context, trainings: Sequence[Training], first: int, seconds: float) -> Choice:
@@ -63,13 +65,14 @@ def choose(context: Context, trainings: Sequence[Training], first: int, seconds:
     ranked = [one.networks[0] for one in _by_promise(context, alone)]
     best = ranked[: affordable(context, ranked, trainings, seconds)]
     if len(best) < FEWEST:
-        return _chosen(context, alone, rows.target)
+        return _chosen(context, alone, rows.target, rows.weights)
     folds = context.folds()
     fitted = _cross_fitted(context, best, folds, schedule_of(context, candidates), first)
     used = len(fitted.finalists[0].networks) if fitted.finalists else 0
     if used < FEWEST:
-        return _chosen(context, alone, rows.target)._replace(trained=fitted.trained)
-    return _chosen(context, fitted.finalists, held_out_target(folds[:used]))._replace(trained=fitted.trained)
+        return _chosen(context, alone, rows.target, rows.weights)._replace(trained=fitted.trained)
+    target, weights = held_out_target(folds[:used]), held_out_weights(folds[:used])
+    return _chosen(context, fitted.finalists, target, weights)._replace(trained=fitted.trained)
 
 
 def _cross_fitted(context: Context, best: Sequence[Training], folds: Sequence[Fold], epochs: int, first: int) -> CrossFit:
@@ -122,35 +125,37 @@ def schedule_of(context: Context, candidates: Sequence[Training]) -> int:
 def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Finalist]:
     """Those that complement each other on the validation rows first, then by score."""
     ranks = np.array([one.networks[0].rank for one in alone])
-    shares = greedy(np.stack([one.predictions for one in alone]), context.validation.target, ranks, context.metric)
+    rows, predictions = context.validation, np.stack([one.predictions for one in alone])
+    shares = greedy(predictions, rows.target, ranks, context.metric, rows.weights)
     order = sorted(range(len(alone)), key=lambda place: (-shares.get(place, 0.0), -ranks[place], place))
     return [alone[place] for place in order]
 
 
-def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray) -> Choice:
+def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray, weights: np.ndarray | None) -> Choice:
     metric = context.metric
     predictions = np.stack([one.predictions for one in finalists])
-    single = criteria(finalists, target, metric)
-    shares = greedy(predictions, target, single, metric)
+    single = criteria(finalists, target, metric, weights)
+    shares = greedy(predictions, target, single, metric, weights)
     average = np.sum([share * predictions[place] for place, share in shares.items()], axis=0)
     members: list[EnsembleMember] = []
     for place, share in shares.items():
         networks = finalists[place].networks
         members += ensemble_members({i: share / len(networks) for i in range(len(networks))}, networks)
     return Choice(
-        Model(context.encoder, tuple(members), metric.name, calibration=calibrated(context, average, target)),
+        Model(context.encoder, tuple(members), metric.name, calibration=calibrated(context, average, target, weights)),
         tuple(finalists),
         shares,
         average,
         target,
         single,
-        optimism(predictions, target, metric, context.options.seed),
+        optimism(predictions, target, metric, context.options.seed, weights),
         len(finalists[0].networks),
+        weights=weights,
     )
 
 
-def calibrated(context: Context, average: np.ndarray, target: np.ndarray) -> Calibration:
+def calibrated(context: Context, average: np.ndarray, target: np.ndarray, weights: np.ndarray | None) -> Calibration:
     """Temperature, threshold and intervals from the ensemble's average (rows, outputs) for rows not seen."""
     costs = costs_of(context.options.cost, context.task)
     unit = {"mean": context.encoder.target_mean, "scale": context.encoder.target_scale}
-    return calibrate(average, target, context.task, metric=context.metric.name, costs=costs, **unit)
+    return calibrate(average, target, context.task, metric=context.metric.name, costs=costs, weights=weights, **unit)

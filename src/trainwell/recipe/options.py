@@ -10,16 +10,21 @@ from trainwell.errors import InputError, listed, nearest
 
 FUNCTION = "function"  # in ``config.json`` the name of a function that was given lies under this word
 
+MINIMAL = "minimal"
+
 
 class Effort(NamedTuple):
     """How long a run may take and how much it may try, where the user says neither."""
 
-    seconds: float
+    seconds: float | None
     trials: int
     finalists: int
 
 
-EFFORTS = {  # chosen: a first look; long enough for good scores on tables of tens of thousands of rows; as good as it gets
+# Chosen: one small network, to try code out; a first look; long enough for good scores on tables of tens of thousands of rows;
+# as good as it gets.
+EFFORTS = {
+    "minimal": Effort(seconds=None, trials=1, finalists=1),
     "fast": Effort(seconds=15.0, trials=18, finalists=4),
     "default": Effort(seconds=60.0, trials=72, finalists=8),
     "best": Effort(seconds=300.0, trials=360, finalists=16),
@@ -35,13 +40,15 @@ class Options(BaseModel):
     task : ``"binary"``, ``"multiclass"`` or ``"regression"``; inferred from the target when left out.
     ignore : columns that must not reach the network.
     categories : columns of numbers that are names of categories.
+    numbers : columns that stay numbers, though they look like identifiers.
     group : rows with the same value here stay together in training, validation or test.
     time : the latest rows by this column are the test rows, those before them validate.
     test : a file of rows to test on; a fifth of the table when left out.
     out : the run folder; ``runs/<file>-<date>-<n>`` when left out.
     seed : of everything random.
     effort : how long to try where neither ``time_limit`` nor ``trials`` is given, whichever is reached first: ``"fast"`` (15 s
-        or 18 networks), ``"default"`` (60 s or 72 networks) or ``"best"`` (300 s or 360 networks).
+        or 18 networks), ``"default"`` (60 s or 72 networks) or ``"best"`` (300 s or 360 networks). ``"minimal"`` trains one
+        small network of usual settings and compares nothing: to try code out.
     time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it.
     trials : networks to try in the tuning stage; with no time limit the result is the same every time.
     search : how the networks of the tuning stage are drawn: ``"tpe"``, ``"random"`` or ``"grid"``.
@@ -64,12 +71,13 @@ class Options(BaseModel):
     task: Literal["binary", "multiclass", "regression"] | None = None
     ignore: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     group: str | None = None
     time: str | None = None
     test: Path | None = None
     out: Path | None = None
     seed: int = Field(0, ge=0, lt=2**31)
-    effort: Literal["fast", "default", "best"] = "default"
+    effort: Literal["minimal", "fast", "default", "best"] = "default"
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False)
     trials: int | None = Field(None, ge=1, le=100_000)
     search: Literal["tpe", "random", "grid"] = "tpe"

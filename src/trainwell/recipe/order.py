@@ -27,7 +27,9 @@ from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evi
 from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.look import look
+from trainwell.recipe.minimal import one_network
 from trainwell.recipe.next_steps import gain_said, next_steps
+from trainwell.recipe.options import MINIMAL
 from trainwell.recipe.overfit import overfit
 from trainwell.recipe.pace import cross_fits, full_training, pace
 from trainwell.recipe.regularize import regularize
@@ -49,6 +51,7 @@ ENDS = {
 }  # chosen: shares of the time
 LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chosen: by when a stage may end, compiling included
 LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
+STAGES_OF_MINIMAL = ("look", "tune", "squeeze")  # the others compare, and there nothing is compared
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
@@ -113,11 +116,16 @@ def closing(run: Run) -> dict[str, Any]:
     return {**found, "model": run.folder / "model" if run.model is not None else None, "report": run.report}
 
 
+def stages_of(effort: str) -> tuple[str, ...]:
+    """The stages of a run, in their order."""
+    return STAGES_OF_MINIMAL if effort == MINIMAL else STAGES
+
+
 class Recipe:
     """One pass through the stages. A stage that left its evidence in a folder that is resumed is not done again."""
 
-    def __init__(self, context: Context, notes: tuple[Note, ...]):
-        self.context, self.notes = context, notes
+    def __init__(self, context: Context, notes: tuple[Note, ...], *, report: bool = True):
+        self.context, self.notes, self.report = context, notes, report
         self.done = read_evidence(context.folder / "evidence")
         self.result = Run(context.folder)
         self.simple: dict[str, np.ndarray] = {}
@@ -128,9 +136,12 @@ class Recipe:
         self.told = {event.get("member") for event in events if event["event"] in ("member_finished", "member_failed")}
 
     def run(self) -> Run:
-        stages: dict[str, Callable[[Context], Evidence]] = {name: getattr(self, f"_{name}") for name in STAGES}
+        stages: dict[str, Callable[[Context], Evidence]] = {
+            name: getattr(self, f"_{name}") for name in stages_of(self.context.options.effort)
+        }
         reason = None
-        for number, (name, stage) in enumerate(stages.items(), start=1):
+        for name, stage in stages.items():
+            number = 1 + STAGES.index(name)
             if self.context.budget.interrupted and name != "squeeze":
                 continue
             if name == "squeeze" and not self._trained:
@@ -225,6 +236,8 @@ class Recipe:
         )
 
     def _tune(self, context: Context) -> Evidence:
+        if context.options.effort == MINIMAL:
+            return self._kept("tune", context, lambda: one_network(context, self._next_number))
         first, folder = self._next_number, context.folder / "members"
         kept = read_waves(folder)
         begun = [training for wave in kept for training in wave.trainings if training.curves]
@@ -314,7 +327,8 @@ class Recipe:
         last = closing(run) | {"metric": self.context.metric.label}
         self._tell_next_steps()
         self.context.log.add("run_finished", **last, seconds=round(self.context.budget.used, 3))
-        write_report(folder)
+        if self.report:
+            write_report(folder)
         if reason is not None:
             raise StageStopped(reason)
         if run.model is not None and not run.interrupted:

@@ -32,9 +32,9 @@ from trainwell.recipe.chosen_metric import check_function, function_metric, name
 from trainwell.recipe.context import Context
 from trainwell.recipe.curves import CurveTeller
 from trainwell.recipe.events import EventLog, Listener, read_events
-from trainwell.recipe.evidence import STAGES, read_evidence
+from trainwell.recipe.evidence import read_evidence
 from trainwell.recipe.options import Options
-from trainwell.recipe.order import Recipe, Run, closing
+from trainwell.recipe.order import Recipe, Run, closing, stages_of
 from trainwell.report.page import write_report
 
 
@@ -45,6 +45,7 @@ def fit(
     listeners: Iterable[Listener] = (),
     resume: Path | str | None = None,
     started: float | None = None,
+    report: bool = True,
     **options: Any,
 ) -> Run:
     """Run the recipe on a table.
@@ -56,6 +57,7 @@ def fit(
     listeners : called with every event of the run, see `trainwell.recipe.events`.
     resume : folder of a run to continue; its options hold, and its table where ``source`` is left out.
     started : ``time.monotonic()`` from which the time limit counts; now when left out.
+    report : whether the page is written at the end; it can be later, from what the folder holds.
     options : see `trainwell.recipe.options.Options`.
 
     Returns
@@ -87,7 +89,7 @@ def fit(
     prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners), label)
     try:
         with _ctrl_c_ends(budget):
-            return Recipe(*prepared).run()
+            return Recipe(*prepared, report=report).run()
     finally:
         prepared[0].log.close()
 
@@ -95,8 +97,11 @@ def fit(
 def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
     """The run of a folder in which nothing is left to do; a stage that Ctrl-C cut short has left no evidence, the last one
     has, but its end is no end."""
-    evidence = read_evidence(folder / "evidence")
-    if set(evidence) != set(STAGES) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
+    evidence, config = read_evidence(folder / "evidence"), folder / "config.json"
+    if not config.is_file():
+        return None
+    wanted = stages_of(folders.read_json(config).get("effort", ""))
+    if set(evidence) != set(wanted) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
         return None
     run = Run(folder, evidence, load(folder))
     folders.remove_weights(folder)  # where a kill kept the run from it
@@ -147,7 +152,7 @@ def _prepare(
     sample = None if file is None else draw_sample(file, options.seed)
     table = read_table(source) if sample is None else sample.table
     table, for_test = _with_test(table, options, sample)
-    names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "group", "time")}
+    names = {name: getattr(options, name) for name in ("task", "ignore", "categories", "numbers", "group", "time")}
     schema, notes = infer_schema(table, options.target, **names)
     metric = named_metric(options, schema)
     costs_of(options.cost, schema.task)

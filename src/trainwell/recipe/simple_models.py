@@ -8,7 +8,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
@@ -43,16 +43,18 @@ def score_simple_models(context: Context) -> dict[str, Scored]:
             context.log.note("baselines", f"{name} was left out: the time for simple models was used up.")
             continue
         rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS.get(name), context.options.seed))
-        if not _fit(model, _inputs(name, rows), rows.target, Budget() if quick else context.budget):
+        if not _fit(model, _inputs(name, rows), rows, Budget() if quick else context.budget):
             context.log.note("baselines", f"{name} ended after {model.n_iter_} rounds: the time for simple models was used up.")
         guess, on_test = (_predictions(model, _inputs(name, part), context) for part in (context.validation, context.test))
         if (
             context.task == "binary" and context.metric.decided is not None
         ):  # its threshold is chosen as that of the networks is
             costs = costs_of(context.options.cost, context.task)
-            threshold = choose(guess[:, 0], context.validation.target == 1, context.metric.name, costs)
+            held_out = context.validation
+            threshold = choose(guess[:, 0], held_out.target == 1, context.metric.name, costs, held_out.weights)
             on_test = recentred(on_test, threshold)
-        found[name] = Scored(float(context.metric.score(guess, context.validation.target)), on_test)
+        score = context.metric.score(guess, context.validation.target, context.validation.weights)
+        found[name] = Scored(float(score), on_test)
     return found
 
 
@@ -119,20 +121,29 @@ def _inputs(name: str, rows: Arrays) -> np.ndarray:
     return inputs if inputs.shape[1] else np.zeros((len(inputs), 1), np.float32)
 
 
-def _fit(model: Any, inputs: np.ndarray, target: np.ndarray, budget: Budget) -> bool:
-    """Fit; false where boosting had to end early: with many classes each of its rounds is many trees."""
+def _fit(model: Any, inputs: np.ndarray, rows: Arrays, budget: Budget) -> bool:
+    """Fit, with the rows' weights where the model takes them; false where boosting had to end early: with many classes each of
+    its rounds is many trees."""
+    weights = _weights_for(model, rows)
     if not isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
-        model.fit(inputs, target)
+        model.fit(inputs, rows.target, **weights)
         return True
     with threadpool_limits(1 if inputs.size < ONE_THREAD else None):
         for rounds in range(ROUNDS, MOST_ROUNDS + 1, ROUNDS):
             model.set_params(max_iter=rounds, warm_start=True)
-            model.fit(inputs, target)
+            model.fit(inputs, rows.target, **weights)
             if model.n_iter_ < rounds:
                 return True
             if budget.passed and rounds < MOST_ROUNDS:
                 return False
     return True
+
+
+def _weights_for(model: Any, rows: Arrays) -> dict[str, np.ndarray]:
+    if rows.weights is None or isinstance(model, KNeighborsClassifier | KNeighborsRegressor):
+        return {}
+    step = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+    return {f"{step}sample_weight": rows.weights}
 
 
 def _predictions(model: Any, inputs: np.ndarray, context: Context) -> np.ndarray:

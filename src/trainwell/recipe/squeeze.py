@@ -16,7 +16,7 @@ from trainwell.recipe.explained import explain
 from trainwell.recipe.final_scores import final, resampled
 from trainwell.recipe.finalists import Choice
 from trainwell.recipe.next_steps import MORE_TIME
-from trainwell.recipe.options import EFFORTS
+from trainwell.recipe.options import EFFORTS, MINIMAL
 from trainwell.recipe.outcome import Outcome, outcome
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
@@ -48,14 +48,15 @@ def squeeze(context: Context, choice: Choice, simple: dict[str, np.ndarray]) -> 
     average = choice.model.average(rows.numeric, rows.categories)
     predictions = final(metric, calibration, average)
     scores = Scores(
-        float(metric.final(predictions, rows.target)),
+        float(metric.final(predictions, rows.target, rows.weights)),
         *interval(context, predictions),
-        float(metric.final(final(metric, calibration, choice.predictions), choice.target)),
-        max(float(metric.score(one.predictions, choice.target)) for one in choice.finalists),
-        {name: float(metric.final(guess, rows.target)) for name, guess in simple.items()},
+        float(metric.final(final(metric, calibration, choice.predictions), choice.target, choice.weights)),
+        max(float(metric.score(one.predictions, choice.target, choice.weights)) for one in choice.finalists),
+        {name: float(metric.final(guess, rows.target, rows.weights)) for name, guess in simple.items()},
     )
     found = outcome(context, calibration, average)
-    explain(context, choice, average, found)
+    if context.options.effort != MINIMAL:
+        explain(context, choice, average, found)
     return _evidence(context, choice, scores, found), context.shown(scores.test)
 
 
@@ -66,7 +67,8 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
     summary = f"{_named(choice)}: {label} {said(scores.test)} on {len(context.split.test):,} test rows, {ends} (95%)"
     if scores.best_simple is not None:
         summary += f"; {scores.best_simple} {said(scores.simple[scores.best_simple])}"
-    own = [shown(float(context.metric.score(one.predictions, choice.target))) for one in choice.finalists]
+    score = context.metric.score
+    own = [shown(float(score(one.predictions, choice.target, choice.weights))) for one in choice.finalists]
     ranked = sorted(scores.simple.items(), key=lambda item: -item[1])
     return Evidence(
         "squeeze",
@@ -116,7 +118,7 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     size = min(rows, MOST_RESAMPLED)
     generator = np.random.default_rng([context.options.seed, 6])
     picks = generator.integers(0, rows, (RESAMPLES, size)).astype(np.int32)
-    scores = resampled(predictions, context.test.target, picks, context.metric)
+    scores = resampled(predictions, context.test.target, picks, context.metric, context.test.weights)
     drawn = context.test.target[picks]
     varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
     scores = scores[varied] if varied.any() else scores
@@ -179,7 +181,9 @@ def _actions(context: Context, scores: Scores) -> list[str]:
             "The score on the rows it was chosen by lies above the interval of the test score: choosing flattered it."
         )
     limit = context.options.time_limit
-    longer = [name for name, effort in EFFORTS.items() if limit is not None and effort.seconds > limit]
+    longer = [
+        name for name, effort in EFFORTS.items() if limit is not None and effort.seconds is not None and effort.seconds > limit
+    ]
     if longer:
         actions.append(f"{MORE_TIME}: --effort {longer[0]} is the next step.")
     return actions

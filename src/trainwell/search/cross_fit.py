@@ -138,10 +138,18 @@ def held_out_target(folds: Sequence[Fold]) -> np.ndarray:
     return np.concatenate([fold.validation.target for fold in folds])
 
 
-def criteria(finalists: Sequence[Finalist], target: np.ndarray, metric: str | Metric) -> np.ndarray:
+def held_out_weights(folds: Sequence[Fold]) -> np.ndarray | None:
+    """How much each of these rows counts (rows,); None where all count the same."""
+    weights = [fold.validation.weights for fold in folds]
+    return None if weights[0] is None else np.concatenate([own for own in weights if own is not None])
+
+
+def criteria(
+    finalists: Sequence[Finalist], target: np.ndarray, metric: str | Metric, weights: np.ndarray | None = None
+) -> np.ndarray:
     """What is maximized, `Metric.criterion`, of each finalist (finalists,) on the rows that its networks have not seen."""
     criterion = metric_named(metric).criterion
-    return np.array([float(criterion(finalist.predictions, target)) for finalist in finalists])
+    return np.array([float(criterion(finalist.predictions, target, weights)) for finalist in finalists])
 
 
 def _again(training: Training, number: int) -> Training:

@@ -16,6 +16,7 @@ MOST_CANDIDATES = 48  # chosen: weaker members are seldom picked
 PICKS = 24  # chosen: a weight is a multiple of 1/24 or more
 DRAWS, MOST_HALVED = 3, 8000  # chosen: draws of halves, and rows of both together, to measure how choosing flatters
 FEWEST_HALVED = 10  # chosen: rows of a half; what fewer say is chance
+FEW_ROWS = 2000  # chosen: up to so many rows a program takes its compiling for, not its work
 FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps one lucky member from deciding alone
 
 
@@ -23,8 +24,8 @@ FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps o
 def _alone(metric: Metric):
     """The criterion of each member (members,) for itself."""
     if calls_back(metric):
-        return lambda predictions, target: [metric.criterion(one, target) for one in predictions]
-    return jax.jit(jax.vmap(metric.criterion, in_axes=(0, None)))
+        return lambda predictions, target, weights: [metric.criterion(one, target, weights) for one in predictions]
+    return jax.jit(jax.vmap(metric.criterion, in_axes=(0, None, None)))
 
 
 @cache
@@ -32,18 +33,24 @@ def _scorer(metric: Metric):
     """(criterion of the average, and of that with each candidate added): one compiled program for any number of picks, but for
     a user's function that cannot be compiled."""
 
-    def score(total, picked, predictions, target):
-        added = jax.vmap(lambda one: metric.criterion((total + one) / (picked + 1), target))(predictions)
-        return metric.criterion(total / picked, target), added
+    def score(total, picked, predictions, target, weights):
+        added = jax.vmap(lambda one: metric.criterion((total + one) / (picked + 1), target, weights))(predictions)
+        return metric.criterion(total / picked, target, weights), added
 
-    def one_by_one(total, picked, predictions, target):
-        added = [metric.criterion((total + one) / (picked + 1), target) for one in predictions]
-        return metric.criterion(total / picked, target), np.nan_to_num(added, nan=-np.inf)
+    def one_by_one(total, picked, predictions, target, weights):
+        added = [metric.criterion((total + one) / (picked + 1), target, weights) for one in predictions]
+        return metric.criterion(total / picked, target, weights), np.nan_to_num(added, nan=-np.inf)
 
     return one_by_one if calls_back(metric) else jax.jit(score)
 
 
-def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metric: str | Metric) -> dict[int, float]:
+def greedy(
+    predictions: np.ndarray,
+    target: np.ndarray,
+    ranks: np.ndarray,
+    metric: str | Metric,
+    weights: np.ndarray | None = None,
+) -> dict[int, float]:
     """Weights (summing to 1) of the chosen members, by place in ``predictions``; never worse on these rows than the best alone.
 
     Parameters
@@ -52,24 +59,37 @@ def greedy(predictions: np.ndarray, target: np.ndarray, ranks: np.ndarray, metri
     target : (rows,).
     ranks : (members,) what is maximized, `Metric.criterion`, of each member alone on these rows.
     metric : what the average is to maximize, by name or as it is.
+    weights : how much each row counts (rows,); None where all count the same.
     """
     scorer = _scorer(metric_named(metric))
     candidates = [i for i in np.argsort(-ranks, kind="stable")[:MOST_CANDIDATES] if np.isfinite(ranks[i])]
-    device_predictions, device_target = jnp.asarray(predictions[candidates]), jnp.asarray(target)
+    if len(candidates) == 1:
+        return {candidates[0]: 1.0}
+    device_predictions, device_target = jnp.asarray(predictions[_filled(candidates, len(target))]), jnp.asarray(target)
+    device_weights = None if weights is None else jnp.asarray(weights)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
     best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat
     while len(picks) <= PICKS:
         total = predictions[[candidates[place] for place in picks]].sum(axis=0)
-        own, added = scorer(total, float(len(picks)), device_predictions, device_target)
+        own, added = scorer(total, float(len(picks)), device_predictions, device_target, device_weights)
         if float(own) > best:
             best, best_picks = float(own), list(picks)
         if len(picks) == PICKS:
             break
-        picks.append(int(np.argmax(added)))
+        picks.append(int(np.argmax(added[: len(candidates)])))
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}
 
 
-def optimism(predictions: np.ndarray, target: np.ndarray, metric: str | Metric, seed: int) -> float:
+def _filled(candidates: list[int], rows: int) -> list[int]:
+    """The candidates, and the first again and again: of few rows up to the most there can be, of many up to a power of two. So
+    few programs serve any number of them."""
+    size = MOST_CANDIDATES if rows <= FEW_ROWS else 1 << (len(candidates) - 1).bit_length()
+    return candidates + candidates[:1] * (size - len(candidates))
+
+
+def optimism(
+    predictions: np.ndarray, target: np.ndarray, metric: str | Metric, seed: int, weights: np.ndarray | None = None
+) -> float:
     """By how much choosing flatters the score on the rows that are chosen by; NaN where they are too few or too uniform to say,
     or where the metric is a user's function that cannot be compiled.
 
@@ -78,20 +98,30 @@ def optimism(predictions: np.ndarray, target: np.ndarray, metric: str | Metric, 
     of it is the estimate for all. Parameters are those of `greedy`.
     """
     metric = metric_named(metric)
-    size = 0 if calls_back(metric) else min(len(target), MOST_HALVED) // 2  # thousands of calls of a function may take minutes
+    size = min(len(target), MOST_HALVED) // 2
+    if calls_back(metric) or len(predictions) == 1:  # thousands of calls of a function may take minutes; one is no choice
+        return float("nan")
     found: list[float] = []
     for draw in range(DRAWS if size >= FEWEST_HALVED else 0):
         order = np.random.default_rng([seed, draw]).permutation(len(target))
         halves = order[:size], order[size : 2 * size]
         if any(target[half].min() == target[half].max() for half in halves):  # AUC and R2 mean nothing there
             continue
-        found += [_gain(predictions, target, metric, here, there) for here, there in (halves, halves[::-1])]
+        found += [_gain(predictions, target, metric, weights, *both) for both in (halves, halves[::-1])]
     return 0.5 * float(np.mean(found)) if found else float("nan")
 
 
-def _gain(predictions: np.ndarray, target: np.ndarray, metric: Metric, here: np.ndarray, there: np.ndarray) -> float:
+def _gain(
+    predictions: np.ndarray,
+    target: np.ndarray,
+    metric: Metric,
+    weights: np.ndarray | None,
+    here: np.ndarray,
+    there: np.ndarray,
+) -> float:
     """The score of the ensemble chosen by the rows ``here``, less its score ``there``."""
-    ranks = np.asarray(_alone(metric)(predictions[:, here], target[here]))
-    shares = greedy(predictions[:, here], target[here], ranks, metric)
+    own, other = (None if weights is None else weights[rows] for rows in (here, there))
+    ranks = np.asarray(_alone(metric)(predictions[:, here], target[here], own))
+    shares = greedy(predictions[:, here], target[here], ranks, metric, own)
     average = sum(share * predictions[place] for place, share in shares.items())
-    return float(metric.score(average[here], target[here]) - metric.score(average[there], target[there]))
+    return float(metric.score(average[here], target[here], own) - metric.score(average[there], target[there], other))

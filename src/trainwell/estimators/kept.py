@@ -1,0 +1,54 @@
+"""A finished run as bytes: what an estimator carries, so that copies and pickles of it need no folder.
+
+The bytes are those of the run folder's own files, safetensors and JSON. Reading them back executes nothing.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trainwell.model import load
+from trainwell.recipe.events import read_events
+from trainwell.recipe.evidence import read_evidence
+from trainwell.recipe.order import Run
+
+KEPT = (".json", ".jsonl", ".safetensors", ".parquet")
+
+Files = Mapping[str, bytes]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files of a run folder by their path in it, all but the report, which can be written from them."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in KEPT)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def write_files(files: Files, folder: Path) -> Path:
+    """The run folder again, with its report."""
+    from trainwell.report.page import write_report
+
+    _write(files, folder)
+    write_report(folder)
+    return folder
+
+
+def read_run(files: Files, folder: Path) -> tuple[Run, list[dict[str, Any]], list[dict[str, Any]]]:
+    """(the run, the curves of its networks, what went wrong in them); ``folder`` is where the run was."""
+    with tempfile.TemporaryDirectory(prefix="trainwell-") as temporary:
+        there = Path(temporary)
+        _write(files, there)
+        run = Run(folder, read_evidence(there / "evidence"), load(there))
+        history = json.loads((there / "members" / "history.json").read_bytes())["members"]
+        findings = [event for event in read_events(there / "events.jsonl") if event["event"] == "finding"]
+    return run, history, findings
+
+
+def _write(files: Files, folder: Path) -> None:
+    for name, content in files.items():
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise ValueError(f"{name!r} is no file of a run: it lies outside of its folder.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

@@ -1,0 +1,111 @@
+"""From X, y, weights and groups, as scikit-learn hands them over, to the table that the recipe takes.
+
+Rows come in an order of their own, whatever order they were given in, and whole-number weights are repetitions: so a weight of
+two, and the same row twice, give the same network to the last bit.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from trainwell.data import cells, dates
+from trainwell.data.schema import MINIMUM_ROWS
+from trainwell.data.tables import Table, read_table
+from trainwell.data.target import CLASS_ROWS
+
+MOST_REPEATED = 10  # chosen: times as many rows that whole-number weights may make; beyond it weights stay weights
+FEW_REPEATED = 1000  # chosen: rows that are never too many
+
+
+def is_frame(X: Any) -> bool:
+    """Whether it is a data frame with named columns (pandas, Polars, Arrow or another that narwhals knows)."""
+    import narwhals as nw
+
+    return not isinstance(X, np.ndarray | list | tuple) and nw.dependencies.is_into_dataframe(X)
+
+
+def features(X: Any, names: tuple[str, ...] = ()) -> Table:
+    """A data frame, or an array whose columns are called x0, x1, ...; or other names, given in their order."""
+    table = read_table(X if is_frame(X) else {f"x{place}": X[:, place] for place in range(X.shape[1])})
+    return replace(table, frame=table.frame.rename_columns(list(names))) if names else table
+
+
+def own_name(wanted: str, table: Table) -> str:
+    """A name that no column of the table has."""
+    while wanted in table.columns:
+        wanted += "_"
+    return wanted
+
+
+def with_column(table: Table, name: str, values: Any) -> Table:
+    return replace(table, frame=table.frame.append_column(name, pa.chunked_array([pa.array(values, from_pandas=True)])))
+
+
+def class_names(classes: np.ndarray) -> list[str]:
+    """What the classes are called in the table: by themselves where that is plain text in the same order, else numbered."""
+    names = [str(one).strip() for one in classes]
+    as_table = pa.chunked_array([pa.array(names, pa.string())])
+    plain = not cells.missing_mask(cells.clean(as_table)[0]).any() and not dates.date_style(as_table)
+    if plain and len(set(names)) == len(names) and _in_order(names):
+        return names
+    return [str(place) for place in range(len(classes))]
+
+
+def _in_order(names: list[str]) -> bool:
+    try:
+        return sorted(names, key=float) == names
+    except ValueError:
+        return sorted(names) == names
+
+
+def counted(table: Table, weights: np.ndarray | None, target: np.ndarray | None) -> Table:
+    """The table with rows in their own order and as much of each as its weight says.
+
+    Parameters
+    ----------
+    table : all rows, target and groups included.
+    weights : (rows,) from 0 on, or None.
+    target : (rows,) class numbers, or None for a regression. Of a class too rare to train, validate and test on, and of a table
+        that is too small as a whole, rows are repeated, and the copies share the weight.
+    """
+    repeats, weights = _repeats(weights, table.rows)
+    rows = np.repeat(np.arange(table.rows), repeats)
+    rows = rows[np.lexsort([_sortable(column)[rows] for column in table.frame.columns])]
+    copies = _copies(None if target is None else target[rows], len(rows))
+    if copies.max(initial=1) > 1:
+        weights = np.ones(table.rows) if weights is None else weights
+    shared = None if weights is None else np.repeat(weights[rows] / copies, copies)
+    taken = table.take(np.repeat(rows, copies))
+    return taken if shared is None else replace(taken, weights=shared / shared.mean())
+
+
+def _repeats(weights: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """(how often each row is there, what each weighs): whole numbers are repetitions where these are not too many."""
+    if weights is None:
+        return np.ones(rows, int), None
+    whole = (weights == np.floor(weights)).all() and weights.sum() <= max(FEW_REPEATED, MOST_REPEATED * rows)
+    if whole:
+        return weights.astype(int), None
+    return (weights > 0).astype(int), weights
+
+
+def _copies(target: np.ndarray | None, rows: int) -> np.ndarray:
+    """How many copies of each row it takes, so that rows can be held out."""
+    copies = np.ones(rows, int)
+    if target is not None:
+        _, inverse, counts = np.unique(target, return_inverse=True, return_counts=True)
+        copies = -(-CLASS_ROWS // counts)[inverse]
+    return copies * -(-MINIMUM_ROWS // int(copies.sum()))
+
+
+def _sortable(column: pa.ChunkedArray) -> np.ndarray:
+    """Numbers that order the cells of a column, equal ones for equal cells."""
+    if cells.is_number(column):
+        return column.cast(pa.float64(), safe=False).to_numpy()
+    if pa.types.is_nested(column.type):  # no feature, but part of the order all the same
+        column = pa.chunked_array([pa.array([str(cell) for cell in column.to_pylist()])])
+    coded = cells.labels(column).combine_chunks().dictionary_encode()
+    rank = np.argsort(np.argsort(coded.dictionary.to_pylist()))
+    return np.append(rank, -1)[np.asarray(coded.indices.fill_null(-1))]
