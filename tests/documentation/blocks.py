@@ -1,7 +1,7 @@
 """The blocks of code in the documentation: Python between fences, and commands behind ``$ trainwell``.
 
 A block that cannot run is followed by ``<!-- not run: reason -->``. Trainings are shortened: a limit of time or an effort
-becomes two networks, so that the words of the page are kept and the minutes are not.
+becomes one small network, so that the words of the page are kept and the minutes are not.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *(path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "benchmarks.md")]
 BLOCK = re.compile(
-    r"^```python\n(?P<python>.*?)^```\n|^ {4}\$ (?P<command>trainwell .+)\n|^<!-- not run: (?P<reason>[^\n]+) -->\n",
+    r"^```python\n(?P<python>.*?)^```\n|^ {4}\$ (?P<command>trainwell [^\n]+)\n|^<!-- not run: (?P<reason>[^\n]+) -->\n",
     re.M | re.S,
 )
 WAITING = ("serve", "watch")  # answer until they are stopped; tests of their own run them
@@ -38,7 +38,7 @@ def blocks(text: str) -> list[Block]:
         elif match["command"]:
             found.append(_command(line, match["command"]))
         else:
-            found.append(Block(line, "python", PYTHON_LIMITS.sub("trials=2", match["python"])))
+            found.append(Block(line, "python", PYTHON_LIMITS.sub('effort="minimal"', match["python"])))
     return found
 
 
@@ -47,5 +47,5 @@ def _command(line: int, command: str) -> Block:
     if words[1] in WAITING:
         return Block(line, "command", command, "it answers until it is stopped")
     if words[1] == "fit" and "--resume" not in words:
-        command = LIMITS.sub("", command) + " --trials 2 --quiet"
+        command = LIMITS.sub("", command) + " --effort minimal --quiet"
     return Block(line, "command", command)

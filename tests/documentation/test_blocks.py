@@ -33,8 +33,8 @@ def test_a_block_is_found_shortened_and_excused_as_the_page_says():
         "<!-- not run: no table -->\n\n    $ trainwell serve runs/a\n"
     )
     fit, python, serve = blocks(page)
-    assert fit == (1, "command", "trainwell fit a.csv --target y --seed 1 --trials 2 --quiet", "")
-    assert python == (3, "python", "fit(trials=2)\n", "no table")
+    assert fit == (1, "command", "trainwell fit a.csv --target y --seed 1 --effort minimal --quiet", "")
+    assert python == (3, "python", 'fit(effort="minimal")\n', "no table")
     assert serve.reason == "it answers until it is stopped"
 
 
@@ -51,7 +51,7 @@ def scratch(tmp_path_factory):
     """A folder with tables and a finished run, under the names that pages use."""
     folder = tmp_path_factory.mktemp("documentation")
     write_tables(folder)
-    command = [sys.executable, "-m", "trainwell", "fit", "churn.csv", "--target", "Churn", "--trials", "2", "--quiet"]
+    command = [sys.executable, "-m", "trainwell", "fit", "churn.csv", "--target", "Churn", "--effort", "minimal", "--quiet"]
     subprocess.run([*command, "--out", f"runs/{RUNS[0]}"], cwd=folder, check=True, timeout=300)
     for name in RUNS[1:]:
         shutil.copytree(folder / "runs" / RUNS[0], folder / "runs" / name)
