@@ -35,7 +35,9 @@ def command(capsys):
         (["fit"], "There is no table: say trainwell fit FILE --target COLUMN, or --resume FOLDER."),
         (["fit", "a.csv"], "There is no target: say which column of 'a.csv' to predict, with --target COLUMN."),
         (["fit", "a.csv", "--tarjet", "y"], "Unknown option: --tarjet. Did you mean --target?"),
-        (["fti"], 'Unknown command "fti". Did you mean "fit"? Available commands: fit, predict, report, where, demo.'),
+        (["fti"],
+         'Unknown command "fti". Did you mean "fit"? Available commands: '
+         "fit, predict, export, info, report, watch, compare, serve, ..."),
         (["fit", "a.csv", "--target", "y", "--task", "binry"],
          'Invalid value "binry" for --task. Choose from: "binary", "multiclass", "regression". Did you mean "binary"?'),
         (["fit", "a.csv", "--target", "y", "--effort", "bset"],

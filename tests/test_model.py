@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -332,20 +331,6 @@ def test_what_has_no_intervals_says_so(binary, regression):
         regression.predict_interval(columns("regression"), 0.99)
     with pytest.raises(InputError, match=r"^interval is 1.5, allowed are shares between 0 and 1, such as 0.9 for 90%\.$"):
         regression.predict_interval(columns("regression"), 1.5)
-
-
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_a_model_of_format_1_predicts_what_it_predicted_then(task):
-    folder = Path(__file__).parent / "models_of_format_1" / task
-    assert json.loads((folder / "model.json").read_text())["format"] == 1
-    model, then = models.load(folder), json.loads((folder / "expected.json").read_text())
-    new = {name: values[:6] for name, values in columns(task).items()}
-    assert model.calibration == Calibration()
-    if task == "regression":
-        np.testing.assert_allclose(model.predict(new), then["predict"], rtol=1e-5)
-    else:
-        np.testing.assert_array_equal(model.predict(new), then["predict"])
-        np.testing.assert_allclose(model.predict_proba(new), then["predict_proba"], rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import made_up_run
 from trainwell.errors import InputError
 from trainwell.recipe.evidence import STAGES, Evidence, Figure, Series, write_evidence
-from trainwell.report.figures import log_ticks, plot
+from trainwell.report.figures import is_empty, log_ticks, plot
 from trainwell.report.page import TEMPLATES, write_report
 from trainwell.report.record import read_record
 from trainwell.report.run_figures import MOST_POINTS, Score, curve_plots, score_plot, stage_seconds, time_plot
@@ -308,3 +308,15 @@ def test_settings_that_all_networks_share_are_said_once():
     members = [{"settings": {"dropout.rate": rate, "adam.beta1": 0.9}} for rate in (0.1, 0.2)]
     assert varied(members) == ["dropout.rate"]
     assert common_settings(members) == {"adam.beta1": 0.9}
+
+
+def test_names_may_stand_on_either_axis():
+    drawn = plot(Figure("points", "", "loss", "", [Series("network", [0.2, 0.1], ["tenure", "a very long name " * 9])]))
+    assert drawn["layout"]["yaxis"]["type"] == "category"
+    assert drawn["layout"]["yaxis"]["autorange"] == "reversed"
+    assert not is_empty(Figure("points", "", "", "", [Series("network", [0.2], ["tenure"])]))
+    assert is_empty(Figure("points", "", "", "", [Series("network", [None], ["tenure"])]))
+
+
+def test_a_logarithmic_axis_of_one_value_has_few_labels():
+    assert set(log_ticks([1e-3])["ticktext"]) == {"0.0001", "0.001", "0.01"}

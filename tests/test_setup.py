@@ -37,7 +37,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code):
 def test_the_package_offers_what_it_says_and_no_more():
     import trainwell
 
-    assert dir(trainwell) == ["__version__", "fit", "load", "open_run"]
+    assert dir(trainwell) == ["__version__", "compare", "fit", "load", "open_run"]
     assert trainwell.__version__ == re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)[1]
     with pytest.raises(AttributeError, match=r"^module 'trainwell' has no attribute 'fitt'$"):
         trainwell.fitt  # noqa: B018

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from trainwell.model import load as load
     from trainwell.recipe.opened import open_run as open_run
     from trainwell.recipe.run import fit as fit
+    from trainwell.report.comparison import compare as compare
 
     __version__: str
 
-__all__ = ["NeuralClassifier", "NeuralRegressor", "__version__", "fit", "load", "open_run"]
+__all__ = ["NeuralClassifier", "NeuralRegressor", "__version__", "compare", "fit", "load", "open_run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +30,10 @@ def __getattr__(name: str) -> Any:
         from trainwell.recipe.run import fit
 
         return fit
+    if name == "compare":
+        from trainwell.report.comparison import compare
+
+        return compare
     if name == "load":
         from trainwell.model import load
 

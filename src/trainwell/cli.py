@@ -10,8 +10,9 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
@@ -58,7 +59,10 @@ def fit(
     keep_going: bool = False,
     cores: int | None = None,
     stream_above: str | None = None,
+    track: list[Literal["mlflow", "tensorboard"]] | None = None,
     quiet: bool = False,
+    live: bool = False,
+    browser: Annotated[bool, Parameter(name="--open")] = False,
 ) -> int:
     """Train on a table: all six stages, a model, a report.
 
@@ -112,8 +116,14 @@ def fit(
     stream_above
         Memory that the table may take, such as 2GB; the rows of a larger file are streamed from disk. A quarter of the memory
         that is free when left out.
+    track
+        Write the run to mlflow or tensorboard when it ends; may be given several times.
     quiet
         Print nothing but errors.
+    live
+        Serve the report page while it fills, on this machine alone, and print its address.
+    browser
+        Open that page in a browser.
     """
     given = {
         "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "test": test, "out": out,
@@ -125,12 +135,31 @@ def fit(
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     _check_what_to_train(file, target, resume, options)
+    if track:
+        from trainwell.tracking.track import check_trackers
+
+        check_trackers(track)
 
     from trainwell.recipe.run import fit as run_recipe
     from trainwell.terminal import Terminal
 
-    with Terminal(quiet=quiet) as terminal:
-        run = run_recipe(file, target, listeners=(terminal,), resume=resume, started=trainwell.STARTED, **options)
+    begun: list[str] = []
+
+    def remember(event: Mapping[str, object]) -> None:
+        if event["event"] == "run_started":
+            begun.append(str(event["folder"]))
+
+    try:
+        with ExitStack() as stack:
+            listeners: list[Any] = [stack.enter_context(Terminal(quiet=quiet)), remember]
+            if live or browser:
+                from trainwell.live.watch import Live
+
+                listeners.append(stack.enter_context(Live(browser)))
+            run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **options)
+    finally:
+        if track and begun:  # also of a run that a stage has stopped
+            _track(Path(begun[-1]), track, quiet)
     return INTERRUPTED if run.interrupted else 0
 
 
@@ -182,6 +211,40 @@ def predict(
         print(f"{rows:,} predictions in {out}")
 
 
+@app.command(usage="Usage: trainwell export RUN -o MODEL.onnx [OPTIONS]")
+def export(run: Path, /, *, out: Annotated[Path, Parameter(name=["--out", "-o"])], interval: float | None = None) -> None:
+    """Write the model of a run as one ONNX file that reads raw cells, once it was checked to predict the same.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    out
+        Where to write: a .onnx file. Its certificate goes beside it, with .json behind the name.
+    interval
+        For numbers: the probability with which low and high hold the truth; 0.9 when left out.
+    """
+    from trainwell.export.write import export as export_model
+
+    found = export_model(run, out, interval)
+    rows = sum(found["rows"].values())
+    print(f"{out}: differs by at most {found['largest_difference']:.1e} on {rows:,} rows; certificate in {out}.json")
+
+
+@app.command
+def info(run: Path, /) -> None:
+    """Say what a model is: what it predicts, from what data, how good it is, its networks, versions and columns.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    """
+    from trainwell.info import describe
+
+    print(describe(run))
+
+
 @app.command(usage="Usage: trainwell report RUN [OPTIONS]")
 def report(run: Path, /, *, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> None:
     """Write report.html and model_card.md again, from what is in the run folder.
@@ -200,6 +263,99 @@ def report(run: Path, /, *, out: Annotated[Path | None, Parameter(name=["--out",
     print(write_record(record, out))
     for sentence in record.shortcomings:
         print(f"note: {words.printable(sentence)}", file=sys.stderr)
+
+
+@app.command
+def watch(run: Path, /, *, browser: Annotated[bool, Parameter(name="--open")] = False) -> None:
+    """Serve the report page of a run while it fills, on this machine alone, until Ctrl-C.
+
+    Parameters
+    ----------
+    run
+        The run folder; the run may not have begun, be going on, or be over.
+    browser
+        Open the page in a browser.
+    """
+    from trainwell.live.watch import watch as serve
+
+    serve(run, open_browser=browser)
+
+
+@app.command(usage="Usage: trainwell compare RUN RUN... [-o PAGE.html]")
+def compare(*runs: Path, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None) -> None:
+    """Say how runs differ: scores with their intervals, settings, what each stage said.
+
+    Parameters
+    ----------
+    runs
+        Two or more run folders; a run may be unfinished.
+    out
+        Where to write the comparison as an HTML page, with the curves together.
+    """
+    from trainwell.report.comparison import compare as compared
+    from trainwell.report.comparison_page import print_comparison
+
+    comparison = compared(*runs)
+    print_comparison(comparison)
+    if out is not None:
+        print(f"\npage          {comparison.write(out)}")
+
+
+@app.command
+def serve(
+    run: Path,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: Annotated[str | None, Parameter(env_var="TRAINWELL_TOKEN")] = None,
+    max_body: str = "10MB",
+    max_rows: int = 100_000,
+) -> None:
+    """Answer requests for predictions over HTTP, until Ctrl-C.
+
+    Parameters
+    ----------
+    run
+        The run folder, or a model folder.
+    host
+        The address to listen on; this machine alone reaches 127.0.0.1, others need a token.
+    port
+        The port to listen on; 0 takes a free one.
+    token
+        What clients must send as Authorization: Bearer; safer as TRAINWELL_TOKEN in the environment, where no list of processes
+        shows it.
+    max_body
+        The largest body of a request, such as 500KB.
+    max_rows
+        The most rows of a request.
+    """
+    from trainwell.extras import require
+
+    require("serve", "fastapi", "uvicorn", "prometheus_client")
+
+    from trainwell.serving.limits import Limits
+    from trainwell.serving.server import serve as serve_model
+
+    def ready(address: str) -> None:
+        print(f"predictions at {address}/predict, its table at {address}/schema; Ctrl-C ends it", flush=True)
+
+    serve_model(run, host, port, Limits(words.parse_size(max_body, "--max-body"), max_rows), token, ready)
+
+
+@app.command
+def track(run: Path, /, *, to: list[Literal["mlflow", "tensorboard"]]) -> None:
+    """Write a run to a tracker: an MLflow store, TensorBoard files.
+
+    Parameters
+    ----------
+    run
+        The run folder; the run may be unfinished.
+    to
+        mlflow (the store of MLFLOW_TRACKING_URI, else mlflow.db here) or tensorboard (files in the run folder); may be given
+        several times.
+    """
+    _track(run, to)
 
 
 @app.command
@@ -284,6 +440,14 @@ def explain(error: Exception) -> tuple[str, int]:
         file.writelines(traceback.format_exception(error))
     kind = type(error).__name__
     return f"This is a bug in trainwell ({kind}); please report it with the details in {path}.", BUG
+
+
+def _track(folder: Path, names: Sequence[str], quiet: bool = False) -> None:
+    from trainwell.tracking.track import track as write_to
+
+    for sentence in write_to(folder, names):
+        if not quiet:
+            print(sentence)
 
 
 def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: Mapping[str, object]) -> None:

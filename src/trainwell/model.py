@@ -5,6 +5,7 @@ A model folder holds ``model.json`` (what it predicts, how to read a table, the 
 """
 
 import hashlib
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from trainwell.model_file import (
     calibration_of,
     check_shares,
     described,
+    fingerprint,
     read_description,
     written,
 )
@@ -103,13 +105,13 @@ class Model:
 
     def predict(self, rows: Any) -> np.ndarray:
         """Class labels (rows,), or values of the target (rows,) in its own unit."""
-        return self.labels(self.outputs(_as_table(rows)))
+        return self.labels(self.outputs(self._table(rows)))
 
     def predict_proba(self, rows: Any) -> np.ndarray:
         """Probabilities (rows, classes), in the order of `classes`; `InputError` for a regression."""
         if self.schema.task == "regression":
             raise InputError(f"{self.schema.target!r} is a number: there are no class probabilities, use predict.")
-        return self.probabilities(self.outputs(_as_table(rows)))
+        return self.probabilities(self.outputs(self._table(rows)))
 
     def predict_interval(self, rows: Any, level: float = LEVEL) -> np.ndarray:
         """Intervals (rows, 2), low and high, that hold the truth of a share ``level`` of rows like those of training.
@@ -129,6 +131,9 @@ class Model:
             raise InputError("The model was saved without intervals: train it anew to have them.")
         half_width = self.calibration.intervals.half_width(predicted, level)
         return np.column_stack([predicted - half_width, predicted + half_width])
+
+    def _table(self, rows: Any) -> Table:
+        return rows if isinstance(rows, Table) else read_table(rows, unsigned=self.encoder.unsigned)
 
     def labels(self, outputs: np.ndarray) -> np.ndarray:
         """From `outputs` to what is predicted: the likeliest class, of two the one that the threshold says, or the value in the
@@ -167,13 +172,25 @@ class Model:
         """The members, ready to predict."""
         return tuple(fold(member.architecture, member.weights, member.statistics) for member in self.members)
 
+    def fingerprint(self) -> str:
+        """The SHA-256 of its ``model.json``, which has the one of its weights in it."""
+        return fingerprint(json.loads(self._files()[0]))
+
     def save(self, folder: Path) -> Path:
         """Write the folder, whole or not at all: the weights first, ``model.json`` last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        description, weights = self._files()
+        with whole_file(folder / "model.json") as text, whole_file(folder / "weights.safetensors") as numbers:
+            numbers.write(weights)  # the file that was opened last takes its place first
+            text.write(description)
+        return folder
+
+    def _files(self) -> tuple[bytes, bytes]:
+        """(``model.json``, ``weights.safetensors``)."""
         from safetensors.numpy import save as to_bytes
 
         from trainwell import __version__
 
-        folder.mkdir(parents=True, exist_ok=True)
         tensors = {
             f"{member.number}/{part}/{name}": np.ascontiguousarray(value, dtype=np.float32)
             for member in self.members
@@ -194,19 +211,21 @@ class Model:
                 MemberFile(number=m.number, share=m.share, structure=m.described, settings=m.settings) for m in self.members
             ],
         )
-        with whole_file(folder / "model.json") as text, whole_file(folder / "weights.safetensors") as numbers:
-            numbers.write(weights)  # the file that was opened last takes its place first
-            text.write(written(description))
-        return folder
+        return written(description), weights
 
 
-def load(folder: str | Path) -> Model:
-    """The model of a run folder or of a model folder; `InputError` where there is none or its files were changed."""
-    folder = Path(folder)
+def model_folder(folder: Path) -> Path:
+    """The folder itself or the one of that name in it that a model is in; `InputError` where there is none."""
     if (folder / "model").is_dir():
         folder = folder / "model"
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder} holds no model: it is neither a model folder nor the folder of a run that got that far.")
+    return folder
+
+
+def load(folder: str | Path) -> Model:
+    """The model of a run folder or of a model folder; `InputError` where there is none or its files were changed."""
+    folder = model_folder(Path(folder))
     path = folder / "model.json"
     description, vouched = read_description(path)
     encoder = Encoder.from_json(description.encoder)
@@ -253,10 +272,6 @@ def _member(one: MemberFile, tensors: dict[str, np.ndarray]) -> EnsembleMember:
         return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
 
     return EnsembleMember(one.number, one.share, one.structure, one.settings, of("weights"), of("statistics"))
-
-
-def _as_table(rows: Any) -> Table:
-    return rows if isinstance(rows, Table) else read_table(rows)
 
 
 def ensemble_members(shares: dict[int, float], trainings: Sequence) -> tuple[EnsembleMember, ...]:

@@ -16,6 +16,7 @@ from trainwell.files import whole_file
 from trainwell.predictions_written import Writer, writer_for
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from trainwell.data.tables import Table
@@ -39,22 +40,18 @@ def predict_file(
     chunk : rows in memory at a time, for each core and one more.
     others : as of `write_predictions`.
     """
-    from trainwell.data.encoders import Embedded, Switches
     from trainwell.data.pieces import part_of, pieces
 
     check_out(out)
     check_chunk(chunk)
     keep = list(keep)
-    columns = model.encoder.columns
-    named = {column.name for column in columns if isinstance(column, Switches | Embedded) and {"+", "-"} & set(column.levels)}
-    unsigned = {column.name for column in columns} - named
 
     def predicted(load: Callable[[], "Table"], first: bool) -> "list[pa.Table]":
         table = load()
         parts = [part_of(table, start, chunk) for start in range(0, table.rows, chunk)]
         return [prediction_table(model, part, keep, interval, part=not first) for part in parts]
 
-    jobs = (partial(predicted, load, not number) for number, load in enumerate(pieces(path, unsigned, chunk)))
+    jobs = (partial(predicted, load, not number) for number, load in enumerate(pieces(path, model.encoder.unsigned, chunk)))
     return _write((table for tables in ahead(jobs, available_cores()) for table in tables), out)
 
 
@@ -117,8 +114,6 @@ def prediction_table(
     import numpy as np
     import pyarrow as pa
 
-    from trainwell.data.arrow_arrays import of_numbers, of_texts
-
     if interval is not None:
         model.interval(np.zeros(0), interval)  # what cannot be said is refused before anything is predicted
     columns: dict[str, Any] = {}
@@ -129,7 +124,18 @@ def prediction_table(
                 f" its columns are {listed(table.columns)}."
             )
         columns[name] = table.column(name)
-    outputs = model.outputs(table, part=True) if part else model.outputs(table)
+    made = predicted_columns(model, model.outputs(table, part=True) if part else model.outputs(table), interval)
+    if clash := [name for name in columns if name in made]:
+        raise InputError(f"--keep {clash[0]!r}: the predictions have a column of this name themselves.")
+    return pa.table({**columns, **made})
+
+
+def predicted_columns(model: "Model", outputs: "np.ndarray", interval: float | None = None) -> "dict[str, pa.Array]":
+    """``prediction`` and, for classes, ``probability_<class>``, or ``low`` and ``high``, from what the model put out."""
+    import numpy as np
+
+    from trainwell.data.arrow_arrays import of_numbers, of_texts
+
     labels = model.labels(outputs)
     made: dict[str, Any] = {}
     if model.classes:
@@ -142,9 +148,7 @@ def prediction_table(
         made["prediction"] = of_numbers(labels)
     if interval is not None:
         made |= {name: of_numbers(end) for name, end in zip(("low", "high"), model.interval(labels, interval).T, strict=True)}
-    if clash := [name for name in columns if name in made]:
-        raise InputError(f"--keep {clash[0]!r}: the predictions have a column of this name themselves.")
-    return pa.table({**columns, **made})
+    return made
 
 
 @contextmanager

@@ -65,12 +65,21 @@ def number(value: object) -> str:
 def score(value: object) -> str:
     """A score, to the digits in which two models are told apart.
 
-    >>> score(0.85), score(12.3456), score(None)
-    ('0.850', '12.35', '–')
+    >>> score(0.85), score(12.3456), score(None), score(-0.0001)
+    ('0.850', '12.35', '–', '0.000')
     """
     if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
-    return f"{value:.3f}" if abs(value) < 10 else number(float(value))
+    return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else number(float(value))
+
+
+def counted(count: int, name: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "epoch"), counted(1200, "epoch")
+    ('1 epoch', '1,200 epochs')
+    """
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def shortened(text: str, most: int) -> str:
@@ -120,7 +129,7 @@ def parse_duration(text: str, label: str = "--time-limit") -> float:
     return seconds
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str, label: str = "size") -> int:
     """Bytes of ``500MB``, ``1.5 GB``, ``20000``.
 
     >>> parse_size("1.5GB"), parse_size("500 mb"), parse_size("20000")
@@ -128,5 +137,5 @@ def parse_size(text: str) -> int:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]b)?", text.strip().lower())
     if not found:
-        raise InputError(f"size is {text!r}, allowed is a size such as 500MB or 2GB.")
+        raise InputError(f"{label} is {text!r}, allowed is a size such as 500MB or 2GB.")
     return int(float(found[1]) * _SIZES.get(found[2] or "", 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainwell.explain.subgroups import FEWEST, subgroups
@@ -16,6 +16,7 @@ def test_the_worst_row_is_the_one_whose_true_class_got_the_least_probability():
     assert [one.probability for one in found] == pytest.approx([0.0, 0.1, 0.3])
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1)), min_size=1, max_size=30))
 def test_only_rows_where_another_class_was_likelier_are_mistakes(rows):
     probability, target = np.array([[p] for p, _ in rows]), np.array([y for _, y in rows])
@@ -72,6 +73,13 @@ def test_a_level_is_off_where_mean_prediction_and_mean_truth_differ_beyond_chanc
     fair, off = found_in(groups, right, predicted=predicted, true=true)
     assert (fair.off, off.off) == (False, True)
     assert (off.predicted, off.true) == pytest.approx((0.7, 0.5))
+
+
+def test_a_level_that_is_off_by_next_to_nothing_is_not_called_off():
+    groups, right = np.repeat([1, 2], [400, 400]), np.ones(800)
+    true = np.linspace(0, 100, 800)
+    assert [one.off for one in found_in(groups, right, predicted=true + 0.1, true=true)] == [False, False]
+    assert [one.off for one in found_in(groups, right, predicted=true + 5, true=true)] == [True, True]
 
 
 def test_levels_of_one_class_only_are_left_out_of_a_score_that_needs_two():

@@ -3,16 +3,15 @@
 import re
 from dataclasses import replace
 
-import jax
 import numpy as np
 import pytest
 
+from made_models import weights_of
 from small_networks import TASKS
 from trainwell.inference import ensemble
 from trainwell.inference.architecture import Architecture
 from trainwell.inference.folded import fold
-from trainwell.network import embeddings
-from trainwell.network.forward import forward, init, shapes
+from trainwell.network.forward import forward, shapes
 from trainwell.network.structure import Structure, resolve
 from trainwell.population.metrics import predictions_of
 from trainwell.techniques.activations import ACTIVATIONS
@@ -48,24 +47,6 @@ STRUCTURES = {
 TASK_OF = {loss: task for task, loss in TASKS.items()}
 
 
-def trained(structure: Structure, seed: int = 0):
-    """Weights and statistics as if of a trained network: nothing in them is 0 or 1 by design."""
-    chance = np.random.default_rng(seed)
-    settings = resolve(structure, {"dropout.rate": 0.3} if structure.dropout != "none" else {})
-    weights, statistics = init(np.uint32(seed), structure, settings, np.zeros(structure.outputs, np.float32))
-    rows = chance.normal(size=(500, structure.numeric)).astype(np.float32)
-    weights |= embeddings.fitted(jax.random.key(seed), rows, structure) if embeddings.fits_table(structure) else {}
-
-    def moved(name: str, value) -> np.ndarray:
-        if name in (embeddings.QUANTILES, embeddings.EDGES):
-            return np.asarray(value)
-        return np.asarray(value + 0.3 * chance.normal(size=value.shape), np.float32)
-
-    weights = {name: moved(name, value) for name, value in weights.items()}
-    statistics = {name: np.abs(moved(name, value)) + np.float32(0.1) for name, value in statistics.items()}
-    return settings, weights, statistics
-
-
 def rows_of(structure: Structure, rows: int = 700) -> tuple[np.ndarray, np.ndarray]:
     chance = np.random.default_rng(1)
     numeric = chance.uniform(-3, 3, (rows, structure.numeric)).astype(np.float32)
@@ -76,7 +57,7 @@ def rows_of(structure: Structure, rows: int = 700) -> tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_a_network_predicts_the_same_as_with_jax(name):
     structure = STRUCTURES[name]
-    settings, weights, statistics = trained(structure)
+    settings, weights, statistics = weights_of(structure)
     numeric, categories = rows_of(structure)
     outputs, _, _ = forward(weights, statistics, numeric, categories, structure, settings)
     task = TASK_OF[structure.loss]
@@ -94,7 +75,7 @@ def test_names_and_shapes_are_those_of_the_network(name):
 
 
 def test_a_row_s_bits_do_not_depend_on_how_many_cores_there_are(monkeypatch):
-    settings, weights, statistics = trained(BASE)
+    settings, weights, statistics = weights_of(BASE)
     folded = fold(Architecture.of(BASE.to_json(), settings), weights, statistics)
     numeric, categories = rows_of(BASE, 5000)
     several = ensemble.average([folded, folded], [0.25, 0.75], "binary", numeric, categories)

@@ -39,7 +39,8 @@ def test_many_models_are_scored_as_each_of_them_with_its_calibration(name):
     both = [made("binary", seed)[0] for seed in (1, 2)]
     target = made("binary", 1)[1]
     expected = [float(metric.final(final(metric, calibration, one), target)) for one in both]
-    np.testing.assert_allclose(scorer(metric, calibration, target)(np.stack(both)), expected, rtol=1e-6)
+    for compiled in (True, False):
+        np.testing.assert_allclose(scorer(metric, calibration, target, compiled)(np.stack(both)), expected, rtol=1e-5)
 
 
 def test_a_draw_of_all_rows_in_their_order_has_the_score_of_all():

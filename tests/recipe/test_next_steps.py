@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainwell.recipe.evidence import Evidence
@@ -39,6 +39,14 @@ def test_what_casts_doubt_on_the_score_comes_before_any_gain():
     assert (first.what, first.kind, first.gain) == ("Leave 'alive' out (--ignore 'alive').", DOUBT, None)
     assert first.why == "Stage look says: look was done."
     assert second.what == "Gather twice as many rows like these."
+
+
+def test_of_a_stage_that_counts_its_warnings_the_other_advice_is_no_doubt():
+    evidence = stage("look", "Leave 'alive' out.", "Look at 3 labels.", verdict="warn", stops=0, warnings=1)
+    assert [(step.what, step.kind) for step in next_steps(evidence)] == [
+        ("Leave 'alive' out.", DOUBT),
+        ("Look at 3 labels.", JUDGED),
+    ]
 
 
 def test_a_gain_that_nobody_would_notice_is_no_step():
@@ -98,6 +106,7 @@ def test_measures_that_an_older_run_lacks_ask_for_nothing(name):
 numbers = st.none() | st.floats(-1e6, 1e6) | st.sampled_from(["", "x"]) | st.booleans()
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from([*MORE_ROWS, "doubled_search_gain", "trials", "test_score", "more_members_gain",
     "sure_mistakes", "sure_mistakes_expected", "calibration_error", "other_regularizer_gain"]), numbers))  # fmt: skip
 def test_whatever_the_measures_are_the_steps_are_ordered_and_can_be_written_down(measures):

@@ -22,9 +22,11 @@ def browser() -> Iterator:
         started.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opened(browser) -> Iterator[Callable]:
     """``opened(page.html, width, ...)``: the page in a window without a network, all its figures drawn, and ``complaints``."""
+    from playwright import sync_api
+
     contexts = []
 
     def open_page(path: Path, width: int = 1280, **options):
@@ -38,7 +40,7 @@ def opened(browser) -> Iterator[Callable]:
         page.on("request", lambda asked: None if asked.url.startswith(("file:", "blob:", "data:"))
                 else page.complaints.append(f"asked for {asked.url}"))  # fmt: skip
         page.goto(path.as_uri())
-        page.wait_for_function("[...document.querySelectorAll('.plot')].every(place => place.querySelector('.main-svg'))")
+        sync_api.expect(page.locator(".plot:not(:has(.main-svg))")).to_have_count(0, timeout=60_000)
         return page
 
     yield open_page

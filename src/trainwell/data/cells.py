@@ -130,7 +130,7 @@ def numbers(column: pa.ChunkedArray, style: str = "plain") -> Numbers:
     """Every cell as a float64, NaN where it is empty, unreadable or infinite."""
     column = _decoded(column)
     if is_number(column):
-        values, unreadable = _numpy(column.cast(pa.float64())), np.zeros(len(column), bool)
+        values, unreadable = _numpy(column.cast(pa.float64(), safe=False)), np.zeros(len(column), bool)
     elif is_text(column):
         values, unreadable = _read_text(column, style)
     else:

@@ -107,6 +107,14 @@ class Encoder:
         """Sizes of the embedded categories, slot 0 included."""
         return tuple(len(column.levels) + 1 for column in self.columns if isinstance(column, Embedded))
 
+    @property
+    def unsigned(self) -> frozenset[str]:
+        """The columns in which a minus alone is a missing cell: all that have no sign among their levels."""
+        signed = (
+            column.name for column in self.columns if isinstance(column, Switches | Embedded) and {"+", "-"} & {*column.levels}
+        )
+        return frozenset(column.name for column in self.columns) - frozenset(signed)
+
     def transform(self, table: Table, *, with_target: bool = True, part: bool = False) -> Arrays:
         """Encode every row, in order; a row's numbers do not depend on the other rows.
 

@@ -33,7 +33,7 @@ def pieces(path: Path, unsigned: Collection[str], rows: int, columns: Collection
     """
     file = _open(path, rows)
     if file is None or not file.rows:
-        whole = read_table(path)  # which also says what is wrong with it
+        whole = read_table(path, unsigned=unsigned)  # which also says what is wrong with it
         for first in range(0, whole.rows, rows):
             yield partial(part_of, whole, first, rows)
         return

@@ -8,7 +8,7 @@ frame or array the first row is row 1.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,9 @@ class Table:
         return f"{self.row_number(position)}" + (f" of {self.other}" if other else "")
 
 
-def read_table(source: Any, *, name: str | None = None, header: bool | None = None) -> Table:
+def read_table(
+    source: Any, *, name: str | None = None, header: bool | None = None, unsigned: Collection[str] | None = None
+) -> Table:
     """Read a table from wherever it is.
 
     Parameters
@@ -89,6 +91,7 @@ def read_table(source: Any, *, name: str | None = None, header: bool | None = No
         narwhals knows; a dict of columns; a 2-D NumPy array (its columns are called column_1, column_2, ...).
     name : name for messages and the run folder; from the file when left out.
     header : for text files, whether the first line names the columns; found out when left out.
+    unsigned : columns in which a minus alone is a missing cell, in all others it is a value; found out when left out.
 
     Raises
     ------
@@ -97,26 +100,26 @@ def read_table(source: Any, *, name: str | None = None, header: bool | None = No
     if isinstance(source, Table):
         return source
     if isinstance(source, str | os.PathLike):
-        return _read_file(Path(source), name, header)
+        return _read_file(Path(source), name, header, unsigned)
     if isinstance(source, np.ndarray):
-        return _table(_array_columns(source), name or "array", "array")
+        return _table(_array_columns(source), name or "array", "array", unsigned=unsigned)
     if isinstance(source, Mapping):
-        return _table(_dict_columns(source), name or "dict", "dict")
-    return _table(_frame_columns(source), name or "dataframe", "DataFrame")
+        return _table(_dict_columns(source), name or "dict", "dict", unsigned=unsigned)
+    return _table(_frame_columns(source), name or "dataframe", "DataFrame", unsigned=unsigned)
 
 
-def _read_file(path: Path, name: str | None, header: bool | None) -> Table:
+def _read_file(path: Path, name: str | None, header: bool | None, unsigned: Collection[str] | None) -> Table:
     name = name or stem(path)
     try:
         check_file(path)
         if is_parquet(path):
-            return _table(_parquet_columns(path), name, str(path))
+            return _table(_parquet_columns(path), name, str(path), unsigned=unsigned)
         if _first_bytes(path) == b"PK\x03\x04":
             raise InputError(f"{path} is a zip or Excel file; save the table as CSV or Parquet and give that file.")
         frame, notes, first_row = read_csv(path, header)
     except OSError as problem:
         raise InputError(f"{path} cannot be read: {problem.strerror or problem}.") from None
-    return _table(dict_of(frame, str(path)), name, str(path), notes, first_row)
+    return _table(dict_of(frame, str(path)), name, str(path), notes, first_row, unsigned)
 
 
 def is_parquet(path: Path) -> bool:
@@ -254,17 +257,22 @@ def cleaned(column: pa.ChunkedArray, signs: bool) -> pa.ChunkedArray:
 
 
 def _table(
-    columns: dict[str, pa.ChunkedArray], name: str, source: str, notes: tuple[str, ...] = (), first_row: int = 1
+    columns: dict[str, pa.ChunkedArray],
+    name: str,
+    source: str,
+    notes: tuple[str, ...] = (),
+    first_row: int = 1,
+    unsigned: Collection[str] | None = None,
 ) -> Table:
     if not columns:
         raise InputError(f"{source} has no columns.")
-    cleaned: dict[str, pa.ChunkedArray] = {}
+    kept: dict[str, pa.ChunkedArray] = {}
     found: dict[str, dict[str, int]] = {}
     for column_name, column in columns.items():
-        cleaned[column_name], words = _clean(column)
+        kept[column_name], words = _clean(column, None if unsigned is None else column_name not in unsigned)
         for word, count in words.items():
             found.setdefault(word, {})[column_name] = count
-    frame = pa.table(cleaned)
+    frame = pa.table(kept)
     if not frame.num_rows:
         raise InputError(f"{source} has column names ({listed(columns, most=4)}) but no rows.")
     return Table(frame, name, source, notes + tuple(_missing_note(word, found[word]) for word in found), None, first_row)

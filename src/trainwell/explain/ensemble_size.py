@@ -57,8 +57,7 @@ def ensemble_gain(predictions: np.ndarray, scores: Scores, seed: int = 0) -> Ens
         draws = 1 if size == count else DRAWS
         sets = [random.permutation(count)[:size] for _ in range(draws)]
         averages = np.stack([predictions[chosen].mean(axis=0) for chosen in sets])
-        padded = np.concatenate([averages, np.repeat(averages[-1:], DRAWS - draws, axis=0)])  # one size, one program
-        found.append(np.asarray(scores(padded), np.float64)[:draws])
+        found.append(np.asarray(scores(averages), np.float64))
     mean = np.array([one.mean() for one in found])
     x = 1 / sizes
     spread = x - x.mean()

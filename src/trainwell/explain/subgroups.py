@@ -21,6 +21,7 @@ MOST_LEVELS = 12  # chosen: of a category; more would fill the page
 MOST_SUBGROUPS = 60  # chosen: the largest ones of all categories together
 DRAWS, DRAWN = 200, 512  # chosen: resamples, and rows of each: all of one size, so that one compiled program scores them all
 LEVEL = 0.95
+MATTERS = 0.05  # chosen: of the truth's standard deviation, a difference of means that somebody would notice
 
 Resampled = Callable[[np.ndarray], np.ndarray]  # (draws, drawn) row numbers -> (draws,) scores
 
@@ -34,7 +35,7 @@ class Subgroup(NamedTuple):
     score, low, high : their score with its interval of 95%, larger is better.
     predicted, true : the means of what was predicted and of what came true.
     worse : whether the score lies below that of all rows by more than chance.
-    off : whether the two means differ by more than chance.
+    off : whether the two means differ by more than chance, and by enough to matter.
     """
 
     feature: str
@@ -87,6 +88,7 @@ def subgroups(
                 picked.append((name, levels[name][place], rows))
     largest = sorted(picked, key=lambda one: -len(one[2]))[:MOST_SUBGROUPS]
     kept = [one for one in picked if any(one is other for other in largest)]
+    least = MATTERS * float(true.std())
     found, random = [], np.random.default_rng(seed)
     shared = _normal(1 - (1 - LEVEL) / (2 * max(1, len(kept))))
     for name, level, rows in kept:
@@ -110,7 +112,7 @@ def subgroups(
                 float(predicted[rows].mean()),
                 float(true[rows].mean()),
                 worse=own + shared * spread < all_rows,
-                off=abs(float(apart.mean())) > shared * error,
+                off=abs(float(apart.mean())) > max(shared * error, least),
             )
         )
     return found

@@ -54,7 +54,7 @@ class Architecture:
         names = [field.name for field in fields(cls) if field.name != "settings"]
         if missing := [name for name in names if name not in given]:
             raise ValueError(f"{missing[0]} is missing")
-        chosen = {name: tuple(given[name]) if isinstance(given[name], list) else given[name] for name in names}
+        chosen: dict[str, Any] = {name: tuple(given[name]) if isinstance(given[name], list) else given[name] for name in names}
         _check(chosen)
         wanted = _read_by(chosen)
         if missing := [name for name in wanted if name not in settings]:
@@ -75,7 +75,8 @@ class Architecture:
 
     def shapes(self) -> tuple[Shapes, Shapes]:
         """Names and shapes of the (weights, statistics), as `trainwell.network.forward.shapes` has them."""
-        weights, statistics = self._entering_shapes(), {}
+        weights = self._entering_shapes()
+        statistics: Shapes = {}
         sizes = (self.entering, *self.widths, self.outputs)
         names = [f"layer{i}" for i in range(1, len(self.widths) + 1)]
         for name, fan_in, fan_out in zip((*names, "output"), sizes[:-1], sizes[1:], strict=True):

@@ -44,10 +44,12 @@ def piecewise_linear(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def quantile_scaled(numbers: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
+    """In float64: far out a rank that is off by a float32's last digit is a number that is off by a hundred times as much."""
     from scipy.special import erfinv  # only networks that need it wait for it
 
+    quantiles, x = quantiles.astype(np.float64), numbers[:, None].astype(np.float64)
     low, high = quantiles[:, :-1, None], quantiles[:, 1:, None]
-    width, x = np.maximum(high - low, np.float32(CLOSEST)), numbers[:, None]
+    width = np.maximum(high - low, CLOSEST)
     balance = (np.clip((x - low) / width, 0, 1) - np.clip((high - x) / width, 0, 1)).mean(axis=1)
-    end = np.float32(math.erf(FARTHEST / 2**0.5))
-    return np.float32(2**0.5) * erfinv(np.clip(balance, -end, end))
+    end = math.erf(FARTHEST / 2**0.5)
+    return (2**0.5 * erfinv(np.clip(balance, -end, end))).astype(np.float32)

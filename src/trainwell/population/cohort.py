@@ -85,6 +85,7 @@ class Population:
     pool : the devices.
     members : how many are expected at a time; a few are spread over the devices rather than put into one cohort.
     signals : whether what goes on in each layer is measured.
+    on_advanced : called with the trainings of each job as it is done, a second or so of their epochs.
     """
 
     data: Data | Streamed
@@ -95,6 +96,7 @@ class Population:
     pool: Pool
     members: int | None = None
     signals: bool = True
+    on_advanced: Callable[[Sequence[Training]], None] = lambda trainings: None
     _kept: dict[jax.Device, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def steps_per_epoch(self, structure: Structure) -> int:
@@ -156,6 +158,7 @@ class Population:
             running[job[0].member.structure] = running.get(job[0].member.structure, 0) + 1
         for _, finished in self.pool.run(advance, jobs, _program, then):
             done.update((training.member.number, training) for training in finished)
+            self.on_advanced(finished)
             ended = [t for t in finished if t.stopped or t.epochs >= epochs or budget.passed]
             if ended:
                 on_finished(ended)

@@ -59,7 +59,9 @@ class Curves:
 
     def to_json(self) -> dict[str, Any]:
         """Lists with None where a value is not finite: JSON knows neither NaN nor infinity."""
-        return {
-            name: [float(f"{value:.6g}") if np.isfinite(value) else None for value in getattr(self, name)]
-            for name in CURVES[:3]
-        }
+        return {name: [finite(value, 6) for value in getattr(self, name)] for name in CURVES[:3]}
+
+
+def finite(value: float, digits: int) -> float | None:
+    """A number to so many digits that count, or None where it is none."""
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else None

@@ -30,6 +30,7 @@ from trainwell.population.scores import mean
 from trainwell.population.step import Rows, row_losses
 from trainwell.population.stream import Stream, Streamed
 from trainwell.recipe import fixed
+from trainwell.recipe.curves import Advanced
 from trainwell.recipe.events import EventLog
 from trainwell.recipe.options import Options
 from trainwell.search.cross_fit import Fold
@@ -62,6 +63,7 @@ class Context:
     stream : the file's rows that train, encoded, once they are written.
     longest : epochs of a full training at most, once a stage has seen how soon networks overfit here.
     target_transform : ``"log"`` once a stage found that networks do better by learning the target's logarithm.
+    on_advanced : told of what networks have trained, while they do.
     """
 
     options: Options
@@ -79,6 +81,7 @@ class Context:
     stream: Stream | None = None
     longest: int | None = None
     target_transform: str = "none"
+    on_advanced: Advanced = lambda trainings: None
 
     @property
     def task(self) -> str:
@@ -155,7 +158,8 @@ class Context:
             data = Streamed(self.stream, measured_on)
         else:
             data = Data(self.rows(train or self.train), measured_on)
-        return Population(data, self.task, self.metric, self.prior, self.options.seed, self.pool, members, signals)
+        given = (data, self.task, self.metric, self.prior, self.options.seed, self.pool, members, signals)
+        return Population(*given, on_advanced=self.on_advanced)
 
     def structure(self, **changes: Any) -> Structure:
         """A network for this table; what the user holds fixed comes before ``changes``."""

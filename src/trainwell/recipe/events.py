@@ -8,6 +8,7 @@ run_started             file, target, task, rows, features, folder, seed, time_l
 note                    stage, message; column where it speaks of one
 stage_started           stage, number (1 to 6)
 progress                stage, done, total, alive, best, metric, seconds_left
+curves                  stage, members: of each network that trained on (member, after, training_loss, validation_loss, state)
 compiled                program, seconds, background
 waited_for_programs     stage, seconds
 member_finished         member, stage, epochs, score, settings
@@ -30,6 +31,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from trainwell.recipe.running import hold
+
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
 
@@ -44,6 +47,7 @@ class EventLog:
         if path is not None and path.exists() and not path.read_bytes().endswith(b"\n"):
             with path.open("a") as file:  # a kill cut the last line off: what comes next gets a line of its own
                 file.write("\n")
+        self._held = None if path is None else hold(path)
 
     def add(self, event: str, **fields: Any) -> None:
         entry = {"time": round(time.time(), 3), "event": event, **{name: _plain(value) for name, value in fields.items()}}
@@ -53,6 +57,11 @@ class EventLog:
                     file.write(json.dumps(entry, allow_nan=False) + "\n")
             for listener in self.listeners:
                 listener(entry)
+
+    def close(self) -> None:
+        """Let others know that the run is no longer going on; `add` works all the same."""
+        if self._held is not None:
+            self._held.close()
 
     def note(self, stage: str, message: str, column: str | None = None) -> None:
         self.add("note", stage=stage, message=message, **({"column": column} if column is not None else {}))

@@ -20,13 +20,20 @@ def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.n
     return recentred(applied, calibration.threshold) if metric.decided is not None else applied
 
 
-def scorer(metric: Metric, calibration: Calibration, target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from averages of several models (models, rows, outputs) to their scores (models,)."""
+def scorer(
+    metric: Metric, calibration: Calibration, target: np.ndarray, compiled: bool = True
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from averages of several models (models, rows, outputs) to their scores (models,).
+
+    It is ``compiled`` for each number of models, which is worth it for many calls and not for a few.
+    """
 
     def of_models(averages: np.ndarray) -> np.ndarray:
         finished = np.stack([final(metric, calibration, one) for one in averages])
         if calls_back(metric):
             return np.array([float(metric.final(one, target)) for one in finished])
+        if not compiled:
+            return np.array([score_of_some(metric, one, target) for one in finished])
         return np.asarray(_of_models(finished, target, metric=metric))
 
     return of_models

@@ -73,7 +73,11 @@ def _doubts(evidence: Mapping[str, Evidence]) -> Iterator[NextStep]:
         found = evidence.get(stage)
         if found is None or found.verdict == "pass":
             continue
-        for action in found.actions:
+        grave = [
+            _number(found, name) for name in ("stops", "warnings")
+        ]  # as many of its actions, which come first, are of these
+        most = len(found.actions) if None in grave else int(sum(one or 0.0 for one in grave))
+        for action in list(found.actions)[:most]:
             yield NextStep(action, f"Stage {stage} says: {found.summary}.", stage=stage, kind=DOUBT)
     squeeze = evidence.get("squeeze")
     wrong, expected = (_number(squeeze, name) for name in ("sure_mistakes", "sure_mistakes_expected"))
@@ -158,7 +162,7 @@ def _judged(evidence: Mapping[str, Evidence]) -> Iterator[NextStep]:
     measured = _number(evidence.get("tune"), "doubled_search_gain") is not None  # says better what more time buys
     for stage in ("squeeze", "tune", "look"):
         found = evidence.get(stage)
-        if found is None or (stage == "look" and found.verdict != "pass"):
+        if found is None:
             continue
         for action in found.actions:
             if not (measured and action.startswith(MORE_TIME)):

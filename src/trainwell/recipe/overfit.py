@@ -7,6 +7,7 @@ then goes wrong is overfitting, which the next stage is for.
 import dataclasses
 import math
 
+from trainwell import words
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
 from trainwell.recipe import capacity, rate_range
@@ -140,16 +141,16 @@ def _evidence(
     best_rate, chosen_rate = (one.member.settings.get(rate, math.nan) for one in (best, chosen))
     failed = sum(training.failed for training in trainings)
     by_size = capacity.by_size(trainings)
+    tried = f"{words.counted(len({t.member.structure for t in begun}), 'size')} and with up to {len(RATES)} learning rates each"
     verdict = "it can learn what is there" if learned else "it does not overfit: the features may say no more"
     return Evidence(
         "overfit",
         "pass" if learned else "warn",
         f"{_widths(lowest)} reaches training loss {loss:.3g} (the prior's is {context.prior_loss:.3g}); {verdict}",
         explanation=(
-            f"{len(begun)} networks without any regularization, of {len({t.member.structure for t in begun})} sizes and with "
-            f"up to {len(RATES)} learning rates each, were trained for up to {epochs} epochs. The lowest training loss "
-            f"is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. {_reading(learned)} "
-            f"{capacity.said(by_size)} "
+            f"{len(begun)} networks without any regularization, of {tried}, were trained for up to {epochs} epochs. The lowest "
+            f"training loss is {loss:.3g} with {_widths(lowest)}, its validation loss ends at {validation_loss:.3g}. "
+            f"{_reading(context, loss, validation_loss)} {_of_sizes(by_size)}"
             f"On the validation rows the best was {_widths(best)} at learning rate {best_rate:.2g}, {context.metric.label} "
             f"{context.said(best.score)} at epoch {best.curves.best_epoch}. The next stages go on with {_widths(chosen)} at "
             f"{chosen_rate:.2g}.{_said_of_detail(context, fine)}"
@@ -240,8 +241,16 @@ def _plain(value: float) -> float | None:
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
-def _reading(learned: bool) -> str:
-    if learned:
+def _of_sizes(by_size: list[capacity.Size]) -> str:
+    said = capacity.said(by_size)
+    return f"{said} " if said else ""
+
+
+def _reading(context: Context, loss: float, validation_loss: float) -> str:
+    if loss < NOTHING_LEFT * context.prior_loss and loss > CLEARLY * validation_loss:
+        share = loss / context.prior_loss
+        return f"Next to nothing is left to learn: that is {share:.1%} of the loss of the base rate, on both kinds of rows."
+    if loss <= CLEARLY * validation_loss:
         return "Training is clearly better than validation: the capacity is there, and regularization is the next step."
     return (
         "Training is hardly better than validation: more capacity or more epochs would show whether anything is left to learn."
@@ -275,6 +284,7 @@ def _capacity_figure(trainings: list[Training], rate: str) -> Figure:
     series = []
     for structure in dict.fromkeys(training.member.structure for training in trainings):
         own = [training for training in trainings if training.member.structure == structure and training.curves]
+        own.sort(key=lambda training: training.member.settings.get(rate, math.nan))
         losses = [_plain(final_loss(training)) for training in own]
         series.append(Series("-".join(map(str, structure.widths)), [t.member.settings.get(rate) for t in own], losses))
     caption = "Training loss at the end, without regularization: lower with more units, until the rate is too high."

@@ -6,25 +6,17 @@ one strength. The gap is the score on training rows minus the score on validatio
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
-import numpy as np
-
-from trainwell.calibration.thresholds import THRESHOLDED
 from trainwell.network.structure import Structure, hyperparameters_of
-from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
 from trainwell.population.metrics import ORDERS
-from trainwell.population.own_metric import calls_back
 from trainwell.recipe import fixed, strengths
 from trainwell.recipe import learning_curve as curves
 from trainwell.recipe.context import Context
+from trainwell.recipe.effects import Effect, Way, doubt_of, effects_of
 from trainwell.recipe.evidence import Cell, Evidence, Figure, Series
-from trainwell.recipe.final_scores import resampled
 from trainwell.recipe.learning_curve import LearningCurve, learning_curve
 from trainwell.recipe.overfit import FEWEST_EPOCHS, FREQUENCY, MANY_ROWS, SHARE_OF_MANY
-from trainwell.recipe.simple_models import some_rows
-from trainwell.recipe.strengths import Effect, Way
 
 STRENGTHS = {  # chosen: from hardly felt to clearly too much
     "dropout.rate": (0.1, 0.25, 0.5),
@@ -33,9 +25,7 @@ STRENGTHS = {  # chosen: from hardly felt to clearly too much
 }
 TOGETHER = {"dropout.rate": 0.15, "weight_decay.rate": 0.02}  # Holzmueller et al. (2024)
 PATIENCE = 16.0  # chosen: epochs; an eighth of the longest training
-ROWS_SCORED = 5000  # chosen: training rows on which the gap is measured
 WIDE = 0.1  # chosen: a gap that regularization should have closed
-DRAWS, MOST_DRAWN = 200, 4000  # chosen: draws of validation rows, and rows of each
 EARLY = 3  # chosen: a best epoch this early leaves nothing to choose from
 
 
@@ -57,16 +47,16 @@ def regularize(
     population, epochs = context.population(), _epochs(context, structure)
     trainings = population.train(trainings, epochs, epochs, context.budget, context.watcher("regularize", len(trainings)))
     ways = [Way(structure, changes, _name(changes), *_strength(changes)) for changes in plans]
-    effects = _effects(context, population, ways, trainings)
+    effects = effects_of(context, population, ways, trainings)
     whole = epochs == context.epochs(structure) and all(t.stopped or t.epochs >= epochs for t in trainings)
     done = [training.let_go() for training in trainings]
     if not effects:
         return _too_late(), done
     best = max(effects, key=lambda effect: effect.validation)
-    doubt = _doubt(context, population, ways, trainings, best)
+    doubt = doubt_of(context, population, ways, trainings, best)
     curve = _learning_curve(context, structure, base, epochs, best)
     others = strengths.trained(context, strengths.other_ways(context, structure), base, epochs)
-    other = _effects(context, population, [way for way, _ in others], [training for _, training in others])
+    other = effects_of(context, population, [way for way, _ in others], [training for _, training in others])
     return _with_curve(context, _evidence(context, effects, other, whole, doubt), curve), done
 
 
@@ -86,39 +76,6 @@ def ways_to_regularize(structure: Structure, metric: str) -> list[dict[str, floa
         if full in known and not blurs_order:
             plans += [{full: strength} for strength in values]
     return [*plans, dict(TOGETHER)] if set(TOGETHER) <= set(known) else plans
-
-
-def _effects(context: Context, population: Population, ways: Sequence[Way], trainings: Sequence[Training]) -> list[Effect]:
-    """The effect of each way whose member trained."""
-    done = [(way, t) for way, t in zip(ways, trainings, strict=True) if t.sound and np.isfinite(t.score)]
-    if not done:
-        return []
-    sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))
-    found, score = [], context.metric.score
-    for structure in dict.fromkeys(way.structure for way, _ in done):
-        own = [(way, training) for way, training in done if way.structure == structure]
-        predictions = population.predict([training for _, training in own], sample.numeric, sample.categories)
-        found += [
-            Effect(way, float(score(guess, sample.target, sample.weights)), training.score, training.curves.best_epoch)
-            for (way, training), guess in zip(own, predictions, strict=True)
-        ]
-    return found
-
-
-def _doubt(context: Context, population: Population, ways: Sequence[Way], trainings: Sequence[Training], best: Effect) -> float:
-    """Two standard errors of the difference between the best way and none, from drawing the validation rows again and again;
-    NaN where there is nothing to compare, or where the score hangs on a threshold that each draw would choose anew."""
-    metric, rows = context.metric, context.validation
-    if not best.changes or metric.name in THRESHOLDED or calls_back(metric):
-        return float("nan")
-    both = [t for way, t in zip(ways, trainings, strict=True) if way.changes in ({}, best.changes) and t.sound]
-    if len(both) < 2:
-        return float("nan")
-    one, other = population.predict(both, rows.numeric, rows.categories)
-    count = min(len(rows.target), MOST_DRAWN)
-    picks = np.random.default_rng(context.options.seed).integers(0, len(rows.target), (DRAWS, count))
-    apart = np.subtract(*(resampled(each, rows.target, picks, metric, rows.weights) for each in (one, other)))
-    return 2 * float(np.nanstd(apart)) * (count / len(rows.target)) ** 0.5
 
 
 def _learning_curve(

@@ -30,6 +30,7 @@ from trainwell.recipe import fixed, spaces, tune
 from trainwell.recipe import folder as folders
 from trainwell.recipe.chosen_metric import check_function, function_metric, named_metric
 from trainwell.recipe.context import Context
+from trainwell.recipe.curves import CurveTeller
 from trainwell.recipe.events import EventLog, Listener, read_events
 from trainwell.recipe.evidence import read_evidence
 from trainwell.recipe.options import Options
@@ -86,8 +87,11 @@ def fit(
     budget = Budget(chosen.time_limit)
     budget.start = started
     prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners), label)
-    with _ctrl_c_ends(budget):
-        return Recipe(*prepared, report=report).run()
+    try:
+        with _ctrl_c_ends(budget):
+            return Recipe(*prepared, report=report).run()
+    finally:
+        prepared[0].log.close()
 
 
 def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
@@ -173,7 +177,8 @@ def _prepare(
     with spaces.named(label):
         tune.check(context)
     folder = _check_same(resumed, schema) if resumed else folders.create(options.out, table.name)
-    context = dataclasses.replace(context, folder=folder, log=EventLog(folder / "events.jsonl", listeners))
+    log = EventLog(folder / "events.jsonl", listeners)
+    context = dataclasses.replace(context, folder=folder, log=log, on_advanced=CurveTeller(log))
     _write_givens(context, source, resumed)
     return context, notes
 

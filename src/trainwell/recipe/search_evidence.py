@@ -12,6 +12,7 @@ from trainwell.search.halving import Shape
 from trainwell.search.importance import FEWEST, Importance, importance
 from trainwell.search.space import Axis, Space, labelled
 from trainwell.search.widening import Widened, edges
+from trainwell.words import counted
 
 SAID = {"tpe": "drawn by TPE from what the waves before had shown", "random": "drawn at random", "grid": "taken from a grid"}
 
@@ -100,7 +101,7 @@ def _mattered(found: Importance, members: int) -> str:
     if found.together:
         return (
             f"What mattered most was {next(iter(found.together))}; settings and choices explain {found.explained:.0%} of how "
-            f"networks differ after {found.epochs} epochs, which all of them were trained for."
+            f"networks differ after {counted(found.epochs, 'epoch')}, which all of them were trained for."
         )
     if members < FEWEST:
         return "Too few networks to say which setting matters."
@@ -157,8 +158,8 @@ def _importance_figure(found: Importance) -> Figure:
         Series("with others", names, [round(found.together[name], 3) for name in names]),
     )
     caption = (
-        f"The share of the differences between networks after {found.epochs} epochs that each explains, by itself and together "
-        f"with others; what is small here may be left at its default."
+        f"The share of the differences between networks after {counted(found.epochs, 'epoch')} that each explains, by itself "
+        "and together with others; what is small here may be left at its default."
     )
     return Figure("bars", "What mattered", "", "share explained", bars, caption)
 

@@ -6,11 +6,11 @@ what is. The networks are not kept: they say what each way does on this table, a
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
 from trainwell.recipe.context import SMALLEST, Context
+from trainwell.recipe.effects import Effect, Way
 from trainwell.recipe.evidence import Figure, Series
 
 NOISES = (0.05, 0.2)  # chosen: standard deviations, in units of the scaled inputs; mild and strong
@@ -18,38 +18,6 @@ MIXUPS = (0.1, 0.4)  # Zhang et al. (2018): 0.1 to 0.4
 SHARE_OF_TIME = 0.05  # chosen: of the run's time at most
 LONG, MANY = 45.0, 36  # chosen: seconds, or networks, of a run from which on a program is compiled for this alone
 LONGER = 150.0  # chosen: seconds of a run from which on two are compiled for other batch sizes
-
-
-class Way(NamedTuple):
-    """One way to regularize: the network's structure, what is changed in its settings, its name, its kind and strength; a way
-    without a strength is drawn in no curve."""
-
-    structure: Structure
-    changes: dict[str, float]
-    name: str
-    kind: str = ""
-    strength: float | None = None
-
-
-class Effect(NamedTuple):
-    """What one way came to: scores on training and validation rows, larger is better, and the best epoch."""
-
-    way: Way
-    training: float
-    validation: float
-    epoch: int
-
-    @property
-    def name(self) -> str:
-        return self.way.name
-
-    @property
-    def changes(self) -> dict[str, float]:
-        return self.way.changes
-
-    @property
-    def gap(self) -> float:
-        return self.training - self.validation
 
 
 def other_ways(context: Context, structure: Structure) -> list[Way]:

@@ -122,7 +122,8 @@ def add_ensemble_gain(context: Context, measured: "Measured", found: Outcome) ->
     target = choice.target[some]
     if target.min() == target.max():
         return
-    curve = ensemble_gain(predictions, scorer(context.metric, choice.model.calibration, target), context.options.seed)
+    scores = scorer(context.metric, choice.model.calibration, target, compiled=False)
+    curve = ensemble_gain(predictions, scores, context.options.seed)
     if curve is None:
         return
     gain = float(curve.mean[-1] - curve.mean[0])

@@ -49,19 +49,19 @@ def add_importance(context: Context, measured: "Measured", found: Outcome) -> No
     if not importance:
         return
     found.importance = tuple(importance)
-    label = context.metric.label
     found.figures["importance"] = _importance_figure(context, importance, count)
-    found.tables["What the model reads"] = [
-        {
-            "feature": name,
-            f"{label} worse by": context.rounded_gap(one.loss),
-            "networks, least": context.rounded_gap(float(one.networks.min())),
-            "networks, most": context.rounded_gap(float(one.networks.max())),
-        }
-        for name, one in list(importance.items())[:SHOWN]
-    ]
+    found.tables["What the model reads"] = [_row(context, name, one) for name, one in list(importance.items())[:SHOWN]]
     found.measures["most_important"] = next(iter(importance))
     found.sentences.append(_said_of_importance(context, importance))
+
+
+def _row(context: Context, name: str, one: Importance) -> dict[str, Cell]:
+    """A feature's importance, and between which values it lies for networks by themselves, where there are several."""
+    row: dict[str, Cell] = {"feature": name, f"{context.metric.label} worse by": context.rounded_gap(one.loss)}
+    if len(one.networks) > 1:
+        least, most = (context.rounded_gap(float(end)) for end in (one.networks.min(), one.networks.max()))
+        row |= {"networks, least": least, "networks, most": most}
+    return row
 
 
 def clearly_read(one: Importance) -> bool:
@@ -87,23 +87,19 @@ def _said_of_importance(context: Context, importance: dict[str, Importance]) -> 
 def _importance_figure(context: Context, importance: dict[str, Importance], rows: int) -> Figure:
     best = dict(list(importance.items())[:SHOWN])
     gap = context.rounded_gap
-    points_x = [gap(float(value)) for one in best.values() for value in one.networks]
-    points_y = [name for name, one in best.items() for _ in one.networks]
+    networks = len(next(iter(best.values())).networks)
+    series = [
+        Series("the ensemble" if networks > 1 else "the network", [gap(one.loss) for one in best.values()], list(best), True)
+    ]
+    if networks > 1:
+        points_x = [gap(float(value)) for one in best.values() for value in one.networks]
+        series.insert(0, Series("each network", points_x, [name for name, one in best.items() for _ in one.networks]))
+    whole = f"the whole ensemble, and each of {networks} networks by itself" if networks > 1 else "the whole model"
     caption = (
-        f"What the score on {rows:,} test rows loses when a feature is taken from other rows: the whole ensemble, and each of "
-        f"{len(next(iter(best.values())).networks)} networks by itself. Features that say the same share their importance."
+        f"What the score on {rows:,} test rows loses when a feature is taken from other rows: {whole}. Features that say the "
+        "same share their importance."
     )
-    return Figure(
-        "points",
-        "What the model reads",
-        f"{context.metric.label} worse by",
-        "",
-        (
-            Series("each network", points_x, points_y),
-            Series("the ensemble", [gap(one.loss) for one in best.values()], list(best), emphasis=True),
-        ),
-        caption,
-    )
+    return Figure("points", "What the model reads", f"{context.metric.label} worse by", "", series, caption)
 
 
 def add_dependence(context: Context, measured: "Measured", found: Outcome) -> None:
@@ -137,8 +133,9 @@ def _effect_figure(context: Context, name: str, x: list, curve: Dependence, leve
     outputs = _drawn_outputs(curve)
     series = []
     for output in outputs:
-        own = "the ensemble" if len(outputs) == 1 else context.schema.classes[output]
-        if len(outputs) == 1:
+        whole = "the ensemble" if len(curve.networks) > 1 else "the network"
+        own = whole if len(outputs) == 1 else context.schema.classes[output]
+        if len(outputs) == 1 and len(curve.networks) > 1:
             many_x: list[Cell] = []
             many_y: list[Cell] = []
             for one in curve.networks[:, :, output]:

@@ -14,7 +14,7 @@ from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.recipe.final_scores import resampled, score_of_some
 from trainwell.recipe.outcome import Outcome, own_unit
-from trainwell.words import number
+from trainwell.words import number, shortened
 
 if TYPE_CHECKING:
     from trainwell.recipe.explained import Measured
@@ -24,6 +24,7 @@ SURE = 0.95  # chosen: a mistake with a higher probability is a sure one
 MOST_LEVELS = 12  # chosen: of a category whose subgroups are scored
 RELATIVE = ("auc", "average_precision", "r2")  # scores that a subgroup lowers by being one: see `trainwell.explain.subgroups`
 BEYOND_CHANCE = 3.0  # standard deviations, chosen
+WHOLE = 1e15  # chosen: below it a float that is a whole number is shown as one
 POINTS = 1000  # chosen: what a figure can show
 
 
@@ -79,9 +80,10 @@ def _short(cell: object) -> Cell:
     if cell is None or isinstance(cell, int):
         return cell
     if isinstance(cell, float):
-        return float(f"{cell:.6g}") if np.isfinite(cell) else None
-    text = str(cell)
-    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
+        if not np.isfinite(cell):
+            return None
+        return int(cell) if cell.is_integer() and abs(cell) < WHOLE else float(f"{cell:.6g}")
+    return shortened(str(cell), LETTERS)
 
 
 def _sure_mistakes(probabilities: np.ndarray, target: np.ndarray, found: Outcome) -> None:
@@ -197,6 +199,7 @@ def _levels(context: Context) -> tuple[dict[str, np.ndarray], dict[str, tuple[st
 
 def _group_row(context: Context, one: Subgroup, what: tuple[str, str]) -> dict[str, Cell]:
     ends = sorted(context.shown(end) for end in (one.low, one.high))
+    lower = "harder to predict" if context.metric.name in RELATIVE else "worse"
     return {
         "subgroup": f"{one.feature} = {one.level}",
         "test rows": one.rows,
@@ -205,5 +208,5 @@ def _group_row(context: Context, one: Subgroup, what: tuple[str, str]) -> dict[s
         "95% to": float(f"{ends[1]:.4g}"),
         what[0]: float(f"{one.predicted:.4g}"),
         what[1]: float(f"{one.true:.4g}"),
-        "beyond chance": ", ".join(["worse"] * one.worse + ["off"] * one.off),
+        "beyond chance": ", ".join([lower] * one.worse + ["off"] * one.off),
     }

@@ -95,19 +95,22 @@ def log_ticks(values: Iterable[object]) -> Plot:
     """Labels of a logarithmic axis as a person counts: every power of ten, or 1, 2, 5, 10 where those would be too few."""
     positive = [value for value in values if isinstance(value, int | float) and value > 0]
     low, high = (math.log10(end(positive)) for end in (min, max)) if positive else (0.0, 2.0)
-    steps = (1,) if high - low >= 2 else (1, 2, 5) if high - low >= 0.8 else (1, 1.5, 2, 3, 4, 5, 7)
+    steps = (1,) if high - low >= 2 or high == low else (1, 2, 5) if high - low >= 0.8 else (1, 1.5, 2, 3, 4, 5, 7)
     powers = range(math.floor(low) - 1, math.ceil(high) + 2)
     ticks = [(step, power, step * 10.0**power) for power in powers for step in steps]
     return {
         "tickvals": [tick for _, _, tick in ticks],
-        "ticktext": [f"10<sup>{power}</sup>" if step == 1 and abs(power) > 3 else number(tick) for step, power, tick in ticks],
+        "ticktext": [
+            f"10<sup>{power}</sup>" if step == 1 and not -4 <= power <= 5 else number(tick) for step, power, tick in ticks
+        ],
         "tickangle": 0,
     }
 
 
 def is_empty(figure: Figure) -> bool:
     """Whether nothing was measured that could be drawn."""
-    return not any(isinstance(value, int | float) for one in figure.series for value in one.y)
+    points = ((x, y) for one in figure.series for x, y in zip(one.x, one.y, strict=False) if x is not None and y is not None)
+    return not any(isinstance(value, int | float) for point in points for value in point)
 
 
 def _colours(series: Sequence[Series]) -> list[str]:
@@ -209,6 +212,9 @@ def _finish(figure: Figure, data: Sequence[Mapping[str, Any]], **more: Any) -> P
     for axis, of in (("xaxis", "x"), ("yaxis", "y")):
         if any(isinstance(value, str) for one in figure.series for value in getattr(one, of)):
             shared[axis]["type"] = "category"  # or Plotly would take names such as 2024-01 for dates and 1e5 for numbers
+    if shared["yaxis"]["type"] == "category":
+        shared["yaxis"]["autorange"] = "reversed"
+        shared["height"] = 90 + 26 * len({value for one in figure.series for value in one.y})
     if figure.log_x:
         shared["xaxis"].update(log_ticks(value for one in figure.series for value in one.x))
     if figure.log_y:

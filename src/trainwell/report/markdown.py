@@ -9,12 +9,13 @@ from trainwell.report.headline import scores
 from trainwell.report.model_card import Section, model_card
 from trainwell.report.record import Record
 from trainwell.report.tables import columns_of
-from trainwell.words import metric_name, number, printable, shortened
+from trainwell.words import metric_name, number, shortened
 
 SPOKEN = re.compile(
     r"([\\`*{}\[\]<>#|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))"
 )  # what Markdown, and the HTML and TeX in it, may read as markup
 AT_START = re.compile(r"^([-+=!]|\d+(?=[.)](?: |$)))")  # what is a list, a rule or a heading there
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # what a terminal that shows the file would obey
 LONGEST_CELL = 120  # letters, chosen
 
 
@@ -70,7 +71,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _plain(text: object) -> str:
     """A text that Markdown shows letter by letter, in one line."""
-    line = SPOKEN.sub(r"\\\1", printable(" ".join(str(text).split())))
+    line = SPOKEN.sub(r"\\\1", CONTROL.sub("", " ".join(str(text).split())))
     start = AT_START.match(line)
     if not start:
         return line

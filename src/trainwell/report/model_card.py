@@ -70,9 +70,9 @@ def _use(record: Record) -> list[str]:
     if not used:
         return ["The run ended before the table was understood."]
     named = ", ".join(used[:MOST_NAMED]) + (f" and {len(used) - MOST_NAMED} more" if len(used) > MOST_NAMED else "")
-    what = f"which of {_classes(record)} a row is" if record.schema["classes"] else "the number"
+    what = f" ({_classes(record)})" if record.schema["classes"] else ", a number,"
     return [
-        f"It predicts {_short(record.target)}, {what}, for new rows that were collected as those of {record.file} were. "
+        f"It predicts {_short(record.target)}{what} for new rows that were collected as those of {record.file} were. "
         f"It reads {len(used)} column{'s' if len(used) > 1 else ''}: {named}."
     ]
 

@@ -8,6 +8,7 @@ import base64
 import functools
 import hashlib
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,32 +74,44 @@ def write_record(record: Record, out: Path | None = None) -> Path:
     return path
 
 
-def render(record: Record) -> str:
-    """The page as text."""
+def render(record: Record, template: str = "page.html.jinja", scripts: Sequence[str] = (), **more: Any) -> str:
+    """The page as text; another ``template`` may extend it, with ``scripts`` and names of its own."""
+    return document(
+        template,
+        scripts,
+        **more,
+        record=record,
+        folder=printable(shlex.quote(str(record.folder))),
+        day=day(record),
+        stages=[_stage(record, stage) for stage in STAGES],
+        next_steps=[(step, gain_said(step, record.metric)) for step in next_steps(record.evidence)],
+        card=model_card(record),
+        wrong=went_wrong(record.events),
+        failures=[event for event in record.events if event["event"] == "member_failed"],
+        decisions=decisions(record.events),
+        **_headline(record),
+        **_networks(record),
+        **_time(record),
+    )
+
+
+def document(template: str, scripts: Sequence[str] = (), **names: Any) -> str:
+    """A template filled in, with the style, Plotly, the page's own script and the hashes of these and of more ``scripts``."""
     from plotly.offline import get_plotlyjs
 
     page_script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     # Without this setting, a map figure would ask Plotly's server for outlines; there is none, and there shall be no asking.
     plotly_script = 'window.PlotlyConfig = {topojsonURL: "", plotlyServerURL: ""};\n' + get_plotlyjs()
-    page = _environment().get_template("page.html.jinja")
     return _encodable(
-        page.render(
-            record=record,
+        _environment()
+        .get_template(template)
+        .render(
+            **names,
+            own_scripts=scripts,
             style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
             plotly_script=plotly_script,
             page_script=page_script,
-            script_hashes=" ".join(_script_hash(script) for script in (plotly_script, page_script)),
-            folder=printable(shlex.quote(str(record.folder))),
-            day=day(record),
-            stages=[_stage(record, stage) for stage in STAGES],
-            next_steps=[(step, gain_said(step, record.metric)) for step in next_steps(record.evidence)],
-            card=model_card(record),
-            wrong=went_wrong(record.events),
-            failures=[event for event in record.events if event["event"] == "member_failed"],
-            decisions=decisions(record.events),
-            **_headline(record),
-            **_networks(record),
-            **_time(record),
+            script_hashes=" ".join(_script_hash(script) for script in (plotly_script, *scripts, page_script)),
         )
     )
 

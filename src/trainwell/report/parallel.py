@@ -15,6 +15,7 @@ from trainwell.words import is_loss, number, shortened
 Plot = dict[str, Any]
 WIDE = 30.0  # chosen: highest over lowest value from which on an axis is logarithmic
 BEST = 0.1  # chosen: share of the lines drawn as the best
+END = 10  # letters at the ends of an axis, chosen: more run into its neighbour
 ROOM = 26  # pixels above and below the axes for their ends
 
 
@@ -73,13 +74,13 @@ def plot(figure: Figure) -> Plot:
         if places
     ]
     drawn = layout("", "", height=380, showlegend=True)
-    names = [label(axis.name.rsplit(".", 1)[-1].replace("_", " ")) for axis in axes]
+    names = [label(axis.name.removesuffix(".rate").rsplit(".", 1)[-1].replace("_", " ")) for axis in axes]
     drawn["xaxis"].update(
         tickvals=list(range(len(axes))), ticktext=names, showgrid=True, range=[-0.4, len(axes) - 0.6], tickangle=-20
     )
     drawn["yaxis"].update(showticklabels=False, showgrid=False, range=[-0.12, 1.12])
     drawn["annotations"] = [
-        {"x": place, "y": y, "text": label(shortened(text, 24)), "showarrow": False, "font": {"size": 11}}
+        {"x": place, "y": y, "text": label(shortened(text, END)), "showarrow": False, "font": {"size": 10}}
         for place, (_, low, high) in enumerate(placed)
         for y, text in ((-0.07, low), (1.07, high))
     ]

@@ -1,0 +1,85 @@
+"""What a way to regularize does: its scores on training and validation rows, and how sure a difference between two ways is."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from trainwell.calibration.thresholds import THRESHOLDED
+from trainwell.network.structure import Structure
+from trainwell.population.cohort import Population
+from trainwell.population.member import Training
+from trainwell.population.own_metric import calls_back
+from trainwell.recipe.context import Context
+from trainwell.recipe.final_scores import resampled
+from trainwell.recipe.simple_models import some_rows
+
+ROWS_SCORED = 5000  # chosen: training rows on which the gap is measured
+DRAWS, MOST_DRAWN = 200, 4000  # chosen: draws of validation rows, and rows of each
+
+
+class Way(NamedTuple):
+    """One way to regularize: the network's structure, what is changed in its settings, its name, its kind and strength; a way
+    without a strength is drawn in no curve."""
+
+    structure: Structure
+    changes: dict[str, float]
+    name: str
+    kind: str = ""
+    strength: float | None = None
+
+
+class Effect(NamedTuple):
+    """What one way came to: scores on training and validation rows, larger is better, and the best epoch."""
+
+    way: Way
+    training: float
+    validation: float
+    epoch: int
+
+    @property
+    def name(self) -> str:
+        return self.way.name
+
+    @property
+    def changes(self) -> dict[str, float]:
+        return self.way.changes
+
+    @property
+    def gap(self) -> float:
+        return self.training - self.validation
+
+
+def effects_of(context: Context, population: Population, ways: Sequence[Way], trainings: Sequence[Training]) -> list[Effect]:
+    """The effect of each way whose member trained."""
+    done = [(way, t) for way, t in zip(ways, trainings, strict=True) if t.sound and np.isfinite(t.score)]
+    if not done:
+        return []
+    sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))
+    found, score = [], context.metric.score
+    for structure in dict.fromkeys(way.structure for way, _ in done):
+        own = [(way, training) for way, training in done if way.structure == structure]
+        predictions = population.predict([training for _, training in own], sample.numeric, sample.categories)
+        found += [
+            Effect(way, float(score(guess, sample.target, sample.weights)), training.score, training.curves.best_epoch)
+            for (way, training), guess in zip(own, predictions, strict=True)
+        ]
+    return found
+
+
+def doubt_of(
+    context: Context, population: Population, ways: Sequence[Way], trainings: Sequence[Training], best: Effect
+) -> float:
+    """Two standard errors of the difference between the best way and none, from drawing the validation rows again and again;
+    NaN where there is nothing to compare, or where the score hangs on a threshold that each draw would choose anew."""
+    metric, rows = context.metric, context.validation
+    if not best.changes or metric.name in THRESHOLDED or calls_back(metric):
+        return float("nan")
+    both = [t for way, t in zip(ways, trainings, strict=True) if way.changes in ({}, best.changes) and t.sound]
+    if len(both) < 2:
+        return float("nan")
+    one, other = population.predict(both, rows.numeric, rows.categories)
+    count = min(len(rows.target), MOST_DRAWN)
+    picks = np.random.default_rng(context.options.seed).integers(0, len(rows.target), (DRAWS, count))
+    apart = np.subtract(*(resampled(each, rows.target, picks, metric, rows.weights) for each in (one, other)))
+    return 2 * float(np.nanstd(apart)) * (count / len(rows.target)) ** 0.5
