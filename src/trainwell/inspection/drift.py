@@ -44,7 +44,7 @@ def find(train: Inspected, test: Inspected, seed: int) -> Drift | None:
     places = np.array([place for place, name in enumerate(both.names) if name in apart][:200], int)
     if not len(places):
         return None
-    model = forest("binary", seed, out_of_bag=True, smallest_leaf=3).fit(filled(both.values[:, places]), side)
+    model = forest("binary", seed, len(places), out_of_bag=True, smallest_leaf=3).fit(filled(both.values[:, places]), side)
     auc = score(side, np.nan_to_num(model.oob_decision_function_[:, 1], nan=0.5), "binary")
     chance = STANDARD_ERRORS * np.sqrt(1 / (6 * least))  # of an AUC of 1/2 with two equal sides: Hanley & McNeil (1982)
     return Drift(auc, apart, len(side), bool(auc >= max(DRIFT, 0.5 + chance)))

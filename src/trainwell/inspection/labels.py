@@ -53,7 +53,7 @@ def find(inspected: Inspected, seed: int) -> Labels | None:
     classes = inspected.task != "regression"
     if len(inspected.rows) < FEWEST_ROWS or not inspected.names or len(counts) < 2 or (classes and counts.min() < 2):
         return None
-    model = forest(inspected.task, seed, out_of_bag=True, smallest_leaf=SMALLEST_LEAF[inspected.task])
+    model = forest(inspected.task, seed, len(inspected.names), out_of_bag=True, smallest_leaf=SMALLEST_LEAF[inspected.task])
     model.fit(filled(inspected.values), inspected.target)
     if classes:
         return _classes(inspected, model.oob_decision_function_, model.classes_)

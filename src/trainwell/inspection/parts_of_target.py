@@ -17,6 +17,7 @@ MOST_ADDENDS = 3  # chosen: more are found only where the combination is exact
 MOST_TRIED = 20  # chosen: numbers that may be addends, those most correlated with the target
 REST_OF_SPREAD = 0.03  # chosen: of the target's variance that a sum leaves; taxis leave 0.010, other tables 0.23 and more
 REST_OF_VALUES = 0.2  # chosen: of the number of the target's values that the rest takes; taxis 0.10, other tables 0.98 and more
+MOST_AMOUNTS = 30  # chosen: values of the rest, else they are noise; taxis 19
 ANOTHER_ADDEND = 0.75  # chosen: of the values of the rest, what must be left for one more addend to count
 FEWEST_VALUES = 50  # chosen: of a target, else it takes few values whatever is taken away
 EXACT = 1e-9  # chosen: of the target's variance, what rounding leaves of an exact combination
@@ -65,7 +66,7 @@ def _numbers(inspected: Inspected) -> np.ndarray:
 def _best_sum(values: np.ndarray, target: np.ndarray) -> tuple[dict[int, int], int] | None:
     """(sign by column, how many values the rest takes) of the smallest sum that leaves little."""
     together = np.cov(np.column_stack([target, values]), rowvar=False)
-    most = REST_OF_VALUES * len(np.unique(target))
+    most = min(MOST_AMOUNTS, REST_OF_VALUES * len(np.unique(target)))
     smallest = _resolution(target)
     best: tuple[dict[int, int], int] | None = None
     for size in range(1, MOST_ADDENDS + 1):

@@ -14,6 +14,7 @@ TREES = 20  # chosen: 40 more change no score by more than 0.01
 OUT_OF_BAG_TREES = 60  # chosen: each row is out of the bag of about 22
 FEATURES_OF_NUMBERS = 0.4  # chosen: share of the features that a split is chosen from; all of them take twice as long
 MOST_COLUMNS = 200  # chosen: of wide tables, those that tell most by themselves
+FEWEST_FEATURES = 3  # chosen: among fewer a split would be blind
 LARGEST = 1e37  # chosen: a tenth of the largest float32, so that there is room below
 SCORES = {"binary": "AUC", "multiclass": "accuracy", "regression": "R²"}
 
@@ -30,14 +31,15 @@ def filled(values: np.ndarray) -> np.ndarray:
     return np.where(empty, below, known).astype(np.float32)
 
 
-def forest(task: str, seed: int, *, out_of_bag: bool = False, smallest_leaf: int = 2) -> Any:
-    """An unfitted forest of one thread."""
+def forest(task: str, seed: int, features: int, *, out_of_bag: bool = False, smallest_leaf: int = 2) -> Any:
+    """An unfitted forest of one thread, for so many features."""
     make = ExtraTreesRegressor if task == "regression" else ExtraTreesClassifier
+    tried = FEATURES_OF_NUMBERS * features if task == "regression" else np.sqrt(features)
     more = {"bootstrap": True, "oob_score": True} if out_of_bag else {}
     return make(
         OUT_OF_BAG_TREES if out_of_bag else TREES,
         min_samples_leaf=smallest_leaf,
-        max_features=FEATURES_OF_NUMBERS if task == "regression" else "sqrt",
+        max_features=min(features, max(FEWEST_FEATURES, int(tried))),
         random_state=seed,
         n_jobs=1,
         **more,
@@ -48,7 +50,7 @@ def held_out_score(values: np.ndarray, target: np.ndarray, task: str, train: np.
     """The score on some rows of a forest that was trained on others; NaN where that cannot be measured."""
     if not len(train) or len(test) < 2 or (task != "regression" and len(np.unique(target[train])) < 2):
         return float("nan")
-    model = forest(task, seed).fit(values[train], target[train])
+    model = forest(task, seed, values.shape[1]).fit(values[train], target[train])
     if task == "binary":
         return score(target[test], model.predict_proba(values[test])[:, 1], task)
     return score(target[test], model.predict(values[test]), task)
