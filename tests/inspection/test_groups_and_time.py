@@ -104,9 +104,9 @@ def test_a_group_column_of_numbered_names_splits_by_the_names():
 
 def test_what_drifts_in_time_is_predicted_worse_later_and_the_option_is_named(subject):
     day = np.datetime64("2024-01-01") + np.sort(RANDOM.integers(0, 700, ROWS)).astype("timedelta64[D]")
-    level = np.cumsum(RANDOM.normal(size=ROWS))
-    season = level + 0.1 * RANDOM.normal(size=ROWS)
-    made = subject({"day": day, "x": RANDOM.normal(size=ROWS), "level": season, "y": level}, "y")
+    counter = np.arange(ROWS) + RANDOM.normal(size=ROWS)
+    table = {"day": day, "x": RANDOM.normal(size=ROWS), "counter": counter, "y": np.sin(counter / 60)}
+    made = subject(table, "y")
     (clock,) = candidates.clocks(made.table, made.schema)
     assert (clock.name, clock.why) == ("day", "it holds dates")
     part = read(made.table, made.schema, rows_to_compare(clock, np.arange(ROWS), 0))
