@@ -79,15 +79,15 @@ def test_numbers_that_order_the_rows_alike_are_a_pair(inspected, random):
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_wrong_labels_come_first_among_the_suspects(inspected, random, task):
+def test_wrong_labels_come_among_the_first_suspects(inspected, random, task):
     x = random.normal(size=(ROWS, 3))
     right = {"binary": x[:, 0] > 0, "multiclass": np.digitize(x[:, 0], (-1, 1)), "regression": 10 * x[:, 0]}[task]
     given = np.array(right, float)
     sure = np.flatnonzero(np.abs(x[:, 0]) > 1.5)[::40][:4]
     given[sure] = {"binary": 1 - given, "multiclass": 2 - given, "regression": -given}[task][sure]
     found = labels.find(inspected(given, task, a=x[:, 0], b=x[:, 1], c=x[:, 2]), seed=0)
-    assert {one.row for one in found.suspects[:2]} <= set(sure)
-    assert 2 <= found.count <= 60
+    assert len({one.row for one in found.suspects[:6]} & set(sure)) >= 3  # a wrong number misleads about its neighbours, too
+    assert 3 <= found.count <= 0.1 * ROWS
     assert found.rows == ROWS
 
 
