@@ -55,6 +55,8 @@ def fit(
     metric: str | None = None,
     cost: str | None = None,
     resume: Path | None = None,
+    only: list[str] | None = None,
+    from_stage: Annotated[str | None, Parameter(name="--from")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     keep_going: bool = False,
     cores: int | None = None,
@@ -107,6 +109,10 @@ def fit(
         What mistakes cost, for two classes: fp=1,fn=20. The decision threshold is then the cheapest.
     resume
         A run folder to continue after it was stopped; nothing else needs to be given then.
+    only
+        A stage to make, and no other; may be given several times. With --resume it takes what it needs from that run.
+    from_stage
+        With --resume: make this stage and those after it anew.
     settings
         Hold a setting of the networks fixed, such as --set dropout.rate=0.3; may be given several times.
     keep_going
@@ -133,33 +139,29 @@ def fit(
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
         "stream_above": None if stream_above is None else words.parse_size(stream_above),
     }  # fmt: skip
-    options = {name: value for name, value in given.items() if value is not None}
-    _check_what_to_train(file, target, resume, options)
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    _check_what_to_train(file, target, resume, options if not (only or from_stage) else {})
     if track:
         from trainwell.tracking.track import check_trackers
 
         check_trackers(track)
+    part: dict[str, Any] = {name: value for name, value in {"only": only, "from_stage": from_stage}.items() if value}
 
     from trainwell.recipe.run import fit as run_recipe
     from trainwell.terminal import Terminal
 
-    begun: list[str] = []
+    with ExitStack() as stack:
+        listeners: list[Any] = []
+        if track:
+            from trainwell.tracking.track import Tracked
 
-    def remember(event: Mapping[str, object]) -> None:
-        if event["event"] == "run_started":
-            begun.append(str(event["folder"]))
+            listeners.append(stack.enter_context(Tracked(track, quiet)))
+        listeners.insert(0, stack.enter_context(Terminal(quiet=quiet)))
+        if live or browser:
+            from trainwell.live.watch import Live
 
-    try:
-        with ExitStack() as stack:
-            listeners: list[Any] = [stack.enter_context(Terminal(quiet=quiet)), remember]
-            if live or browser:
-                from trainwell.live.watch import Live
-
-                listeners.append(stack.enter_context(Live(browser)))
-            run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **options)
-    finally:
-        if track and begun:  # also of a run that a stage has stopped
-            _track(Path(begun[-1]), track, quiet)
+            listeners.append(stack.enter_context(Live(browser)))
+        run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **part, **options)
     return INTERRUPTED if run.interrupted else 0
 
 
@@ -355,7 +357,10 @@ def track(run: Path, /, *, to: list[Literal["mlflow", "tensorboard"]]) -> None:
         mlflow (the store of MLFLOW_TRACKING_URI, else mlflow.db here) or tensorboard (files in the run folder); may be given
         several times.
     """
-    _track(run, to)
+    from trainwell.tracking.track import track as write_to
+
+    for sentence in write_to(run, to):
+        print(sentence)
 
 
 @app.command
@@ -440,14 +445,6 @@ def explain(error: Exception) -> tuple[str, int]:
         file.writelines(traceback.format_exception(error))
     kind = type(error).__name__
     return f"This is a bug in trainwell ({kind}); please report it with the details in {path}.", BUG
-
-
-def _track(folder: Path, names: Sequence[str], quiet: bool = False) -> None:
-    from trainwell.tracking.track import track as write_to
-
-    for sentence in write_to(folder, names):
-        if not quiet:
-            print(sentence)
 
 
 def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: Mapping[str, object]) -> None:
