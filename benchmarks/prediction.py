@@ -96,7 +96,7 @@ def product_speed(cores: int) -> float:
         for _ in range(count):
             np.matmul(a, b, out=c)
 
-    count = 2000
+    count = 500  # chosen: a third of a second
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores) as threads:
         list(threads.map(products, [10] * cores))
         return cores * count * 2 * 256**3 / seconds(lambda: list(threads.map(products, [count] * cores)))

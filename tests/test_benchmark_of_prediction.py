@@ -1,8 +1,8 @@
 """The benchmark of prediction measures what it says: a model that is loaded from disk, and a limit from its own products."""
 
 import numpy as np
-
 from benchmarks import prediction
+
 from trainwell.model import load
 
 
