@@ -121,7 +121,8 @@ def _group_codes(table: Table, column: Column) -> tuple[np.ndarray, str] | None:
     cells_of = table.column(column.name)
     if column.role in ("ignored", "group") and not (cells.is_text(cells_of) or cells.is_number(cells_of)):
         return None
-    if column.role in ("numeric", "ignored", "identifier", "group") and (style := cells.number_style(cells_of)):
+    style = column.style if column.role == "numeric" else None if column.role == "category" else cells.number_style(cells_of)
+    if style:
         values = cells.numbers(cells_of, style).values
         known = np.isfinite(values)
         if not known.any() or not (values[known] == np.floor(values[known])).all():
@@ -129,7 +130,7 @@ def _group_codes(table: Table, column: Column) -> tuple[np.ndarray, str] | None:
         codes = np.full(len(values), -1)
         codes[known] = np.unique(values[known], return_inverse=True)[1]
         return codes, ""
-    if dates.date_style(cells_of):
+    if column.role != "category" and dates.date_style(cells_of):
         return None
     labels = cells.labels(cells_of)
     told = ""
@@ -175,7 +176,9 @@ def clocks(table: Table, schema: Schema) -> list[Candidate]:
             style = dates.date_style(cells_of)
         if style:
             found.append(Candidate(column.name, "time", dates.seconds(cells_of, style).values, DATES))
-        elif column.role not in ("constant", "category", "text") and (number := column.style or cells.number_style(cells_of)):
+        elif column.role not in ("constant", "category", "text", "group") and (
+            number := column.style or cells.number_style(cells_of)
+        ):
             values = cells.numbers(cells_of, number).values
             if np.isfinite(values).all() and (np.diff(values) >= 0).all() and len(np.unique(values)) >= CLOCK_VALUES:
                 found.append(Candidate(column.name, "time", values, "it only grows from the first row to the last"))

@@ -17,6 +17,7 @@ from trainwell.inspection.remarks import Remark
 
 FEWEST_ROWS = 50  # chosen: of fewer, nothing can be said of single rows
 FAR = 8.0  # chosen: residuals this many times the median one; a normal distribution has 1 in 10 million beyond
+FARTHEST = 1e6  # chosen: farther is said no more
 SURE = 0.9  # chosen: what the model must give to another class for its row to be worth a look
 MOST_ROWS = 4000  # chosen: rows that are judged
 SMALLEST_LEAF = {"regression": 2, "binary": 2, "multiclass": 1}  # chosen
@@ -78,7 +79,8 @@ def _classes(inspected: Inspected, chances: np.ndarray, classes: np.ndarray) -> 
 
 def _numbers(inspected: Inspected, expected: np.ndarray) -> Labels:
     residual = np.abs(inspected.target - expected)
-    times = residual / _usual(residual, expected)
+    with np.errstate(over="ignore"):
+        times = np.minimum(residual / _usual(residual, expected), FARTHEST)
     suspect = np.flatnonzero(times >= FAR)
     ranked = suspect[np.argsort(-times[suspect], kind="stable")]
     found = [

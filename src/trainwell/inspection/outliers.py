@@ -16,6 +16,7 @@ from trainwell.inspection.leaks import standardized
 from trainwell.inspection.remarks import Remark, quoted, short
 
 FENCE = 3.0  # Tukey
+FARTHEST = 1e6  # chosen: farther is said no more
 SKEWED = 2.0  # West, Finch & Curran
 FEWEST_VALUES = 20  # chosen: a number of fewer values is a code or a count
 MUCH = 0.01  # chosen: share of values far off from which on they are worth a note
@@ -61,11 +62,12 @@ def spreads(inspected: Inspected) -> list[Spread]:
             continue
         lower, upper = np.quantile(values, (0.25, 0.75))
         between = upper - lower
-        beyond = np.maximum(lower - values, values - upper) / between if between > 0 else np.zeros(1)
+        with np.errstate(over="ignore"):  # of quartiles that nearly meet
+            beyond = np.maximum(lower - values, values - upper) / between if between > 0 else np.zeros(1)
         skewness = float((standardized(values[:, None])[:, 0] ** 3).mean())
         far = float((beyond > FENCE).mean())
         if far > 0 or abs(skewness) >= SKEWED:
-            found.append(Spread(inspected.names[place], far, float(beyond.max()), skewness))
+            found.append(Spread(inspected.names[place], far, min(float(beyond.max()), FARTHEST), skewness))
     return sorted(found, key=lambda one: (-one.far_off, -abs(one.skewness)))
 
 
