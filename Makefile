@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check bench package docs format clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,12 +28,19 @@ check: .venv/installed-test  ## Format, lint, types, import contracts, doctests,
 bench: .venv/installed-bench  ## Measure speed beside other libraries, growth, and scores on the benchmark tables
 	$(BIN)/python -m benchmarks
 
+docs: .venv/installed-docs  ## Build the documentation into site/, and run every block of code in it
+	$(BIN)/mkdocs build --quiet
+	$(BIN)/python -m pytest -m documentation tests/documentation
+
+package: .venv/installed-test  ## Build the wheel, install it in an empty environment and use it there
+	$(BIN)/python -m benchmarks.package
+
 format: .venv/installed-test  ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:  ## Remove the environment, the caches and what the demo made
-	rm -rf .venv demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are older than pyproject.toml when the dependencies may have changed; then they are installed again.
@@ -50,4 +57,8 @@ clean:  ## Remove the environment, the caches and what the demo made
 
 .venv/installed-bench: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	@touch .venv/installed .venv/installed-test $@
+
+.venv/installed-docs: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs,serve,mlflow,tensorboard,export]'
 	@touch .venv/installed .venv/installed-test $@

@@ -150,23 +150,18 @@ def fit(
     from trainwell.recipe.run import fit as run_recipe
     from trainwell.terminal import Terminal
 
-    begun: list[str] = []
+    with ExitStack() as stack:
+        listeners: list[Any] = []
+        if track:
+            from trainwell.tracking.track import Tracked
 
-    def remember(event: Mapping[str, object]) -> None:
-        if event["event"] == "run_started":
-            begun.append(str(event["folder"]))
+            listeners.append(stack.enter_context(Tracked(track, quiet)))
+        listeners.insert(0, stack.enter_context(Terminal(quiet=quiet)))
+        if live or browser:
+            from trainwell.live.watch import Live
 
-    try:
-        with ExitStack() as stack:
-            listeners: list[Any] = [stack.enter_context(Terminal(quiet=quiet)), remember]
-            if live or browser:
-                from trainwell.live.watch import Live
-
-                listeners.append(stack.enter_context(Live(browser)))
-            run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **part, **options)
-    finally:
-        if track and begun:  # also of a run that a stage has stopped
-            _track(Path(begun[-1]), track, quiet)
+            listeners.append(stack.enter_context(Live(browser)))
+        run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **part, **options)
     return INTERRUPTED if run.interrupted else 0
 
 
@@ -362,7 +357,10 @@ def track(run: Path, /, *, to: list[Literal["mlflow", "tensorboard"]]) -> None:
         mlflow (the store of MLFLOW_TRACKING_URI, else mlflow.db here) or tensorboard (files in the run folder); may be given
         several times.
     """
-    _track(run, to)
+    from trainwell.tracking.track import track as write_to
+
+    for sentence in write_to(run, to):
+        print(sentence)
 
 
 @app.command
@@ -447,14 +445,6 @@ def explain(error: Exception) -> tuple[str, int]:
         file.writelines(traceback.format_exception(error))
     kind = type(error).__name__
     return f"This is a bug in trainwell ({kind}); please report it with the details in {path}.", BUG
-
-
-def _track(folder: Path, names: Sequence[str], quiet: bool = False) -> None:
-    from trainwell.tracking.track import track as write_to
-
-    for sentence in write_to(folder, names):
-        if not quiet:
-            print(sentence)
 
 
 def _check_what_to_train(file: Path | None, target: str | None, resume: Path | None, options: Mapping[str, object]) -> None:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from trainwell.errors import InputError, listed, nearest
 from trainwell.extras import require
+from trainwell.recipe.events import Event
 
 Tracker = Literal["mlflow", "tensorboard"]
 TRACKERS: tuple[str, ...] = get_args(Tracker)
@@ -43,3 +44,25 @@ def track(folder: Path | str, names: Sequence[str]) -> list[str]:
     folder = Path(folder)
     run = told(folder)
     return [mlflow_store.write(run) if name == "mlflow" else tensorboard_files.write(run, folder) for name in names]
+
+
+class Tracked:
+    """A listener of a run that writes it to trackers when the block ends, also where a stage has stopped the run."""
+
+    def __init__(self, names: Sequence[str], quiet: bool = False):
+        self.names, self.quiet = names, quiet
+        self.folder: Path | None = None
+
+    def __call__(self, event: Event) -> None:
+        if event["event"] == "run_started":
+            self.folder = Path(event["folder"])
+
+    def __enter__(self) -> "Tracked":
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        if self.folder is None:
+            return
+        for sentence in track(self.folder, self.names):
+            if not self.quiet:
+                print(sentence)
