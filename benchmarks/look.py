@@ -2,10 +2,10 @@
 
     python -m benchmarks.look [--out look.json] [table ...]
 
-Tables with a known leak, grouping or order must have it found; the thirteen tables of `benchmarks.tabular`, whose leaks were taken
-out, must raise no such alarm. ``million`` is a made-up table of a million rows and 30 columns. Every table is looked at in a
-process of its own. The tables are read from the folder TRAINWELL_DATA, or ``shared/data`` beside the checkout; the thirteen as
-``tables.py`` in TRAINWELL_PEERS, or ``shared/peers``, makes them.
+Tables with a known leak, grouping or order must have it found; the thirteen tables of `benchmarks.tabular`, whose leaks were
+taken out, must raise no such alarm. ``million`` is a made-up table of a million rows and 30 columns. Every table is looked at
+in a process of its own. The tables are read from the folder TRAINWELL_DATA, or ``shared/data`` beside the checkout; the
+thirteen as ``tables.py`` in TRAINWELL_PEERS, or ``shared/peers``, makes them.
 """
 
 import argparse

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import jax
 import numpy as np
 
 from small_networks import TASKS
@@ -13,9 +12,9 @@ from trainwell.data.dates import STYLES
 from trainwell.data.encode import Encoder, fit_encoder
 from trainwell.data.schema import infer_schema
 from trainwell.data.tables import read_table
+from trainwell.inference.architecture import Architecture
 from trainwell.model import EnsembleMember, Model
-from trainwell.network import embeddings
-from trainwell.network.forward import init
+from trainwell.network.embeddings import EDGES, QUANTILES
 from trainwell.network.structure import Structure, resolve
 
 TARGETS = {"binary": ["no", "yes"], "multiclass": ["high", "low", "middle"]}
@@ -71,17 +70,19 @@ def weights_of(own: Structure, seed: int = 0):
     """(settings, weights, statistics) as if of a trained network: nothing in them is 0 or 1 by design."""
     chance = np.random.default_rng(seed)
     settings = resolve(own, {"dropout.rate": 0.3} if own.dropout != "none" else {})
-    weights, statistics = init(np.uint32(seed), own, settings, np.zeros(own.outputs, np.float32))
-    rows = np.tanh(chance.normal(size=(500, own.numeric))).astype(np.float32)
-    weights |= embeddings.fitted(jax.random.key(seed), rows, own) if embeddings.fits_table(own) else {}
 
-    def moved(name: str, value) -> np.ndarray:
-        if name in (embeddings.QUANTILES, embeddings.EDGES):
-            return np.asarray(value)
-        return np.asarray(value + 0.3 * chance.normal(size=value.shape), np.float32)
+    def drawn(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        values = chance.normal(size=shape)
+        if name in (QUANTILES, EDGES):
+            return np.sort(3 * np.tanh(values), axis=1)
+        if name.endswith((".scale", ".gain", ".variance")):
+            return 0.5 + np.abs(values)
+        return 1.5 * values / np.sqrt(shape[-1]) if name.endswith(".weight") else values / 2
 
-    weights = {name: moved(name, value) for name, value in weights.items()}
-    statistics = {name: np.abs(moved(name, value)) + np.float32(0.1) for name, value in statistics.items()}
+    weights, statistics = (
+        {name: drawn(name, shape).astype(np.float32) for name, shape in part.items()}
+        for part in Architecture.of(own.to_json(), settings).shapes()
+    )
     return settings, weights, statistics
 
 

@@ -55,6 +55,8 @@ def fit(
     metric: str | None = None,
     cost: str | None = None,
     resume: Path | None = None,
+    only: list[str] | None = None,
+    from_stage: Annotated[str | None, Parameter(name="--from")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     keep_going: bool = False,
     cores: int | None = None,
@@ -107,6 +109,10 @@ def fit(
         What mistakes cost, for two classes: fp=1,fn=20. The decision threshold is then the cheapest.
     resume
         A run folder to continue after it was stopped; nothing else needs to be given then.
+    only
+        A stage to make, and no other; may be given several times. With --resume it takes what it needs from that run.
+    from_stage
+        With --resume: make this stage and those after it anew.
     settings
         Hold a setting of the networks fixed, such as --set dropout.rate=0.3; may be given several times.
     keep_going
@@ -133,12 +139,13 @@ def fit(
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
         "stream_above": None if stream_above is None else words.parse_size(stream_above),
     }  # fmt: skip
-    options = {name: value for name, value in given.items() if value is not None}
-    _check_what_to_train(file, target, resume, options)
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    _check_what_to_train(file, target, resume, options if not (only or from_stage) else {})
     if track:
         from trainwell.tracking.track import check_trackers
 
         check_trackers(track)
+    part: dict[str, Any] = {name: value for name, value in {"only": only, "from_stage": from_stage}.items() if value}
 
     from trainwell.recipe.run import fit as run_recipe
     from trainwell.terminal import Terminal
@@ -154,7 +161,7 @@ def fit(
             from trainwell.live.watch import Live
 
             listeners.append(stack.enter_context(Live(browser)))
-        run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **options)
+        run = run_recipe(file, target, listeners=listeners, resume=resume, started=trainwell.STARTED, **part, **options)
     return INTERRUPTED if run.interrupted else 0
 
 

@@ -20,6 +20,10 @@ class StageStopped(TrainwellError):
     exit_code = 3
 
 
+class NothingToLearn(InputError, StageStopped):
+    """The target of a table has one value only: no network is needed to predict it, and ``--keep-going`` cannot help."""
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """``", did you mean 'target'?"`` for the nearest right spelling, or nothing when none is near.
 

@@ -9,7 +9,6 @@ from trainwell.data.encoders import ColumnEncoder, Date, Embedded, Measurement, 
 from trainwell.errors import listed
 from trainwell.model import Model, load, model_folder
 from trainwell.model_file import read_description
-from trainwell.recipe.evidence import read_evidence
 from trainwell.words import printable
 
 MOST_LEVELS = 6  # chosen: levels named of a category, and structures of an ensemble
@@ -53,9 +52,9 @@ def _run(folder: Path) -> Iterator[Line]:
 
 
 def _quality(model: Model, folder: Path | None) -> Iterator[Line]:
-    found = read_evidence(folder / "evidence").get("squeeze") if folder is not None else None
-    measures: dict[str, Any] = dict(found.measures) if found is not None else {}
-    score = measures.get("test_score", model.test_score)
+    found = _json(folder / "evidence" / "squeeze.json") if folder is not None else {}
+    measures: dict[str, Any] = found.get("measures", {})
+    score = model.test_score
     said = (
         "not measured" if score is None else f"{measures.get('metric', model.metric)} {score:.4g} on rows that nothing had seen"
     )

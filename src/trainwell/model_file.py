@@ -84,11 +84,12 @@ def calibration_of(file: CalibrationFile, path: Path) -> Calibration:
     """A calibration as it was written; `InputError` where its intervals make no sense."""
     if file.intervals is None:
         return Calibration(file.temperature, file.threshold)
-    at, errors, widths = file.intervals.at, file.intervals.errors, list(file.intervals.half_widths.values())
+    at, errors = file.intervals.at, file.intervals.errors
     try:
-        levels = [float(level) for level in file.intervals.half_widths]
+        ordered = sorted((float(level), width) for level, width in file.intervals.half_widths.items())
     except ValueError:
-        levels = [np.nan]
+        ordered = [(np.nan, np.nan)]
+    levels, widths = [level for level, _ in ordered], [width for _, width in ordered]
     if not (_rises(levels, 0, 1) and _rises(widths, 0, np.inf)):
         raise InputError(f"{path} is damaged at calibration.intervals: half widths must rise with levels between 0 and 1.")
     if len(at) != len(errors) or not _rises(at, -np.inf, np.inf) or not all(0 < error < np.inf for error in errors):

@@ -140,13 +140,14 @@ def test_calibration_and_stacking_take_the_estimators(frame, labels, signal):
 
 def test_a_row_counts_as_much_as_its_weight(frame, labels):
     """The rows of one half say the opposite of the other half; the heavier half is believed."""
-    numbers = np.vstack([frame[["length"]], frame[["length"]]])
-    opposite = np.where(labels == "yes", "no", "yes")
-    both = np.concatenate([labels, opposite])
+    half = ROWS // 2
+    numbers, truth = frame[["length"]].to_numpy()[:half], labels[:half]
+    opposite = np.where(truth == "yes", "no", "yes")
+    both, twice = np.concatenate([truth, opposite]), np.vstack([numbers, numbers])
     for heavy in (0, 1):
-        weights = np.repeat([0.25, 9.75] if heavy else [9.75, 0.25], ROWS)
-        believed = NeuralClassifier(**LEAST).fit(numbers, both, sample_weight=weights)
-        assert believed.score(numbers[:ROWS], (labels, opposite)[heavy]) > 0.6
+        weights = np.repeat([0.25, 9.75] if heavy else [9.75, 0.25], half)
+        believed = NeuralClassifier(**LEAST).fit(twice, both, sample_weight=weights)
+        assert believed.score(numbers, (truth, opposite)[heavy]) > 0.6
 
 
 def test_weights_that_are_whole_numbers_are_repetitions(frame, signal):

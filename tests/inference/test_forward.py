@@ -28,11 +28,19 @@ STRUCTURES = {
     },
     **{
         f"norm {batch}, weights {weight}, dropout {dropout}": replace(
-            BASE, batch_norm=batch, weight_norm=weight, dropout=dropout
+            BASE, batch_norm=batch, weight_norm=weight, dropout=dropout, numeric_embedding="none"
         )
-        for batch in ("none", "before", "after")
-        for weight in ("none", "plain", "centered")
-        for dropout in ("none", "inverted", "course")
+        for batch, weight, dropout in (
+            ("before", "none", "inverted"),
+            ("before", "plain", "course"),
+            ("before", "centered", "none"),
+            ("after", "none", "course"),
+            ("after", "plain", "none"),
+            ("after", "centered", "inverted"),
+            ("none", "plain", "inverted"),
+            ("none", "centered", "course"),
+            ("none", "none", "course"),
+        )
     },
     "linear": replace(BASE, widths=()),
     "linear with dropout": replace(BASE, widths=(), dropout="course"),

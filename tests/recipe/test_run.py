@@ -103,11 +103,13 @@ def killed_when_there_is(file, *arguments) -> None:
 
 
 def test_the_same_seed_gives_the_same_model_and_a_run_killed_and_resumed_too(run, write_table, trials, tmp_path):
-    """Killed as it began, after a rung of the search, when the search was done, and with two of four folds cross-fitted;
-    resumed from the command line."""
+    """Killed as it began, in each of the stages, after a rung of the search, when the search was done, and with two of four
+    folds cross-fitted; resumed from the command line."""
     folder = tmp_path / "killed"
     first = (write_table(tmp_path / "table.csv"), "--target", "left", "--trials", trials, "--out", folder)
     killed_when_there_is(folder / "config.json", *first)
+    for stage in ("look", "baselines", "overfit"):  # in the stage after it
+        killed_when_there_is(folder / "evidence" / f"{stage}.json", "--resume", folder)
     killed_when_there_is(folder / "members" / "wave-1.safetensors", "--resume", folder)
     killed_when_there_is(folder / "evidence" / "tune.json", "--resume", folder)
     killed_when_there_is(folder / "members" / "fold-2.safetensors", "--resume", folder)

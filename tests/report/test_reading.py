@@ -1,5 +1,6 @@
 """A run folder that is half-written, damaged, moved, read-only or of another version is opened as far as it goes."""
 
+import dataclasses
 import json
 import random
 import shutil
@@ -12,16 +13,23 @@ from hypothesis import strategies as st
 import made_up_run
 from trainwell.cli import run_command
 from trainwell.errors import InputError
+from trainwell.recipe.evidence import Figure, Series, write_evidence
 from trainwell.report.markdown import card_text
 from trainwell.report.page import render, write_report
 from trainwell.report.record import read_record
 
 LONG_NUMBER = "9" * 5000
+AXES = {"structure": ["a", "b", None], "rate": [0.1, 0.001, 0.01], "auc": [0.8, 0.9, None]}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    return made_up_run.write_run(tmp_path_factory.mktemp("reading") / "run")
+    folder = made_up_run.write_run(tmp_path_factory.mktemp("reading") / "run")
+    axes = [Series(name, [1, 2, 3], values, name == "auc") for name, values in AXES.items()]
+    tune = made_up_run.evidence()["tune"]
+    figures = {**tune.figures, "parallel": Figure("parallel", "Settings and score", "", "", axes)}
+    write_evidence(dataclasses.replace(tune, figures=figures), folder / "evidence")
+    return folder
 
 
 @pytest.fixture
@@ -146,7 +154,8 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-FILES = ("config.json", "schema.json", "environment.json", "members/history.json", "evidence/squeeze.json", "events.jsonl")
+FILES = ("config.json", "schema.json", "environment.json", "members/history.json", "events.jsonl",
+         "evidence/squeeze.json", "evidence/tune.json")  # fmt: skip
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -178,6 +178,10 @@ class Date:
             raise ValueError(f"{min(wrong)!r} is no part of a date")
         if self.style not in (*dates.STYLES, "timestamp"):
             raise ValueError(f"{self.style!r} is no style of dates")
+        ordered = {
+            part: self.parts[part] for part in dates.PARTS if part in self.parts
+        }  # as they enter, however they lie in a file
+        object.__setattr__(self, "parts", ordered)
 
     @property
     def continuous_names(self) -> tuple[str, ...]:

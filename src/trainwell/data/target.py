@@ -10,7 +10,7 @@ from trainwell.data import cells, dates
 from trainwell.data.arrow_arrays import numpy_of
 from trainwell.data.roles import Column, Note, count_distinct, level_counts, unreadable_note
 from trainwell.data.tables import Table
-from trainwell.errors import InputError, listed, nearest
+from trainwell.errors import InputError, NothingToLearn, listed, nearest
 
 Task = Literal["binary", "multiclass", "regression"]
 TASKS = ("binary", "multiclass", "regression")
@@ -84,7 +84,7 @@ def _regression(table: Table, name: str, style: str | None, task: Task | None, n
     distinct = count_distinct(read.values)
     if distinct < 2:
         only = f"has one value only, {read.values[np.isfinite(read.values)][0]:g}," if distinct else "holds no finite number"
-        raise InputError(f"the target {name!r} {only} in {table.source}; there is nothing to learn.")
+        raise NothingToLearn(f"the target {name!r} {only} in {table.source}; there is nothing to learn.")
     for found, what in ((read.unreadable, "no number"), (read.infinite, "infinite or too large")):
         notes += [
             Note(name, note.message.replace("treated as missing", "dropped"))
@@ -111,7 +111,7 @@ def _classification(name: str, column: pa.ChunkedArray, task: Task, missing: int
 
 def _check_classes(name: str, counts: dict[str, int], kept: dict[str, int], rows: int, task: Task) -> None:
     if len(counts) == 1:
-        raise InputError(f"the target {name!r} has one class only, {next(iter(counts))!r}; there is nothing to learn.")
+        raise NothingToLearn(f"the target {name!r} has one class only, {next(iter(counts))!r}; there is nothing to learn.")
     if len(counts) > MOST_CLASSES or (len(counts) > max(2, 0.5 * rows)):
         raise InputError(
             f"the target {name!r} has {len(counts):,} classes in {rows:,} rows; allowed are {MOST_CLASSES:,}, "

@@ -175,7 +175,7 @@ def clocks(table: Table, schema: Schema) -> list[Candidate]:
             style = dates.date_style(cells_of)
         if style:
             found.append(Candidate(column.name, "time", dates.seconds(cells_of, style).values, DATES))
-        elif column.role != "constant" and (number := column.style or cells.number_style(cells_of)):
+        elif column.role not in ("constant", "category", "text") and (number := column.style or cells.number_style(cells_of)):
             values = cells.numbers(cells_of, number).values
             if np.isfinite(values).all() and (np.diff(values) >= 0).all() and len(np.unique(values)) >= CLOCK_VALUES:
                 found.append(Candidate(column.name, "time", values, "it only grows from the first row to the last"))

@@ -15,8 +15,9 @@ from trainwell.inspection.remarks import Remark, ignoring, quoted
 
 MOST_ADDENDS = 3  # chosen: more are found only where the combination is exact
 MOST_TRIED = 20  # chosen: numbers that may be addends, those most correlated with the target
-REST_OF_SPREAD = 0.03  # chosen: of the target's variance that a sum leaves; taxis leave 0.010, no clean table less than 0.05
-REST_OF_VALUES = 0.2  # chosen: of the number of the target's values that the rest takes; taxis 0.09, clean tables 0.5 and more
+REST_OF_SPREAD = 0.03  # chosen: of the target's variance that a sum leaves; taxis leave 0.010, other tables 0.23 and more
+REST_OF_VALUES = 0.2  # chosen: of the number of the target's values that the rest takes; taxis 0.10, other tables 0.98 and more
+ANOTHER_ADDEND = 0.75  # chosen: of the values of the rest, what must be left for one more addend to count
 FEWEST_VALUES = 50  # chosen: of a target, else it takes few values whatever is taken away
 EXACT = 1e-9  # chosen: of the target's variance, what rounding leaves of an exact combination
 ROWS_A_NUMBER = 5  # chosen: rows for each number of a linear combination, else one is found in anything
@@ -62,10 +63,11 @@ def _numbers(inspected: Inspected) -> np.ndarray:
 
 
 def _best_sum(values: np.ndarray, target: np.ndarray) -> tuple[dict[int, int], int] | None:
-    """(sign by column, how many values the rest takes) of the smallest sum that is found."""
+    """(sign by column, how many values the rest takes) of the smallest sum that leaves little."""
     together = np.cov(np.column_stack([target, values]), rowvar=False)
-    of_target = len(np.unique(target))
+    most = REST_OF_VALUES * len(np.unique(target))
     smallest = _resolution(target)
+    best: tuple[dict[int, int], int] | None = None
     for size in range(1, MOST_ADDENDS + 1):
         found = []
         for columns in combinations(range(values.shape[1]), size):
@@ -78,9 +80,9 @@ def _best_sum(values: np.ndarray, target: np.ndarray) -> tuple[dict[int, int], i
                     found.append((left, columns, signs))
         for _, columns, signs in sorted(found)[:50]:
             rest = target - values[:, list(columns)] @ np.array(signs, float)
-            if (count := len(np.unique(np.round(rest / smallest)))) <= REST_OF_VALUES * of_target:
-                return dict(zip(columns, signs, strict=True)), count
-    return None
+            if (count := len(np.unique(np.round(rest / smallest)))) <= most:
+                best, most = (dict(zip(columns, signs, strict=True)), count), ANOTHER_ADDEND * count
+    return best
 
 
 def _resolution(target: np.ndarray) -> float:

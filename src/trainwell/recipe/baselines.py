@@ -38,13 +38,15 @@ NO_LOWER = 1.02  # chosen: times the training loss of a linear network, which on
 
 
 class Check(NamedTuple):
-    """One check of the wiring; ``passed`` is None where there was no time to make it."""
+    """One check of the wiring; ``passed`` is None where there was no time to make it; one that does not
+    warn says something of the table rather than of a fault."""
 
     name: str
     passed: bool | None
     measured: str
     advice: str
     serious: bool = False
+    warns: bool = True
 
 
 def baselines(context: Context) -> tuple[Evidence, dict[str, np.ndarray]]:
@@ -183,7 +185,7 @@ def _capacity_check(structure: Structure, large: Training, linear: Training) -> 
         return Check(name, None, "no time was left", advice)
     widths = "-".join(map(str, structure.widths)) or "linear"
     measured = f"training loss {losses[0]:.3g} without hidden units, {losses[1]:.3g} with {widths}"
-    return Check(name, losses[1] <= NO_LOWER * losses[0], measured, advice)
+    return Check(name, losses[1] <= NO_LOWER * losses[0], measured, advice, warns=False)
 
 
 def _evidence(
@@ -192,10 +194,11 @@ def _evidence(
     failed = [check for check in checks if check.passed is False]
     label, shown = context.metric.label, {name: context.shown(score) for name, score in scores.items()}
     models = ", ".join(f"{name} {context.said(score)}" for name, score in scores.items())
-    wiring = f"failed: {', '.join(check.name for check in failed)}" if failed else f"start loss {start_loss:.3f} = the prior's"
+    faults = [check for check in failed if check.warns]
+    wiring = f"failed: {', '.join(check.name for check in faults)}" if faults else f"start loss {start_loss:.3f} = the prior's"
     return Evidence(
         "baselines",
-        "stop" if any(check.serious for check in failed) else "warn" if failed else "pass",
+        "stop" if any(check.serious for check in failed) else "warn" if faults else "pass",
         f"{label}: {models}. {wiring}",
         explanation=_explanation(context, scores, checks),
         actions=[check.advice for check in failed],

@@ -134,7 +134,9 @@ class Context:
             quantile = self.settings(self.structure(), {}).get("quantile.quantile")
             if quantile is not None:  # the best constant of that loss
                 return weighted_quantile(np.asarray(target), quantile, weights)
-            return np.asarray(output_bias.target_mean(target) if weights is None else mean(target, weights).reshape(1))
+            return np.asarray(
+                output_bias.target_mean(target) if weights is None else mean(target, jnp.asarray(weights)).reshape(1)
+            )
         counts = jnp.asarray(np.bincount(self.train.target, weights, minlength=len(self.schema.classes)), jnp.float32)
         return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
 
@@ -146,12 +148,23 @@ class Context:
         target = jnp.asarray(self.train.target)
         outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
         losses = compiled_losses(outputs, target, structure, self.settings(structure, {}), None)
-        return float(mean(losses, self.train.weights))
+        weights = self.train.weights
+        return float(mean(losses, None if weights is None else jnp.asarray(weights)))
 
     def population(
-        self, train: Arrays | None = None, validation: Arrays | None = None, *, members: int = EXPECTED, signals: bool = True
+        self,
+        train: Arrays | None = None,
+        validation: Arrays | None = None,
+        *,
+        members: int = EXPECTED,
+        signals: bool = True,
+        told: bool = True,
     ) -> Population:
-        """The population of these rows; of the training and validation rows when left out, streamed once they are a stream."""
+        """The population of these rows; of the training and validation rows when left out, streamed once they are a stream.
+
+        Who watches the run is ``told`` of its networks' curves; not of those that are trained to measure something, and then
+        forgotten, which have numbers that others have, too.
+        """
         measured_on = self.rows(validation or self.validation)
         data: Data | Streamed
         if train is None and self.stream is not None:
@@ -159,7 +172,7 @@ class Context:
         else:
             data = Data(self.rows(train or self.train), measured_on)
         given = (data, self.task, self.metric, self.prior, self.options.seed, self.pool, members, signals)
-        return Population(*given, on_advanced=self.on_advanced)
+        return Population(*given, on_advanced=self.on_advanced) if told else Population(*given)
 
     def structure(self, **changes: Any) -> Structure:
         """A network for this table; what the user holds fixed comes before ``changes``."""

@@ -89,7 +89,7 @@ def _proof(context: Context, trainings: Sequence[Training], known: Known) -> dic
         for trial in [remedy.trial for remedy in first.remedies if remedy.trial] if first is not None else []:
             if context.budget.passed:
                 break
-            shown, _ = tried(trial, training, context.population(), known, context.budget, epochs)
+            shown, _ = tried(trial, training, context.population(told=False), known, context.budget, epochs)
             if shown is not None:
                 signals.trials[trial] = shown
                 again = diagnose(signals)

@@ -70,10 +70,12 @@ def remove_weights(folder: Path) -> None:
             kept.unlink()
 
 
-def write_history(context: Context, trainings: Sequence[Training]) -> None:
-    """``members/history.json``: what each member was and did, epoch by epoch, scores as a person reads them."""
+def write_history(context: Context, trainings: Sequence[Training], earlier: Sequence[Any] = ()) -> None:
+    """``members/history.json``: what each member was and did, epoch by epoch, scores as a person reads them; with those of
+    ``earlier`` that are not among the trainings."""
     shown = context.shown
-    members = []
+    again = {training.member.number for training in trainings}
+    members = [member for member in earlier if member["member"] not in again]
     for training in trainings:
         curves = training.curves.to_json()
         curves["validation_score"] = [None if score is None else shown(score) for score in curves["validation_score"]]

@@ -55,7 +55,7 @@ def learning_curve(context: Context, structure: Structure, settings: dict[str, f
     def scores(count: int) -> list[float]:
         tiled = context.train.take(np.resize(order[:count], every))
         members = [Member(number, structure, settings, "regularize") for number in range(NETWORKS)]
-        trained = own.population(tiled, context.validation).train(
+        trained = own.population(tiled, context.validation, told=False).train(
             [Training(one) for one in members], epochs, epochs, own.budget
         )
         return [t.score if t.sound and (t.stopped or t.epochs >= epochs) else np.nan for t in trained]

@@ -25,7 +25,7 @@ def look(context: Context) -> Evidence:
     serious = [remark for remark in found.remarks if remark.weight != "note"]
     for remark in serious[1:]:  # the first is in the summary
         context.log.note("look", remark.says, remark.columns[0] if len(remark.columns) == 1 else None)
-    if found.left_out:
+    if found.left_out and context.options.effort != "minimal":
         context.log.note("look", f"The time was too short to look for {_and(found.left_out)}; a longer run does.")
     return Evidence(
         "look",
@@ -52,8 +52,10 @@ def _subject(context: Context) -> Subject:
 
 
 def _seconds_left(context: Context) -> Callable[[], float]:
-    """The stage's share of the time, or in a short run a little more."""
+    """The stage's share of the time, or in a short run a little more; the least effort fits no model but its one network."""
     limit = context.options.time_limit
+    if context.options.effort == "minimal":
+        return lambda: 0.0
     if limit is None:
         return lambda: 0.0 if context.budget.interrupted else math.inf
     own = Budget(max(context.budget.left, min(LEAST_SECONDS, LEAST_SHARE * limit)))
@@ -130,7 +132,7 @@ def _explanation(context: Context, found: Inspection, serious: list[Remark]) -> 
     if found.rows < found.of_rows:
         sentences.append(f"All this was looked for in {found.rows:,} of {found.of_rows:,} rows, drawn at random.")
     if found.left_out:
-        sentences.append(f"For want of time it was not looked for {_and(found.left_out)}.")
+        sentences.append(f"It was not looked for {_and(found.left_out)}: a longer run does.")
     return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,20 @@ from trainwell.calibration.intervals import LEVEL
 from trainwell.data.roles import Note
 from trainwell.errors import InputError, StageStopped
 from trainwell.files import whole_file
-from trainwell.model import Model
+from trainwell.model import Model, load
 from trainwell.population import checkpoint
 from trainwell.population.allocator import give_back
 from trainwell.population.member import Training
 from trainwell.recipe import folder as folders
 from trainwell.recipe.all_rows import all_rows, forget_rows
 from trainwell.recipe.baselines import baselines
+from trainwell.recipe.chosen_stages import WITHOUT_WEIGHTS, earlier_members, without_weights
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import read_events
 from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evidence
 from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
+from trainwell.recipe.gates import beaten
 from trainwell.recipe.look import look
 from trainwell.recipe.minimal import one_network
 from trainwell.recipe.next_steps import gain_said, next_steps
@@ -33,6 +35,7 @@ from trainwell.recipe.options import MINIMAL
 from trainwell.recipe.overfit import overfit
 from trainwell.recipe.pace import cross_fits, full_training, pace
 from trainwell.recipe.regularize import regularize
+from trainwell.recipe.simple_models import score_simple_models
 from trainwell.recipe.squeeze import squeeze
 from trainwell.recipe.target_transform import learning
 from trainwell.recipe.tune import last_resort, space, tune
@@ -124,16 +127,21 @@ def stages_of(effort: str) -> tuple[str, ...]:
 class Recipe:
     """One pass through the stages. A stage that left its evidence in a folder that is resumed is not done again."""
 
-    def __init__(self, context: Context, notes: tuple[Note, ...], *, report: bool = True):
-        self.context, self.notes, self.report = context, notes, report
+    def __init__(self, context: Context, notes: tuple[Note, ...], chosen: Sequence[str] = (), *, report: bool = True):
+        self.context, self.notes, self.chosen, self.report = context, notes, chosen, report
         self.done = read_evidence(context.folder / "evidence")
         self.result = Run(context.folder)
         self.simple: dict[str, np.ndarray] = {}
         events = read_events(context.folder / "events.jsonl")
         self.found = {
-            (event.get("member"), event.get("cause"), event.get("layer")) for event in events if event["event"] == "finding"
+            (event.get("member"), event.get("cause"), event.get("layer"))
+            for event in events
+            if event["event"] == "finding" and event.get("stage") not in chosen
         }
         self.told = {event.get("member") for event in events if event["event"] in ("member_finished", "member_failed")}
+        self.without_weights = without_weights(context.folder)
+        self.earlier = earlier_members(context.folder, chosen) if chosen or self.without_weights else []
+        self.told -= {event.get("member") for event in events if chosen and event.get("stage") in chosen}
 
     def run(self) -> Run:
         stages: dict[str, Callable[[Context], Evidence]] = {
@@ -142,16 +150,23 @@ class Recipe:
         reason = None
         for name, stage in stages.items():
             number = 1 + STAGES.index(name)
-            if self.context.budget.interrupted and name != "squeeze":
+            if self._is_left_out(name) or (self.context.budget.interrupted and name != "squeeze"):
                 continue
             if name == "squeeze" and not self._trained:
                 break
             evidence = self._one(number, name, stage)
-            if evidence.verdict == "stop" and not self.context.options.keep_going:
+            asked = name in self.chosen or not self.chosen
+            if evidence.verdict == "stop" and asked and not self.context.options.keep_going:
                 reason = f"Stage {name} stopped the run: {evidence.summary}."
                 reason += "".join(f" {action}" for action in list(evidence.actions)[:1]) + " --keep-going goes on all the same."
                 break
         return self._finish(reason)
+
+    def _is_left_out(self, name: str) -> bool:
+        """Whether a stage is neither chosen nor one whose findings a chosen one takes up."""
+        if not self.chosen or name in self.chosen:
+            return False
+        return name not in self.done or STAGES.index(name) > max(map(STAGES.index, self.chosen))
 
     def _one(self, number: int, name: str, stage: Callable[[Context], Evidence]) -> Evidence:
         log, began = self.context.log, time.monotonic()
@@ -167,6 +182,7 @@ class Recipe:
             log.add("compiled", program=one.program.describe(), seconds=round(one.seconds, 3), background=one.background)
         log.add("waited_for_programs", stage=name, seconds=round(pool.waited_seconds - waited, 3))
         if name not in self.done:
+            evidence = beaten(self.context, name, evidence, self.result.evidence, self.result.trainings)
             evidence = dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3))
             if not self.context.budget.interrupted or name == "squeeze":
                 write_evidence(evidence, self.context.folder / "evidence")
@@ -211,6 +227,10 @@ class Recipe:
             with np.load(kept, allow_pickle=False) as arrays:
                 self.simple = dict(arrays)
             return self.done["baselines"]
+        if "baselines" in self.done and self.chosen:  # of a finished run, which keeps no predictions
+            if "squeeze" in self.chosen:
+                self.simple = {name: one.on_test for name, one in score_simple_models(context).items()}
+            return self.done["baselines"]
         self.done.pop("baselines", None)
         evidence, self.simple = baselines(context)
         kept.parent.mkdir(exist_ok=True)
@@ -241,6 +261,8 @@ class Recipe:
         first, folder = self._next_number, context.folder / "members"
         kept = read_waves(folder)
         begun = [training for wave in kept for training in wave.trainings if training.curves]
+        if "tune" in self.done and "tune" in self.without_weights:
+            return self.done["tune"]
         if "tune" in self.done and len(begun) == self.done["tune"].measures.get("trials"):
             self._take([training for wave in kept for training in wave.trainings], "tune", context)
             return self.done["tune"]
@@ -277,8 +299,8 @@ class Recipe:
     def _kept(self, stage: str, context: Context, make: Callable[[], tuple[Evidence, list[Training]]]) -> Evidence:
         """What a stage with trainings comes to: read back where the folder has it, else made and written."""
         path = self.context.folder / "members" / f"{stage}.safetensors"
-        if stage in self.done and path.exists():
-            self._take(checkpoint.load(path), stage, context)
+        if stage in self.done and (path.exists() or stage in self.without_weights):
+            self._take(checkpoint.load(path) if path.exists() else [], stage, context)
             return self.done[stage]
         self.done.pop(stage, None)
         evidence, trainings = make()
@@ -301,7 +323,7 @@ class Recipe:
             elif training.curves:
                 told |= {"epochs": training.epochs, "score": self.context.shown(training.score)}
                 self.context.log.add("member_finished", **told, settings=training.member.settings)
-        folders.write_history(self.context, self.result.trainings)
+        folders.write_history(self.context, self.result.trainings, self.earlier)
 
     def _size(self) -> dict[str, Any]:
         found = self.result.evidence["overfit"].measures if "overfit" in self.result.evidence else {}
@@ -316,7 +338,8 @@ class Recipe:
 
     @property
     def _next_number(self) -> int:
-        return 1 + max((t.member.number for t in self.result.trainings), default=0)
+        numbers = [t.member.number for t in self.result.trainings] + [member["member"] for member in self.earlier]
+        return 1 + max(numbers, default=0)
 
     @property
     def _trained(self) -> bool:
@@ -324,6 +347,12 @@ class Recipe:
 
     def _finish(self, reason: str | None) -> Run:
         run, folder = self.result, self.context.folder
+        if self.chosen:
+            run.evidence = {
+                name: {**self.done, **run.evidence}[name] for name in STAGES if name in {**self.done, **run.evidence}
+            }
+            if run.model is None and (folder / "model" / "model.json").is_file():
+                run.model = load(folder)
         last = closing(run) | {"metric": self.context.metric.label}
         self._tell_next_steps()
         self.context.log.add("run_finished", **last, seconds=round(self.context.budget.used, 3))
@@ -334,4 +363,5 @@ class Recipe:
         if run.model is not None and not run.interrupted:
             forget_rows(folder)
             folders.remove_weights(folder)
+            (folder / WITHOUT_WEIGHTS).unlink(missing_ok=True)
         return run

@@ -44,7 +44,8 @@ class Range(NamedTuple):
 
 
 def rate_range(context: Context, structure: Structure, base: dict[str, float]) -> Range | None:
-    """The losses; None where the optimizer brings its own rate, the user holds it fixed, or there is no time."""
+    """The losses; None where the optimizer brings its own rate, the user holds it fixed, nothing
+    learns, or there is no time."""
     name = f"{structure.optimizer}.learning_rate"
     if not context.learning_rate(structure) or name in context.options.settings:
         return None
@@ -56,14 +57,14 @@ def rate_range(context: Context, structure: Structure, base: dict[str, float]) -
         Member(number, structure, context.settings(structure, {**base, name: rate}), "overfit")
         for number, rate in enumerate(dict.fromkeys(rates))
     ]
-    population = context.population()
+    population = context.population(told=False)
     epochs = max(1, round(STEPS / population.steps_per_epoch(structure)))
     within = context.within(SHARE_OF_TIME, beyond=True)
     trainings = population.train([Training(member) for member in members], epochs, epochs, within.budget)
     done = [t for t in trainings if t.epochs == epochs or t.failed]
-    if len(done) < len(trainings):
-        return None
     losses = [_last(training) for training in done]
+    if len(done) < len(trainings) or not any(map(math.isfinite, losses)):
+        return None
     return Range(tuple(t.member.settings[name] for t in done), tuple(losses), context.prior_loss)
 
 

@@ -1,10 +1,11 @@
 """A run of the recipe: from a table and options to all that the stages need, a new folder or a resumed one, Ctrl-C."""
 
 import dataclasses
+import json
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,14 @@ from trainwell.population.devices import pool
 from trainwell.recipe import fixed, spaces, tune
 from trainwell.recipe import folder as folders
 from trainwell.recipe.chosen_metric import check_function, function_metric, named_metric
+from trainwell.recipe.chosen_stages import changed_options, check_needs, check_nothing_hangs_on, chosen_stages, forget
 from trainwell.recipe.context import Context
 from trainwell.recipe.curves import CurveTeller
 from trainwell.recipe.events import EventLog, Listener, read_events
 from trainwell.recipe.evidence import read_evidence
 from trainwell.recipe.options import Options
 from trainwell.recipe.order import Recipe, Run, closing, stages_of
+from trainwell.recipe.running import is_going_on
 from trainwell.report.page import write_report
 
 
@@ -45,6 +48,8 @@ def fit(
     listeners: Iterable[Listener] = (),
     resume: Path | str | None = None,
     started: float | None = None,
+    only: Sequence[str] = (),
+    from_stage: str | None = None,
     report: bool = True,
     **options: Any,
 ) -> Run:
@@ -57,6 +62,8 @@ def fit(
     listeners : called with every event of the run, see `trainwell.recipe.events`.
     resume : folder of a run to continue; its options hold, and its table where ``source`` is left out.
     started : ``time.monotonic()`` from which the time limit counts; now when left out.
+    only : names of stages; the others are not made. What they need of the others is read from the folder that is resumed.
+    from_stage : of the run that is resumed, this stage and those after it are made anew, with other limits if some are given.
     report : whether the page is written at the end; it can be later, from what the folder holds.
     options : see `trainwell.recipe.options.Options`.
 
@@ -70,12 +77,20 @@ def fit(
     StageStopped : a stage found that training on is no use (``keep_going=True`` goes on).
     """
     started, label = time.monotonic() if started is None else started, spaces.THE_SPACE
+    stages = chosen_stages(only, from_stage)
     if resume is not None:
-        if finished := _finished(Path(resume), tuple(listeners)):
+        _check_free(Path(resume))
+        if not stages and (finished := _finished(Path(resume), tuple(listeners))):
             return finished
-        source, chosen = _options_of(Path(resume), source, options)
-        _forget_the_closing(Path(resume))
+        if stages and options.get("space") is not None:
+            label, options["space"] = spaces.label_of(options["space"]), spaces.read(options["space"], {})
+        source, chosen = _options_of(Path(resume), source, options, stages)
+        if not stages:
+            _forget_the_closing(Path(resume))
     else:
+        if from_stage is not None:
+            raise InputError(f"--from {from_stage} goes on in a run that was begun: say which, with --resume RUN.")
+        check_needs(None, stages)
         if target is None:
             raise InputError("There is no target: name the column to predict.")
         if options.get("space") is not None:
@@ -86,12 +101,32 @@ def fit(
             chosen = chosen.model_copy(update={"stream_above": memory_limit()})
     budget = Budget(chosen.time_limit)
     budget.start = started
-    prepared = _prepare(source, chosen, budget, None if resume is None else Path(resume), tuple(listeners), label)
+    folder = None if resume is None else Path(resume)
+    prepared = _prepare(source, chosen, budget, folder, tuple(listeners), label, stages, only=bool(only))
     try:
         with _ctrl_c_ends(budget):
-            return Recipe(*prepared, report=report).run()
+            return Recipe(prepared[0], prepared[1], stages, report=report).run()
     finally:
         prepared[0].log.close()
+
+
+def _check_free(folder: Path) -> None:
+    """`InputError` where another process is at work on a run."""
+    if is_going_on(folder):
+        raise InputError(f"{folder} is going on in another process: trainwell watch {folder} shows it.")
+
+
+def _begin_anew(folder: Path, stages: Sequence[str], only: bool, config: Mapping[str, Any]) -> None:
+    """Forget what the chosen stages left in a folder, once all that can be refused is refused."""
+    check_needs(folder, stages)
+    if only:
+        check_nothing_hangs_on(folder, stages)
+    try:
+        folders.write_json(folder / "config.json", config)
+        remove_unfinished(folder)
+        forget(folder, stages)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror}; copy it to where it can, and take the copy.") from None
 
 
 def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
@@ -124,9 +159,10 @@ def _forget_the_closing(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any, Options]:
-    """The (table, options) that a run was started with; only ``keep_going`` may be changed, and a function given again."""
-    if refused := set(changed) - {"keep_going"} - ({"metric"} if callable(changed.get("metric")) else set()):
+def _options_of(folder: Path, source: Any, changed: dict[str, Any], stages: Sequence[str] = ()) -> tuple[Any, Options]:
+    """The (table, options) that a run was started with; only ``keep_going`` may be changed, and a function given again, and
+    what concerns the ``stages`` alone that are made anew."""
+    if not stages and (refused := set(changed) - {"keep_going"} - ({"metric"} if callable(changed.get("metric")) else set())):
         raise InputError(f"a resumed run has the options it was started with: leave out {listed(sorted(refused))}.")
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} cannot be resumed: it is not the folder of a run (there is no config.json in it).")
@@ -136,7 +172,8 @@ def _options_of(folder: Path, source: Any, changed: dict[str, Any]) -> tuple[Any
         raise InputError(f"{folder} cannot be resumed without its table: that was no file, so give it again.")
     check_function(folder, config.get("metric"), changed.get("metric"))
     config = {name: value for name, value in config.items() if value is not None}
-    return (kept if source is None else source), Options.checked(**{**config, **changed, "out": folder})
+    chosen = changed_options(folder, config, changed, stages) if stages else {**config, **changed}
+    return (kept if source is None else source), Options.checked(**{**chosen, "out": folder})
 
 
 def _prepare(
@@ -146,6 +183,8 @@ def _prepare(
     resumed: Path | None,
     listeners: tuple[Listener, ...],
     label: str = spaces.THE_SPACE,
+    stages: Sequence[str] = (),
+    only: bool = False,
 ):
     """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made."""
     file = too_large(source, options.stream_above)
@@ -177,6 +216,9 @@ def _prepare(
     with spaces.named(label):
         tune.check(context)
     folder = _check_same(resumed, schema) if resumed else folders.create(options.out, table.name)
+    if resumed and stages:
+        _check_contents(folder, table, schema)
+        _begin_anew(folder, stages, only, _config(source, options))
     log = EventLog(folder / "events.jsonl", listeners)
     context = dataclasses.replace(context, folder=folder, log=log, on_advanced=CurveTeller(log))
     _write_givens(context, source, resumed)
@@ -224,13 +266,27 @@ def _check_same(folder: Path, schema: Schema) -> Path:
     return folder
 
 
+def _check_contents(folder: Path, table: Table, schema: Schema) -> None:
+    """`InputError` where a table has the columns that a run was made from, but holds something else."""
+    path = folder / "profile.json"
+    if path.exists() and folders.read_json(path).get("columns") != json.loads(json.dumps(profile(table, schema)["columns"])):
+        raise InputError(
+            f"what {folder} holds was made from another table: {table.source} has its columns, but not its contents; "
+            "begin a new run."
+        )
+
+
+def _config(source: Any, options: Options) -> dict[str, Any]:
+    """What ``config.json`` holds."""
+    path = str(Path(source).resolve()) if isinstance(source, str | Path) else None
+    kept = options.model_dump(mode="json", exclude={"out"})
+    return {"source": path, **kept, "test": None if options.test is None else str(options.test.resolve())}
+
+
 def _write_givens(context: Context, source: Any, resumed: Path | None) -> None:
     folder, options = context.folder, context.options
     if not resumed:
-        path = str(Path(source).resolve()) if isinstance(source, str | Path) else None
-        kept = options.model_dump(mode="json", exclude={"out"})
-        kept["test"] = None if options.test is None else str(options.test.resolve())
-        folders.write_json(folder / "config.json", {"source": path, **kept})
+        folders.write_json(folder / "config.json", _config(source, options))
     if not (folder / "environment.json").exists():  # the last of them: else the run was killed as it began
         folders.write_json(folder / "schema.json", context.schema.to_json())
         folders.write_json(folder / "profile.json", profile(context.table, context.schema))

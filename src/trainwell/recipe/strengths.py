@@ -53,7 +53,7 @@ def trained(context: Context, ways: Sequence[Way], base: Mapping[str, float], ep
     ]
     if not members or own.budget.passed:
         return []
-    population = context.population()
+    population = context.population(told=False)
     trainings = population.train([Training(member) for member in members], epochs, epochs, own.budget)
     return [(w, t) for w, t in zip(ways, trainings, strict=True) if t.sound and (t.stopped or t.epochs >= epochs)]
 

@@ -22,6 +22,7 @@ from trainwell.report.findings import went_wrong
 from trainwell.report.headline import headline, lead, scores
 from trainwell.report.markdown import card_text
 from trainwell.report.model_card import day, model_card
+from trainwell.report.prose import paragraphs
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot
 from trainwell.report.summaries import describe, describe_curves, describe_time
@@ -195,7 +196,7 @@ def _environment() -> Any:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
         said=said, number=number, score=score, duration=duration, metric=metric_name, figure_json=_figure_json,
-        fold=_fold, short=shortened,
+        fold=_fold, short=shortened, paragraphs=paragraphs,
     )  # fmt: skip
     environment.globals.update(
         verdicts=VERDICTS, verdicts_said=VERDICTS_SAID, describe=describe, columns_of=columns_of, is_numeric=is_numeric,

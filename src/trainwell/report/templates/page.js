@@ -53,6 +53,7 @@ function stops() {
 next();
 stops();
 addEventListener("resize", stops);
+document.addEventListener("toggle", stops, true); // a fold that opens may show a table
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll());
 addEventListener("beforeprint", () => { root.classList.add("on-paper"); drawAll(640); });
 addEventListener("afterprint", () => { root.classList.remove("on-paper"); drawAll(); });

@@ -1,0 +1,48 @@
+"""The gate that a run meets before it spends its time on a search: networks that have learned beat the one who guesses.
+
+The baselines' own verdict is on the wiring; here is what the networks came to. Below the best simple model a search may still
+help, below the base rate it does not: then nothing in the inputs says anything of the target, as far as networks can see.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from trainwell.population.member import Training
+from trainwell.recipe.context import Context
+from trainwell.recipe.evidence import Evidence
+
+GUESSING = ("majority", "mean", "quantile")  # the simple models that look at no input
+GATED = ("regularize", "tune")  # after these stages a run may be found to be of no use
+FEWEST = 4  # chosen: networks that came to a score, before anything is concluded from them
+
+
+def beaten(
+    context: Context, stage: str, evidence: Evidence, done: Mapping[str, Evidence], trainings: Sequence[Training]
+) -> Evidence:
+    """The stage's evidence, with the verdict "stop" where no network of the run predicts better than a guess.
+
+    Scores are of the validation rows, each network's at its best epoch: a comparison that flatters the networks.
+    """
+    measures = done["baselines"].measures if "baselines" in done else {}
+    guess = next((name for name in GUESSING if isinstance(measures.get(f"{name}.score"), int | float)), None)
+    scores = [t.score for t in trainings if t.sound]
+    if stage not in GATED or guess is None or len(scores) < FEWEST or context.budget.interrupted:
+        return evidence
+    level = float(measures[f"{guess}.score"] or 0.0)
+    if max(scores) > level:
+        return evidence
+    label, said = context.metric.label, context.said
+    summary = (
+        f"no network predicts better than a guess ({guess}): {label} {said(max(scores))} at best, the guess has {said(level)}"
+    )
+    advice = (
+        "The inputs may say nothing of the target, or rows and targets do not belong together: look at how the table was made, "
+        "and for inputs that are missing."
+    )
+    explanation = (
+        f"{len(scores)} networks were trained, and on the validation rows none of them does better than one who looks at no "
+        "input. A search would try more of the same. " + evidence.explanation
+    )
+    return dataclasses.replace(
+        evidence, verdict="stop", summary=summary, explanation=explanation, actions=(advice, *evidence.actions)
+    )
