@@ -133,7 +133,7 @@ def fit(
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
         "stream_above": None if stream_above is None else words.parse_size(stream_above),
     }  # fmt: skip
-    options = {name: value for name, value in given.items() if value is not None}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     _check_what_to_train(file, target, resume, options)
     if track:
         from trainwell.tracking.track import check_trackers
