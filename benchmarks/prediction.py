@@ -96,7 +96,7 @@ def product_speed(cores: int) -> float:
         for _ in range(count):
             np.matmul(a, b, out=c)
 
-    count = 2000
+    count = 500  # chosen: a third of a second
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores) as threads:
         list(threads.map(products, [10] * cores))
         return cores * count * 2 * 256**3 / seconds(lambda: list(threads.map(products, [count] * cores)))
@@ -139,9 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             write_rows(folder / file, rows)
         found = [measure(folder, embedding, chosen.rows, speed) for embedding in EMBEDDINGS]
     print(f"{speed / 1e9:.0f} GFLOP/s in matrix products on {available_cores()} cores")
-    print_table(found)
-    if chosen.out:
-        write_json(chosen.out, found)
+    print_table(
+        list(found[0]), [[f"{value:.4g}" if isinstance(value, float) else value for value in one.values()] for one in found]
+    )
+    write_json(chosen.out, found)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,6 @@ def test_markup_in_a_name_is_shown_and_never_run():
     assert not any("<img" in text for text in texts)
 
 
-def test_a_figure_without_a_number_is_empty():
-    assert is_empty(figure(axis("a", "b")))
+def test_a_figure_without_a_line_is_empty():
+    assert is_empty(figure(axis()))
     assert not is_empty(figure(axis(1.0)))

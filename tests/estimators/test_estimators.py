@@ -222,7 +222,7 @@ def test_dates_lists_and_enormous_numbers_in_a_frame_do_no_harm(frame, labels):
     odd = frame.assign(day=days, parts=[[1, 2]] * ROWS, number=2**60 + np.arange(ROWS), old=pd.Categorical(labels == labels[0]))
     found = NeuralClassifier(**LEAST, ignore=["old"]).fit(odd, labels)
     roles = {column.name: column.role for column in found.run_.model.schema.columns}
-    assert (roles["day"], roles["parts"], roles["number"], roles["old"]) == ("date", "ignored", "identifier", "ignored")
+    assert (roles["day"], roles["parts"], roles["number"], roles["old"]) == ("date", "ignored", "numeric", "ignored")
     assert found.score(odd, labels) > 0.7
 
 

@@ -68,11 +68,11 @@ class NeuralNetwork(BaseEstimator):
         """Write the run folder, with the model and the report that explains every step; of several outputs one folder each."""
         check_is_fitted(self)
         folder = Path(folder)
-        if len(self._files) == 1:
-            return write_files(self._files[0], folder)
-        for place, files in enumerate(self._files):
-            if files is not None:
-                write_files(files, folder / f"output-{place}")
+        runs = {place: files for place, files in enumerate(self._files) if files is not None}
+        if not runs:
+            raise ValueError("There is no run to save: every output had a single value, and nothing was trained.")
+        for place, files in runs.items():
+            write_files(files, folder if len(self._files) == 1 else folder / f"output-{place}")
         return folder
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -128,7 +128,8 @@ class NeuralNetwork(BaseEstimator):
             values, classes = target
             rows = counted(with_column(table, name, values), weights, classes)
             kept.append(self._one_run(rows, name, options, None if len(targets) == 1 else f"output-{place}"))
-        self._files, self._folders = ([one[part] for one in kept] for part in (0, 1))
+        self._files = [files for files, _ in kept]
+        self._folders = [folder for _, folder in kept]
         self._columns = plain.columns
         self._restore()
 
@@ -182,7 +183,7 @@ class NeuralNetwork(BaseEstimator):
 
     def _restore(self) -> None:
         found = [
-            None if files is None else read_run(files, Path(folder))
+            None if files is None or folder is None else read_run(files, Path(folder))
             for files, folder in zip(self._files, self._folders, strict=True)
         ]
         parts = [[None if one is None else one[place] for one in found] for place in range(len(RESTORED))]

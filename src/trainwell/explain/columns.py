@@ -31,7 +31,7 @@ def places(encoder: Encoder) -> dict[str, Place]:
 def permuted(arrays: Arrays, place: Place, order: np.ndarray) -> Arrays:
     """The same rows with one feature taken from other rows: row ``i`` has that of row ``order[i]``."""
     numeric, categories = arrays.numeric.copy(), arrays.categories.copy()
-    numeric[:, place.numeric] = arrays.numeric[np.ix_(order, list(place.numeric))]
+    numeric[:, place.numeric] = arrays.numeric[np.ix_(order, np.asarray(place.numeric, int))]
     if place.category is not None:
         categories[:, place.category] = arrays.categories[order, place.category]
     return Arrays(numeric, categories, arrays.target)

@@ -18,7 +18,7 @@ SMALLEST = 1e-7  # chosen: the smallest probability whose logarithm is taken
 Predictions = Float[Array, "rows outputs"]
 Target = Num[Array, " rows"]
 Score = Float[Array, ""]
-Weights = Float[Array, " rows"] | None
+Weights = Any  # NumPy's or JAX's array (rows,), or None
 
 
 def mean(values: Num[Array, " rows"], weights: Weights = None) -> Score:

@@ -110,9 +110,10 @@ def _longer_search(evidence: Mapping[str, Evidence]) -> Iterator[NextStep]:
     if gain is None or not _worth_it(gain, evidence):
         return
     trials = _number(found, "trials")
+    networks = "networks" if trials is None else f"{trials:.0f} networks"
     yield NextStep(
         "Search for twice as long (--time-limit or --trials).",
-        f"The last doubling of the {trials:.0f} networks bought as much on the validation rows; the next one seldom buys more.",
+        f"The last doubling of the {networks} bought as much on the validation rows; the next one seldom buys more.",
         gain,
         stage="tune",
     )

@@ -6,10 +6,10 @@ keeps nobody from reading.
 Source: flock(2); where the system or the drive has no such locks, nothing is known.
 """
 
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 try:
     import fcntl
@@ -19,19 +19,33 @@ except ImportError:  # Windows
 TRIES, PAUSE = 20, 0.01  # chosen: who asks holds the lock for a moment only
 
 
-def hold(path: Path) -> BinaryIO | None:
-    """The file with the lock on it, which lasts until it is closed; None where the lock cannot be had."""
+class Held:
+    """A lock that lasts until it is closed, or until nobody knows of it any more."""
+
+    def __init__(self, handle: int):
+        self._handle: int | None = handle
+
+    def close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+    __del__ = close
+
+
+def hold(path: Path) -> Held | None:
+    """The lock of a file, which is made where there is none; None where it cannot be had."""
     if fcntl is None:
         return None
     with suppress(OSError):
-        file = path.open("ab")
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        held = Held(handle)
         for _ in range(TRIES):
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return file
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return held
             except BlockingIOError:
                 time.sleep(PAUSE)
-        file.close()
     return None
 
 

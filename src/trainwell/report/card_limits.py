@@ -37,9 +37,10 @@ def _warnings(record: Record) -> list[str]:
 
 
 def _baselines(record: Record) -> list[str]:
-    ours, *others = scores(record) or [None]
-    if ours is None or not others:
+    found = scores(record)
+    if len(found) < 2:
         return []
+    ours, *others = found
     better = others[0].value < ours.value if is_loss(record.metric) else others[0].value > ours.value
     return (
         [f"The simple model {others[0].name} scores better on the same test rows: {score(others[0].value)}."] if better else []

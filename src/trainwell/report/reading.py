@@ -157,14 +157,14 @@ def _evidence_of(path: Path, problems: list[str]) -> Evidence | None:
 def _without(content: dict[str, Any], place: tuple[int | str, ...]) -> bool:
     """Take the part that does not fit out of evidence; False where the rest would be none without it."""
     if len(place) > 1 and place[0] in _PARTS:
-        del content[str(place[0])][place[1]]  # type: ignore[index]
+        del content[str(place[0])][place[1]]
         return True
     if not place or place[0] in ("stage", "verdict"):
         return False
     if place[0] == "summary":
         content["summary"] = ""
         return True
-    return content.pop(place[0], None) is not None  # type: ignore[call-overload]
+    return content.pop(str(place[0]), None) is not None
 
 
 def _parsed(path: Path) -> tuple[dict[str, Any], str]:

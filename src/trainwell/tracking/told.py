@@ -96,7 +96,7 @@ def _curves(record: Record, ended: float) -> Iterator[tuple[str, list[Point]]]:
             )
     progress = [event for event in record.events if event["event"] == "progress" and event.get("stage") == "tune"]
     by_done = {event.get("done"): event for event in progress if _is_number(event.get("best"))}
-    yield "search/best", [Point(int(done), float(event["best"]), float(event["time"])) for done, event in by_done.items()]
+    yield "search/best", [Point(int(done or 0), float(event["best"]), float(event["time"])) for done, event in by_done.items()]
 
 
 def _files(folder: Path) -> Iterator[tuple[str, list[Path]]]:
