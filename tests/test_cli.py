@@ -41,7 +41,7 @@ def command(capsys):
         (["fit", "a.csv", "--target", "y", "--task", "binry"],
          'Invalid value "binry" for --task. Choose from: "binary", "multiclass", "regression". Did you mean "binary"?'),
         (["fit", "a.csv", "--target", "y", "--effort", "bset"],
-         'Invalid value "bset" for --effort. Choose from: "fast", "default", "best". Did you mean "best"?'),
+         'Invalid value "bset" for --effort. Choose from: "minimal", "fast", "default", "best". Did you mean "best"?'),
         (["fit", "a.csv", "--target", "y", "--seed", "x"], 'Invalid value for --seed: unable to convert "x" into int.'),
         (["fit", "a.csv", "--target", "My", "Column"],
          "'Column': one word too many; a name with blanks needs quotes, a second column its own option."),
@@ -164,7 +164,7 @@ def test_ctrl_c_exits_with_130_whether_a_model_was_kept_or_not(command, monkeypa
 
 def test_report_writes_the_page_again_and_says_where(command, tmp_path):
     folder = made_up_run.write_run(tmp_path / "run")
-    assert command("report", folder) == (0, f"{folder / 'report.html'}\n", "")
+    assert command("report", folder) == (0, f"{folder / 'report.html'}\n", "note: profile.json is missing.\n")
     assert (folder / "report.html").stat().st_size > 1_000_000
 
 

@@ -37,7 +37,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code):
 def test_the_package_offers_what_it_says_and_no_more():
     import trainwell
 
-    assert dir(trainwell) == ["__version__", "compare", "fit", "load", "open_run"]
+    assert dir(trainwell) == ["NeuralClassifier", "NeuralRegressor", "__version__", "compare", "fit", "load", "open_run"]
     assert trainwell.__version__ == re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)[1]
     with pytest.raises(AttributeError, match=r"^module 'trainwell' has no attribute 'fitt'$"):
         trainwell.fitt  # noqa: B018
@@ -55,7 +55,7 @@ def commands(text: str) -> list[str]:
     return re.findall(r"^ {4}\$ (trainwell .+)$", text, re.M)
 
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

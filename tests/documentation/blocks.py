@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", *(path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "benchmarks.md")]
+PAGES = [ROOT / "README.md", *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name != "benchmarks.md")]
 BLOCK = re.compile(
     r"^```python\n(?P<python>.*?)^```\n|^ {4}\$ (?P<command>trainwell [^\n]+)\n|^<!-- not run: (?P<reason>[^\n]+) -->\n",
     re.M | re.S,

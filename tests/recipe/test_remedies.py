@@ -154,7 +154,7 @@ def test_findings_are_grouped_by_cause_with_what_was_done():
     first, second = went_wrong(events)
     assert (first.cause, first.members, first.stages, first.done) == (
         "lr-too-high",
-        (3, 9),
+        ("3", "9"),
         ("overfit", "tune"),
         ("the range was moved",),
     )

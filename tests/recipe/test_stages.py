@@ -87,5 +87,5 @@ def test_options_that_were_written_down_are_the_same_when_they_are_read():
 
 
 def test_an_unknown_effort_gets_one_sentence():
-    with pytest.raises(InputError, match=r"^effort is 'quick', which should be 'fast', 'default' or 'best'\.$"):
+    with pytest.raises(InputError, match=r"^effort is 'quick', which should be 'minimal', 'fast', 'default' or 'best'\.$"):
         Options.checked(target="y", effort="quick")

@@ -96,7 +96,8 @@ def _numeric(table: Table, name: str, style: str, forced: str | None) -> tuple[C
     if missing == table.rows:
         column_made, more = _left_out(name, "ignored", "no cell holds a finite number", missing)
         return column_made, notes + more
-    distinct = count_distinct(read.values)
+    whole = pa.types.is_integer(column.type)  # a float64 does not tell those beyond 2^53 apart
+    distinct = len(pc.unique(column.drop_null())) if whole else count_distinct(read.values)
     if distinct == 1 and not missing:
         column_made, more = _left_out(name, "constant", f"it is {_first(column)!r} in every row", missing, distinct)
         return column_made, notes + more

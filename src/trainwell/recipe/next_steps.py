@@ -81,7 +81,7 @@ def _doubts(evidence: Mapping[str, Evidence]) -> Iterator[NextStep]:
             yield NextStep(action, f"Stage {stage} says: {found.summary}.", stage=stage, kind=DOUBT)
     squeeze = evidence.get("squeeze")
     wrong, expected = (_number(squeeze, name) for name in ("sure_mistakes", "sure_mistakes_expected"))
-    if wrong is not None and expected is not None and wrong > expected + 3 * max(1.0, math.sqrt(expected)):
+    if wrong is not None and expected is not None and wrong > expected + 3 * max(1.0, math.sqrt(max(0.0, expected))):
         yield NextStep(
             "Check the labels of the worst mistakes.",
             f"{wrong:.0f} test rows are wrong though the model is more than 95% sure; about {expected:.0f} should be.",

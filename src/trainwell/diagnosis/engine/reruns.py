@@ -124,7 +124,8 @@ def train_score(training: Training, population: Population, known: Known) -> flo
         return math.nan
     rows = population.data.train
     picked = np.random.default_rng(known.seed).permutation(len(rows.target))[:ROWS_SCORED]
-    numeric, categories, target = (np.asarray(part)[picked] for part in rows)
+    numeric, categories, target = (np.asarray(part)[picked] for part in (rows.numeric, rows.categories, rows.target))
     guess = population.predict([training], numeric, categories)[0]
-    value = float(metric_named(known.metric).score(guess, target))
+    weights = None if rows.weights is None else np.asarray(rows.weights)[picked]
+    value = float(metric_named(known.metric).score(guess, target, weights))
     return known.score(value) if math.isfinite(value) else WORST
