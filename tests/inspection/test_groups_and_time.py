@@ -108,6 +108,8 @@ def test_what_drifts_in_time_is_predicted_worse_later_and_the_option_is_named(su
     table = {"day": day, "x": RANDOM.normal(size=ROWS), "counter": counter, "y": np.sin(counter / 60)}
     made = subject(table, "y")
     (clock,) = candidates.clocks(made.table, made.schema)
+    split_by_it, _ = infer_schema(made.table, "y", time="day")
+    assert candidates.clocks(made.table, split_by_it) == []
     assert (clock.name, clock.why) == ("day", "it holds dates")
     part = read(made.table, made.schema, rows_to_compare(clock, np.arange(ROWS), 0))
     compared = compare(part, clock, 0)

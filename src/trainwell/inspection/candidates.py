@@ -165,14 +165,16 @@ def _fixing(codes: np.ndarray, features: np.ndarray) -> str:
 
 
 def clocks(table: Table, schema: Schema) -> list[Candidate]:
-    """Columns that look like a clock: dates, a running index, numbers that only ever grow."""
-    found = []
+    """Columns that look like a clock: dates, a running index, numbers that only ever grow; none where one splits already."""
+    found: list[Candidate] = []
+    if any(column.role == "time" for column in schema.columns):
+        return found
     for column in schema.columns:
         if column.role == "target":
             continue
         cells_of = table.column(column.name)
         style = column.style if column.role == "date" else None
-        if style is None and column.role in ("time", "ignored", "identifier") and cells.number_style(cells_of) is None:
+        if style is None and column.role in ("ignored", "identifier") and cells.number_style(cells_of) is None:
             style = dates.date_style(cells_of)
         if style:
             found.append(Candidate(column.name, "time", dates.seconds(cells_of, style).values, DATES))

@@ -26,7 +26,7 @@ from trainwell.recipe.context import SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.simple_models import score_simple_models, some_rows
 
-SIMPLE_MODELS_END = 0.12  # chosen: share of the run's time after which no further simple model is begun
+SIMPLE_MODELS = 0.08  # chosen: share of the run's time, from the stage's begin on, after which no further simple model is begun
 ONE_BATCH = 32  # rows; the source says "as little as two", a few more are no harder
 ONE_BATCH_STEPS = 512  # chosen
 LEARNED = 0.1  # chosen: one batch is learned when its loss fell below this share of what it began with,
@@ -53,7 +53,7 @@ def baselines(context: Context) -> tuple[Evidence, dict[str, np.ndarray]]:
     """(evidence, predictions of each simple model for the test rows, to be scored at the very end)."""
     structure = context.structure(widths=SMALLEST)
     context.population().prepare([structure])  # which the next stage needs, compiled while the simple models are fitted
-    simple = score_simple_models(context.until(SIMPLE_MODELS_END))
+    simple = score_simple_models(context.within(SIMPLE_MODELS, beyond=True))
     start_loss, mixing = untrained(context, structure)
     batch_losses = overfit_one_batch(context, structure)
     real, blind = blind_inputs(context, structure)
