@@ -7,6 +7,7 @@ is found by `trainwell.inspection`; here it becomes a verdict, sentences, tables
 import math
 from collections.abc import Callable
 
+from trainwell import words
 from trainwell.inspection.inspect import Inspection, Subject, inspect
 from trainwell.inspection.remarks import Remark, short
 from trainwell.population.budget import Budget
@@ -86,7 +87,8 @@ def _measures(context: Context, found: Inspection) -> dict[str, float | int | st
 def _describe_target(context: Context) -> str:
     target = short(context.schema.target)
     if context.task == "regression":
-        return f"{target} is a number, {context.encoder.target_mean:,.4g} ± {context.encoder.target_scale:,.4g}"
+        mean, spread = (words.number(float(value)) for value in (context.encoder.target_mean, context.encoder.target_scale))
+        return f"{target} is a number, {mean} ± {spread}"
     if context.task == "binary":
         share = float((context.train.target == 1).mean())
         return f"{target} is {short(context.schema.classes[1])!r} in {share:.1%} of them"

@@ -153,7 +153,7 @@ def _evidence(
             f"{_reading(context, loss, validation_loss)} {_of_sizes(by_size)}"
             f"On the validation rows the best was {_widths(best)} at learning rate {best_rate:.2g}, {context.metric.label} "
             f"{context.said(best.score)} at epoch {best.curves.best_epoch}. The next stages go on with {_widths(chosen)} at "
-            f"{chosen_rate:.2g}.{_said_of_detail(context, fine)}"
+            f"{chosen_rate:.2g}{_why(chosen, best)}.{_said_of_detail(context, fine)}"
         ),
         actions=_actions(learned, failed, best_rate, [training.member.settings.get(rate) for training in trainings]),
         measures={
@@ -176,6 +176,12 @@ def _evidence(
             "capacity": _capacity_figure(trainings, rate),
         },
     )
+
+
+def _why(chosen: Training, best: Training) -> str:
+    if chosen.member.structure == best.member.structure:
+        return ""
+    return ", the largest size: with so many rows, what it overfits is for regularization to take away"
 
 
 def _to_go_on_with(context: Context, sound: list[Training], best: Training) -> Training:
