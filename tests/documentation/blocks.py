@@ -38,7 +38,8 @@ def blocks(text: str) -> list[Block]:
         elif match["command"]:
             found.append(_command(line, match["command"]))
         else:
-            found.append(Block(line, "python", PYTHON_LIMITS.sub('effort="minimal"', match["python"])))
+            reason = "make test runs it with the estimators' tests" if match["python"].startswith(">>>") else ""
+            found.append(Block(line, "python", PYTHON_LIMITS.sub('effort="minimal"', match["python"]), reason))
     return found
 
 

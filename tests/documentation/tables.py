@@ -22,10 +22,20 @@ def write_tables(folder: Path) -> None:
     contract = chance.choice(["Month-to-month", "One year", "Two year"], ROWS)
     churn = {"tenure": tenure, "MonthlyCharges": charges, "Contract": contract, "Churn": label}
     visits = {**shared, "patient": groups, "days": (10 + 3 * number).round(2)}
+    titanic = {
+        "age": tenure,
+        "fare": charges,
+        "alive": np.where(label == "Yes", "yes", "no"),
+        "survived": (label == "Yes").astype(int),
+    }
+    voices = {"subject#": np.arange(ROWS) // 8, "shimmer": number.round(3), "motor_UPDRS": (20 + 5 * number).round(2)}
+    (folder / "space.toml").write_text('["adam.learning_rate"]\nlow = 1e-4\nhigh = 1e-2\n')
+    write(folder / "titanic.csv", titanic)
+    write(folder / "voices.csv", voices)
     for name, columns in {"table": table, "churn": churn, "churn_2026": churn, "visits": visits}.items():
         write(folder / f"{name}.csv", columns)
     write(folder / "new.csv", {name: column for name, column in churn.items() if name != "Churn"})
-    _parquet(folder, "table", "visits")
+    _parquet(folder, "table", "visits", "new")
 
 
 def write(path: Path, columns: dict) -> None:

@@ -11,19 +11,22 @@ import pytest
 from documentation.blocks import PAGES, ROOT, blocks
 from documentation.tables import write_tables
 
-RUNS = ("churn-2026-11-22", "churn-2026-11-22-1", "churn-2026-11-22-2")  # as pages call them
+RUNS = ("churn-2026-11-22", "churn-2026-11-22-1", "churn-2026-11-22-2", "churn-2026-11-23-1")  # as pages call them
+HOUSES = ("--ignore", "Churn", "--effort", "minimal", "--out", "runs/houses-2026-11-22-1")
 SCRIPT = """
-import shlex, sys, traceback
+import shlex, sys
+import trainwell
 from trainwell.cli import run_command
+STOPPED = 3  # a stage said that going on is no use
 
 def block(line, language, text):
     print(f"line {line}: {text}", file=sys.stderr, flush=True)
     if language == "python":
         exec(compile(text, f"line {line}", "exec"), names)
-    elif code := run_command(shlex.split(text)[1:]):
+    elif (code := run_command(shlex.split(text)[1:])) not in (0, STOPPED):  # as some pages show
         sys.exit(f"the command of line {line} ended with {code}")
 
-names = {"__name__": "__main__"}
+names = {"__name__": "__main__", "trainwell": trainwell}
 """
 
 
@@ -51,8 +54,10 @@ def scratch(tmp_path_factory):
     """A folder with tables and a finished run, under the names that pages use."""
     folder = tmp_path_factory.mktemp("documentation")
     write_tables(folder)
-    command = [sys.executable, "-m", "trainwell", "fit", "churn.csv", "--target", "Churn", "--effort", "minimal", "--quiet"]
-    subprocess.run([*command, "--out", f"runs/{RUNS[0]}"], cwd=folder, check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "trainwell", "demo", "--folder", "demo"], cwd=folder, check=True, timeout=60)
+    fit = [sys.executable, "-m", "trainwell", "fit", "churn.csv", "--quiet"]
+    for more in (["Churn", "--trials", "2", "--out", f"runs/{RUNS[0]}"], ["MonthlyCharges", *HOUSES]):
+        subprocess.run([*fit, "--target", *more], cwd=folder, check=True, timeout=300)
     for name in RUNS[1:]:
         shutil.copytree(folder / "runs" / RUNS[0], folder / "runs" / name)
     return folder
