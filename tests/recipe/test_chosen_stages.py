@@ -1,6 +1,7 @@
 """A part of the recipe: which stages are made, what they take from the folder, what is refused; and the gates of a run."""
 
 import csv
+import dataclasses
 import json
 import shutil
 
@@ -195,3 +196,8 @@ def test_one_that_does_better_is_enough_to_go_on_and_of_a_few_nothing_is_conclud
     assert judged(context, 0.5, "tune", [0.4, 0.41, 0.48, 0.51]).verdict == "pass"
     assert judged(context, 0.5, "tune", [0.4, 0.41, 0.48]).verdict == "pass"
     assert judged(context, 0.5, "overfit", [0.4, 0.41, 0.48, 0.5]).verdict == "pass"
+
+
+def test_of_a_handful_of_validation_rows_nothing_is_concluded(context):
+    few = dataclasses.replace(context.split, validation=context.split.validation[:9])
+    assert judged(dataclasses.replace(context, split=few), 0.5, "tune", [0.0, 0.1, 0.2, 0.3]).verdict == "pass"

@@ -14,6 +14,7 @@ from trainwell.recipe.evidence import Evidence
 GUESSING = ("majority", "mean", "quantile")  # the simple models that look at no input
 GATED = ("regularize", "tune")  # after these stages a run may be found to be of no use
 FEWEST = 4  # chosen: networks that came to a score, before anything is concluded from them
+FEWEST_ROWS = 30  # chosen: validation rows; on a handful networks that have learned lose to a guess by chance
 
 
 def beaten(
@@ -26,7 +27,9 @@ def beaten(
     measures = done["baselines"].measures if "baselines" in done else {}
     guess = next((name for name in GUESSING if isinstance(measures.get(f"{name}.score"), int | float)), None)
     scores = [t.score for t in trainings if t.sound]
-    if stage not in GATED or guess is None or len(scores) < FEWEST or context.budget.interrupted:
+    if stage not in GATED or guess is None or context.budget.interrupted:
+        return evidence
+    if len(scores) < FEWEST or len(context.split.validation) < FEWEST_ROWS:
         return evidence
     level = float(measures[f"{guess}.score"] or 0.0)
     if max(scores) > level:
