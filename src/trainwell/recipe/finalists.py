@@ -19,6 +19,7 @@ from trainwell.search.halving import MARGIN, work
 
 FEWEST = 3  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
 MOST_ROWS = 200_000  # chosen: with more rows a fifth of them is enough to choose by
+BY_PROMISE = 6  # chosen: finalists before the best of each structure that has none: one validation part errs about structures, too
 
 
 class Choice(NamedTuple):
@@ -123,12 +124,19 @@ def schedule_of(context: Context, candidates: Sequence[Training]) -> int:
 
 
 def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Finalist]:
-    """Those that complement each other on the validation rows first, then by score."""
+    """Those that complement each other on the validation rows first, then by score; after the first few the best of each
+    structure that is not among them, see docs/decisions/cross-fitted-finalists.md."""
     ranks = np.array([one.networks[0].rank for one in alone])
     rows, predictions = context.validation, np.stack([one.predictions for one in alone])
     shares = greedy(predictions, rows.target, ranks, context.metric, rows.weights)
     order = sorted(range(len(alone)), key=lambda place: (-shares.get(place, 0.0), -ranks[place], place))
-    return [alone[place] for place in order]
+    first, seen = order[:BY_PROMISE], {alone[place].structure for place in order[:BY_PROMISE]}
+    leaders = []
+    for place in order[BY_PROMISE:]:
+        if alone[place].structure not in seen:
+            seen.add(alone[place].structure)
+            leaders.append(place)
+    return [alone[place] for place in dict.fromkeys([*first, *leaders, *order])]
 
 
 def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray, weights: np.ndarray | None) -> Choice:
