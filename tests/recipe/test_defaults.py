@@ -12,12 +12,12 @@ from trainwell.network.structure import resolve
 from trainwell.population.budget import Budget
 from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
-from trainwell.recipe import overfit
 from trainwell.recipe.context import FEW_ROWS, LONGEST, SHORTEST, STEPS
 from trainwell.recipe.options import Options
-from trainwell.recipe.regularize import regularize
+from trainwell.recipe.overfit import stage as overfit
+from trainwell.recipe.regularize.stage import regularize
 from trainwell.recipe.run import _prepare, fit
-from trainwell.recipe.tune import MOST_BINNED, space
+from trainwell.recipe.tune.stage import MOST_BINNED, space
 
 RATE = "adam.learning_rate"
 

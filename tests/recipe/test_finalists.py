@@ -19,9 +19,9 @@ from trainwell.population.budget import Budget
 from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
 from trainwell.population.metrics import METRICS
-from trainwell.recipe.finalists import affordable
 from trainwell.recipe.options import EFFORTS, Options
 from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.squeeze.finalists import affordable
 
 FOLDS = 5
 

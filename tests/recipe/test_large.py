@@ -17,10 +17,10 @@ from trainwell.data import large
 from trainwell.errors import InputError
 from trainwell.population import stream as streams
 from trainwell.population.budget import Budget
-from trainwell.recipe import all_rows as reading
-from trainwell.recipe.all_rows import all_rows
 from trainwell.recipe.options import Options
 from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.tune import all_rows as reading
+from trainwell.recipe.tune.all_rows import all_rows
 
 ROWS, SAMPLE = 2400, 600
 CHOSEN = {"trials": 2, "stream_above": 0, "settings": {"widths": "16"}}

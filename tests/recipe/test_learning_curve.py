@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from trainwell.population.budget import Budget
-from trainwell.recipe import learning_curve as curves
-from trainwell.recipe import strengths
 from trainwell.recipe.evidence import Figure
 from trainwell.recipe.options import Options
-from trainwell.recipe.rate_range import Range, rate_range, said
+from trainwell.recipe.overfit.rate_range import Range, rate_range, said
+from trainwell.recipe.regularize import learning_curve as curves
+from trainwell.recipe.regularize import strengths
 from trainwell.recipe.run import _prepare
 
 WIDTHS = (16,)

@@ -8,8 +8,8 @@ import pytest
 from trainwell.data.split import Split
 from trainwell.model import load
 from trainwell.recipe.evidence import read_evidence
-from trainwell.recipe.explained import heaviest
 from trainwell.recipe.next_steps import next_steps
+from trainwell.recipe.squeeze.explained import heaviest
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from trainwell.errors import InputError
 from trainwell.population.budget import Budget
-from trainwell.recipe import spaces
 from trainwell.recipe.options import Options
 from trainwell.recipe.run import _prepare, fit
 from trainwell.recipe.settings_page import every_setting
-from trainwell.recipe.tune import space
+from trainwell.recipe.tune import spaces
+from trainwell.recipe.tune.stage import space
 from trainwell.search import grid
 
 RATE = "adam.learning_rate"

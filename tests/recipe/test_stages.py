@@ -10,7 +10,7 @@ from trainwell.network.structure import Structure
 from trainwell.recipe.events import EventLog, read_events
 from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence
 from trainwell.recipe.options import EFFORTS, Options
-from trainwell.recipe.regularize import ways_to_regularize
+from trainwell.recipe.regularize.stage import ways_to_regularize
 
 
 def structure(**changes) -> Structure:

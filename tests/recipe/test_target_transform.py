@@ -14,9 +14,9 @@ from trainwell.errors import InputError
 from trainwell.network.target_log import LEAST
 from trainwell.population.budget import Budget
 from trainwell.recipe.options import Options
-from trainwell.recipe.overfit import overfit
+from trainwell.recipe.overfit.stage import overfit
+from trainwell.recipe.overfit.target_transform import NAME, learning, skewness, worth_comparing
 from trainwell.recipe.run import _prepare, fit
-from trainwell.recipe.target_transform import NAME, learning, skewness, worth_comparing
 
 LIGHT = {"numeric_embedding": "none", "batch_size": 64}
 QUICK = {"trials": 1, "cores": 1, "settings": {**LIGHT, "widths": "32"}}
@@ -117,7 +117,7 @@ def test_the_first_answer_to_a_quantile_is_that_quantile_of_the_logarithms(tmp_p
 
 
 def test_a_space_searches_networks_of_both_ways(tmp_path):
-    from trainwell.recipe.tune import space
+    from trainwell.recipe.tune.stage import space
 
     context = context_of(table(shares), tmp_path, space={NAME: {"values": ["none", "log"]}})
     searched = space(context, "8", None, {})

@@ -8,7 +8,7 @@ of the target rather than amounts (prices, counts, durations), its logarithms ha
 
 What is turned back is no mean. The mean of logarithms is the logarithm of the geometric mean, which lies below the mean: a
 network that learns logarithms by the squared error predicts about the median. That is what the absolute error asks for; R2 and
-RMSE ask for the mean and may lose by it. So it is never taken for granted, see `trainwell.recipe.target_transform`.
+RMSE ask for the mean and may lose by it. So it is never taken for granted, see `trainwell.recipe.overfit.target_transform`.
 
 Source: Box & Cox (1964), "An analysis of transformations", with lambda = 0 and a shift (their equation 2).
 """

@@ -1,1 +1,1 @@
-"""The six stages in their order, what each leaves behind, and the run that takes them one after another."""
+"""The six stages, a room each, what they leave behind, and the run that takes them one after another."""

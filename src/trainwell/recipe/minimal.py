@@ -13,7 +13,7 @@ from trainwell.network.structure import Structure
 from trainwell.population.member import Member, Training
 from trainwell.recipe.context import SMALLEST_BATCH, Context
 from trainwell.recipe.evidence import Evidence
-from trainwell.recipe.tune import CENTRE
+from trainwell.recipe.tune.stage import CENTRE
 
 WIDTHS = (64,)  # chosen: the smallest that bends
 RATE = 3.0  # chosen: times the default learning rate, as small networks on few rows do well with

@@ -19,26 +19,26 @@ from trainwell.population import checkpoint
 from trainwell.population.allocator import give_back
 from trainwell.population.member import Training
 from trainwell.recipe import folder as folders
-from trainwell.recipe.all_rows import all_rows, forget_rows
-from trainwell.recipe.baselines import baselines
+from trainwell.recipe.baselines.simple_models import score_simple_models
+from trainwell.recipe.baselines.stage import baselines
 from trainwell.recipe.chosen_stages import WITHOUT_WEIGHTS, earlier_members, without_weights
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import read_events
 from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evidence
-from trainwell.recipe.finalists import choose
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.gates import beaten
-from trainwell.recipe.look import look
+from trainwell.recipe.look.stage import look
 from trainwell.recipe.minimal import one_network
 from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.recipe.options import MINIMAL
-from trainwell.recipe.overfit import overfit
+from trainwell.recipe.overfit.stage import overfit
+from trainwell.recipe.overfit.target_transform import learning
 from trainwell.recipe.pace import cross_fits, full_training, pace
-from trainwell.recipe.regularize import regularize
-from trainwell.recipe.simple_models import score_simple_models
-from trainwell.recipe.squeeze import squeeze
-from trainwell.recipe.target_transform import learning
-from trainwell.recipe.tune import last_resort, space, tune
+from trainwell.recipe.regularize.stage import regularize
+from trainwell.recipe.squeeze.finalists import choose
+from trainwell.recipe.squeeze.stage import squeeze
+from trainwell.recipe.tune.all_rows import all_rows, forget_rows
+from trainwell.recipe.tune.stage import last_resort, space, tune
 from trainwell.report.gallery import Figures
 from trainwell.report.notebook import show, summary
 from trainwell.report.page import write_report
@@ -247,6 +247,9 @@ class Recipe:
 
     def _regularize(self, context: Context) -> Evidence:
         measures = self._size()
+        if context.sample is None and not self.chosen and "regularize" not in self.done:
+            # what the search needs, compiled while this stage trains
+            context.population().prepare(space(context, measures["widths"], None, {}).structures)
         return self._kept(
             "regularize",
             context,

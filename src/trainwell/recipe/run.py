@@ -27,7 +27,7 @@ from trainwell.model import load
 from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
 from trainwell.population.devices import pool
-from trainwell.recipe import fixed, spaces, tune
+from trainwell.recipe import fixed
 from trainwell.recipe import folder as folders
 from trainwell.recipe.chosen_metric import check_function, function_metric, named_metric
 from trainwell.recipe.chosen_stages import changed_options, check_needs, check_nothing_hangs_on, chosen_stages, forget
@@ -38,6 +38,8 @@ from trainwell.recipe.evidence import read_evidence
 from trainwell.recipe.options import Options
 from trainwell.recipe.order import Recipe, Run, closing, stages_of
 from trainwell.recipe.running import is_going_on
+from trainwell.recipe.tune import spaces
+from trainwell.recipe.tune import stage as tune
 from trainwell.report.page import write_report
 
 

@@ -21,14 +21,6 @@ FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps o
 
 
 @cache
-def _alone(metric: Metric):
-    """The criterion of each member (members,) for itself."""
-    if calls_back(metric):
-        return lambda predictions, target, weights: [metric.criterion(one, target, weights) for one in predictions]
-    return jax.jit(jax.vmap(metric.criterion, in_axes=(0, None, None)))
-
-
-@cache
 def _scorer(metric: Metric):
     """(criterion of the average, and of that with each candidate added): one compiled program for any number of picks, but for
     a user's function that cannot be compiled."""
@@ -80,6 +72,14 @@ def greedy(
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}
 
 
+def _alone(predictions: np.ndarray, target: np.ndarray, metric: Metric, weights: np.ndarray | None) -> np.ndarray:
+    """The criterion of each member (members,) for itself: that of nothing and it, by the program that `greedy` runs."""
+    many = jnp.asarray(predictions[_filled(list(range(len(predictions))), len(target))])
+    given = [None if own is None else jnp.asarray(own) for own in (target, weights)]
+    _, alone = _scorer(metric)(np.zeros_like(predictions[0]), 0.0, many, *given)
+    return np.asarray(alone)[: len(predictions)]
+
+
 def _filled(candidates: list[int], rows: int) -> list[int]:
     """The candidates, and the first again and again: of few rows up to the most there can be, of many up to a power of two. So
     few programs serve any number of them."""
@@ -121,7 +121,7 @@ def _gain(
 ) -> float:
     """The score of the ensemble chosen by the rows ``here``, less its score ``there``."""
     own, other = (None if weights is None else weights[rows] for rows in (here, there))
-    ranks = np.asarray(_alone(metric)(predictions[:, here], target[here], own))
+    ranks = _alone(predictions[:, here], target[here], metric, own)
     shares = greedy(predictions[:, here], target[here], ranks, metric, own)
     average = sum(share * predictions[place] for place, share in shares.items())
     return float(metric.score(average[here], target[here], own) - metric.score(average[there], target[there], other))

@@ -12,12 +12,12 @@ import numpy as np
 
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.recipe.explained import explain
 from trainwell.recipe.final_scores import final, resampled
-from trainwell.recipe.finalists import Choice
 from trainwell.recipe.next_steps import MORE_TIME
 from trainwell.recipe.options import EFFORTS, MINIMAL
-from trainwell.recipe.outcome import Outcome, outcome
+from trainwell.recipe.squeeze.explained import explain
+from trainwell.recipe.squeeze.finalists import Choice
+from trainwell.recipe.squeeze.outcome import Outcome, outcome
 
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
 MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower

@@ -13,11 +13,11 @@ from trainwell.population.own_metric import calls_back
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.recipe.final_scores import resampled, score_of_some
-from trainwell.recipe.outcome import Outcome, own_unit
+from trainwell.recipe.squeeze.outcome import Outcome, own_unit
 from trainwell.words import number, shortened
 
 if TYPE_CHECKING:
-    from trainwell.recipe.explained import Measured
+    from trainwell.recipe.squeeze.explained import Measured
 
 CELLS_SHOWN, LETTERS = 6, 40  # chosen: features beside a row, and letters of a cell
 SURE = 0.95  # chosen: a mistake with a higher probability is a sure one

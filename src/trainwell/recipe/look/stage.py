@@ -13,8 +13,8 @@ from trainwell.inspection.remarks import Remark, short
 from trainwell.population.budget import Budget
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence
-from trainwell.recipe.look_figures import figures
-from trainwell.recipe.look_tables import tables
+from trainwell.recipe.look.figures import figures
+from trainwell.recipe.look.tables import tables
 
 LEAST_SECONDS, LEAST_SHARE = 2.0, 0.15  # chosen: of a short run, what the looks that fit models may take all the same
 MOST_ACTIONS = 12  # chosen: what a person reads to the end; all of them are in the table of findings

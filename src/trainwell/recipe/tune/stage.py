@@ -15,13 +15,14 @@ from trainwell.network.structure import hyperparameters_of
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
 from trainwell.population.metrics import ORDERS
-from trainwell.recipe import fixed, spaces
+from trainwell.recipe import fixed
 from trainwell.recipe.context import FEW_ROWS, Context
 from trainwell.recipe.evidence import Evidence
-from trainwell.recipe.overfit import FREQUENCY, sizes
+from trainwell.recipe.overfit.stage import FREQUENCY, sizes
 from trainwell.recipe.pace import shape_of_waves
 from trainwell.recipe.remedies import Searched
-from trainwell.recipe.search_evidence import Outcome, evidence_of, nothing
+from trainwell.recipe.tune import spaces
+from trainwell.recipe.tune.search_evidence import Outcome, evidence_of, nothing
 from trainwell.search import grid
 from trainwell.search.halving import Wave
 from trainwell.search.space import SEARCHED, Space

@@ -16,11 +16,11 @@ from trainwell.population.budget import Budget
 from trainwell.population.epoch import BLOCKS
 from trainwell.recipe.context import Context
 from trainwell.recipe.final_scores import final
-from trainwell.recipe.finalists import Choice
-from trainwell.recipe.outcome import Outcome
-from trainwell.recipe.what_it_is_worth import add_ensemble_gain, add_gains
-from trainwell.recipe.what_it_reads import add_dependence, add_importance
-from trainwell.recipe.where_it_errs import add_mistakes, add_subgroups
+from trainwell.recipe.squeeze.finalists import Choice
+from trainwell.recipe.squeeze.outcome import Outcome
+from trainwell.recipe.squeeze.what_it_is_worth import add_ensemble_gain, add_gains
+from trainwell.recipe.squeeze.what_it_reads import add_dependence, add_importance
+from trainwell.recipe.squeeze.where_it_errs import add_mistakes, add_subgroups
 
 MOST_SECONDS, SHARE_OF_TIME = 8.0, 0.1  # chosen: what all of it may take; the smaller of a fixed time and a share of the run's
 KEPT_FOR_REPORT = 1.0  # seconds, measured: saving the model and writing the report of a table of 50,000 rows

@@ -10,10 +10,10 @@ import math
 from trainwell import words
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
-from trainwell.recipe import capacity, rate_range
 from trainwell.recipe.context import FEW_ROWS, SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.recipe.target_transform import Compared, compared, learning, ways, worth_comparing
+from trainwell.recipe.overfit import capacity, rate_range
+from trainwell.recipe.overfit.target_transform import Compared, compared, learning, ways, worth_comparing
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
 MANY_ROWS = 2000  # chosen: training rows from which on the largest size is tried

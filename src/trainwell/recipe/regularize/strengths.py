@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
 from trainwell.recipe.context import SMALLEST, Context
-from trainwell.recipe.effects import Effect, Way
 from trainwell.recipe.evidence import Figure, Series
+from trainwell.recipe.regularize.effects import Effect, Way
 
 NOISES = (0.05, 0.2)  # chosen: standard deviations, in units of the scaled inputs; mild and strong
 MIXUPS = (0.1, 0.4)  # Zhang et al. (2018): 0.1 to 0.4

@@ -13,10 +13,10 @@ from trainwell.explain.permutation import Importance, permutation_importance
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.recipe.final_scores import scorer
-from trainwell.recipe.outcome import Outcome
+from trainwell.recipe.squeeze.outcome import Outcome
 
 if TYPE_CHECKING:
-    from trainwell.recipe.explained import Measured
+    from trainwell.recipe.squeeze.explained import Measured
 
 MOST_ROWS, FEWEST_ROWS, MOST_SHUFFLES = 1000, 200, 5  # chosen: a shuffle of 1,000 rows tells an importance to about a tenth
 MOST_PREDICTED = 400_000  # chosen: rows predicted for it; a few seconds for ten networks

@@ -10,9 +10,9 @@ from trainwell.network.structure import Structure
 from trainwell.population.cohort import Population
 from trainwell.population.member import Training
 from trainwell.population.own_metric import calls_back
+from trainwell.recipe.baselines.simple_models import some_rows
 from trainwell.recipe.context import Context
 from trainwell.recipe.final_scores import resampled
-from trainwell.recipe.simple_models import some_rows
 
 ROWS_SCORED = 5000  # chosen: training rows on which the gap is measured
 DRAWS, MOST_DRAWN = 200, 4000  # chosen: draws of validation rows, and rows of each

@@ -19,7 +19,9 @@ from trainwell.search.halving import MARGIN, work
 
 FEWEST = 3  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
 MOST_ROWS = 200_000  # chosen: with more rows a fifth of them is enough to choose by
-BY_PROMISE = 6  # chosen: finalists before the best of each structure that has none: one validation part errs about structures, too
+BY_PROMISE = (
+    6  # chosen: finalists before the best of each structure that has none: one validation part errs about structures, too
+)
 
 
 class Choice(NamedTuple):
@@ -125,7 +127,7 @@ def schedule_of(context: Context, candidates: Sequence[Training]) -> int:
 
 def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Finalist]:
     """Those that complement each other on the validation rows first, then by score; after the first few the best of each
-    structure that is not among them, see docs/decisions/cross-fitted-finalists.md."""
+    searched structure that is not among them, see docs/decisions/cross-fitted-finalists.md."""
     ranks = np.array([one.networks[0].rank for one in alone])
     rows, predictions = context.validation, np.stack([one.predictions for one in alone])
     shares = greedy(predictions, rows.target, ranks, context.metric, rows.weights)
@@ -133,7 +135,7 @@ def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Finalist]:
     first, seen = order[:BY_PROMISE], {alone[place].structure for place in order[:BY_PROMISE]}
     leaders = []
     for place in order[BY_PROMISE:]:
-        if alone[place].structure not in seen:
+        if alone[place].structure not in seen and alone[place].networks[0].member.stage == "tune":
             seen.add(alone[place].structure)
             leaders.append(place)
     return [alone[place] for place in dict.fromkeys([*first, *leaders, *order])]

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Training
-from trainwell.recipe import search_figures
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.tune import search_figures
 from trainwell.search.halving import Shape
 from trainwell.search.importance import FEWEST, Importance, importance
 from trainwell.search.space import Axis, Space, labelled

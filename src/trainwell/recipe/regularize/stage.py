@@ -10,13 +10,14 @@ import math
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
 from trainwell.population.metrics import ORDERS
-from trainwell.recipe import fixed, strengths
-from trainwell.recipe import learning_curve as curves
+from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
-from trainwell.recipe.effects import Effect, Way, doubt_of, effects_of
 from trainwell.recipe.evidence import Cell, Evidence, Figure, Series
-from trainwell.recipe.learning_curve import LearningCurve, learning_curve
-from trainwell.recipe.overfit import FEWEST_EPOCHS, FREQUENCY, MANY_ROWS, SHARE_OF_MANY
+from trainwell.recipe.overfit.stage import FEWEST_EPOCHS, FREQUENCY, MANY_ROWS, SHARE_OF_MANY
+from trainwell.recipe.regularize import learning_curve as curves
+from trainwell.recipe.regularize import strengths
+from trainwell.recipe.regularize.effects import Effect, Way, doubt_of, effects_of
+from trainwell.recipe.regularize.learning_curve import LearningCurve, learning_curve
 
 STRENGTHS = {  # chosen: from hardly felt to clearly too much
     "dropout.rate": (0.1, 0.25, 0.5),

@@ -10,10 +10,10 @@ from trainwell.explain.gains import Gains, cost_curve, cumulative_gain, thinned
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.recipe.final_scores import scorer
-from trainwell.recipe.outcome import Outcome
+from trainwell.recipe.squeeze.outcome import Outcome
 
 if TYPE_CHECKING:
-    from trainwell.recipe.explained import Measured
+    from trainwell.recipe.squeeze.explained import Measured
 
 ACTED_ON = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)  # chosen: shares of the rows in the table
 TOLD = 0.1  # chosen: the share that the sentence speaks of

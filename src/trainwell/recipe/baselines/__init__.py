@@ -1,0 +1,1 @@
+"""Stage 2, baselines: what simple models reach, and whether the loss begins where it should."""

@@ -1,0 +1,1 @@
+"""Stage 1, look: become one with the data."""

@@ -1,0 +1,1 @@
+"""Stage 5, tune: the search over a population."""
