@@ -14,11 +14,13 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tabular_fits import ABLATIONS, OURS, PEERS
+from benchmarks.tabular_fits import ABLATIONS, OURS, PEERS, WITH_PROGRAMS_OF_ITS_OWN
 
 FOLDER = Path(os.environ.get("TRAINWELL_PEERS") or Path(__file__).resolve().parents[2] / "shared" / "peers")
 TABLES = (
@@ -29,14 +31,23 @@ EQUAL = 0.001  # scores that differ by no more count as equal
 Results = dict[str, dict[str, dict[str, Any]]]  # by "table seed", then by system: score and seconds
 
 
-def measure(system: str, table: str, seed: int, python: str) -> dict[str, Any]:
+def measure(system: str, table: str, seed: int, python: str, programs: Path | None = None) -> dict[str, Any]:
     """One fit in a process of its own: its score on the test rows, larger is better, and its seconds."""
     command = [python, Path(__file__).with_name("tabular_fits.py"), FOLDER, system, table, str(seed)]
+    command += [] if programs is None else [programs]
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         return {"failed": f"exit code {done.returncode}"}
     return dict(json.loads(lines[-1]))
+
+
+def ablated(system: str, table: str, seed: int, programs: Path) -> dict[str, Any]:
+    """The same of a part taken away, with every program compiled before: a short run would otherwise be mostly compiling."""
+    first = system if system in WITH_PROGRAMS_OF_ITS_OWN else "whole"
+    if first == system or not any(programs.iterdir()):
+        measure(first, table, seed, sys.executable, programs)
+    return measure(system, table, seed, sys.executable, programs)
 
 
 def means(results: Results, systems: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
@@ -102,15 +113,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not (FOLDER / "tables.py").is_file():
         raise SystemExit(f"There is no tables.py in {FOLDER}: set TRAINWELL_PEERS to its folder.")
     results: Results = json.loads(chosen.out.read_text()) if chosen.out and chosen.out.exists() else {}
-    for seed in chosen.seeds:
-        for table in chosen.tables or TABLES:
-            own = results.setdefault(f"{table} {seed}", {})
+    for seed, table in product(chosen.seeds, chosen.tables or TABLES):
+        own = results.setdefault(f"{table} {seed}", {})
+        with tempfile.TemporaryDirectory() as programs:
             for system in systems:
-                if system not in own:
+                if system not in own and system in ABLATIONS:
+                    own[system] = ablated(system, table, seed, Path(programs))
+                elif system not in own:
                     own[system] = measure(system, table, seed, chosen.python if system in PEERS else sys.executable)
-                    print(f"{table} seed {seed} {system}: {own[system]}", flush=True)
-                    if chosen.out:
-                        chosen.out.write_text(json.dumps(results, indent=1))
+                else:
+                    continue
+                print(f"{table} seed {seed} {system}: {own[system]}", flush=True)
+                if chosen.out:
+                    chosen.out.write_text(json.dumps(results, indent=1))
     show(results, systems, "whole" if chosen.ablation else "trainwell")
 
 

@@ -1,6 +1,6 @@
 """One fit on one table of `benchmarks.tabular`, in the environment that its system needs: prints score and seconds as JSON.
 
-python tabular_fits.py FOLDER_OF_TABLES_PY SYSTEM TABLE SEED
+python tabular_fits.py FOLDER_OF_TABLES_PY SYSTEM TABLE SEED [FOLDER_OF_COMPILED_PROGRAMS]
 """
 
 import json
@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,18 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what a run is with one part taken aw
     "beta2-0.999": {"settings": {"adam.beta2": 0.999}},
     "no-regularizers": {"settings": {"dropout.rate": 0.0, "weight_decay.rate": 0.0}},
     "random-search": {"search": "random"},
-    "batch-256": {"settings": {"batch_size": 256}},
     "relu": {"settings": {"activation": "relu"}},
 }
+WITH_PROGRAMS_OF_ITS_OWN = ("whole", "no-embedding", "relu")  # the others run the programs of "whole"
+BRIEF = {"time_limit": 15.0, "trials": 72}  # of an ablation's run, which there are many of
 PEERS = ("sklearn-mlp", "lightgbm", "catboost", "realmlp-td")
 
 
-def ours(options: dict[str, Any], train: Any, test: Any, target: str, task: str, seed: int) -> tuple[Any, float]:
-    """(predictions, seconds of the fit); the given test rows are scored by the run itself, and never chosen by. Nothing that
-    an earlier run compiled is at hand: this is what somebody with a new table waits for."""
+def ours(
+    options: dict[str, Any], train: Any, test: Any, target: str, task: str, seed: int, programs: str | None
+) -> tuple[Any, float]:
+    """(predictions, seconds of the fit); the given test rows are scored by the run itself, and never chosen by. Unless there is
+    a folder of ``programs`` nothing that an earlier run compiled is at hand, as for somebody with a new table."""
     import trainwell
     from trainwell.recipe import run  # noqa: F401 - loading is not fitting
     from trainwell.recipe.squeeze import finalists
@@ -42,7 +44,7 @@ def ours(options: dict[str, Any], train: Any, test: Any, target: str, task: str,
     if without == "ensemble":
         finalists.greedy = lambda predictions, target, ranks, metric: {int(ranks.argmax()): 1.0}
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_CACHE_HOME"] = folder
+        os.environ["XDG_CACHE_HOME"] = programs or folder
         rows = Path(folder) / "test.parquet"
         test.to_parquet(rows)
         began = time.perf_counter()
@@ -127,15 +129,17 @@ def _numbered(labels: Any, of: Any) -> Any:
     return labels.map({label: place for place, label in enumerate(sorted(of.unique()))}).to_numpy()
 
 
-def main(folder: str, system: str, table: str, seed: str) -> None:
+def main(folder: str, system: str, table: str, seed: str, programs: str | None = None) -> None:
     warnings.filterwarnings("ignore")
     sys.path.insert(0, folder)
     import tables  # of that folder
 
     train, test, target, task = tables.load(table, int(seed))
-    fit: Callable[..., tuple[Any, float]] = peer if system in PEERS else ours
-    first = system if system in PEERS else dict({**OURS, **ABLATIONS}[system])
-    predictions, seconds = fit(first, train, test, target, task, int(seed))
+    if system in PEERS:
+        predictions, seconds = peer(system, train, test, target, task, int(seed))
+    else:
+        options = dict(OURS[system] if system in OURS else BRIEF | ABLATIONS[system])
+        predictions, seconds = ours(options, train, test, target, task, int(seed), programs)
     truth = test[target]
     if task == "binary":
         truth = _numbered(truth, train[target])
