@@ -21,7 +21,7 @@ from trainwell.population.member import Member, Training
 from trainwell.population.metrics import METRICS
 from trainwell.recipe.options import EFFORTS, Options
 from trainwell.recipe.run import _prepare, fit
-from trainwell.recipe.squeeze.finalists import affordable
+from trainwell.recipe.squeeze.finalists import affordable, with_each_structure
 
 FOLDS = 5
 
@@ -145,6 +145,16 @@ def test_there_are_as_many_finalists_as_the_time_suffices_for(table, tmp_path):
     costly = [trained(context, 99, 20, widths=(256, 256)), *trainings]
     assert affordable(context, costly, trainings, 30.0) == 0, "the first alone takes longer"
     assert affordable(context, trainings, [], 30.0) == 0, "nothing says how long a network takes"
+
+
+def test_after_the_first_few_comes_the_best_of_each_searched_structure_that_has_none(table, tmp_path):
+    context = context_of(table, tmp_path / "run", trials=1)
+    widths = [(8,)] * 7 + [(16,), (4,), (16,), (32,), (8,)]
+    ranked = [trained(context, number, 20, one) for number, one in enumerate(widths)]
+    ranked[8] = replace(ranked[8], member=replace(ranked[8].member, stage="overfit"))  # a size that was not searched
+    numbers = [training.member.number for training in with_each_structure(ranked)]
+    assert numbers == [0, 1, 2, 3, 4, 5, 7, 10, 6, 8, 9, 11]
+    assert with_each_structure(ranked[:4]) == ranked[:4]
 
 
 def test_without_a_time_limit_the_effort_says_how_many_finalists_there_are(table, tmp_path):

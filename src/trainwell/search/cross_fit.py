@@ -46,11 +46,6 @@ class Finalist(NamedTuple):
         """The number of the search's own member."""
         return self.networks[0].member.number
 
-    @property
-    def structure(self) -> Structure:
-        """That of all its networks."""
-        return self.networks[0].member.structure
-
 
 class CrossFit(NamedTuple):
     """What came of it.

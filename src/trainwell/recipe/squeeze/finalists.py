@@ -9,6 +9,7 @@ import numpy as np
 from trainwell.calibration.calibrate import Calibration, calibrate
 from trainwell.calibration.thresholds import costs_of
 from trainwell.model import EnsembleMember, Model, ensemble_members
+from trainwell.network.structure import Structure
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.options import EFFORTS
@@ -65,7 +66,7 @@ def choose(context: Context, trainings: Sequence[Training], first: int, seconds:
     rows = context.validation
     predictions = context.population().predict(candidates, rows.numeric, rows.categories)
     alone = [Finalist((training,), one) for training, one in zip(candidates, predictions, strict=True)]
-    ranked = [one.networks[0] for one in _by_promise(context, alone)]
+    ranked = with_each_structure(_by_promise(context, alone))
     best = ranked[: affordable(context, ranked, trainings, seconds)]
     if len(best) < FEWEST:
         return _chosen(context, alone, rows.target, rows.weights)
@@ -125,20 +126,26 @@ def schedule_of(context: Context, candidates: Sequence[Training]) -> int:
     return max(ended, default=context.epochs(candidates[0].member.structure))
 
 
-def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Finalist]:
-    """Those that complement each other on the validation rows first, then by score; after the first few the best of each
-    searched structure that is not among them, see docs/decisions/cross-fitted-finalists.md."""
+def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Training]:
+    """Those that complement each other on the validation rows first, then by score."""
     ranks = np.array([one.networks[0].rank for one in alone])
     rows, predictions = context.validation, np.stack([one.predictions for one in alone])
     shares = greedy(predictions, rows.target, ranks, context.metric, rows.weights)
     order = sorted(range(len(alone)), key=lambda place: (-shares.get(place, 0.0), -ranks[place], place))
-    first, seen = order[:BY_PROMISE], {alone[place].structure for place in order[:BY_PROMISE]}
-    leaders = []
-    for place in order[BY_PROMISE:]:
-        if alone[place].structure not in seen and alone[place].networks[0].member.stage == "tune":
-            seen.add(alone[place].structure)
-            leaders.append(place)
-    return [alone[place] for place in dict.fromkeys([*first, *leaders, *order])]
+    return [alone[place].networks[0] for place in order]
+
+
+def with_each_structure(ranked: Sequence[Training]) -> list[Training]:
+    """The first few as they are ranked, then the best of each searched structure that has none among them, then the others."""
+    leaders: dict[Structure, Training] = {}
+    for training in ranked:
+        if training.member.stage == "tune":
+            leaders.setdefault(training.member.structure, training)
+    first = list(ranked[:BY_PROMISE])
+    seen = {training.member.structure for training in first}
+    first += [training for structure, training in leaders.items() if structure not in seen]
+    numbers = {training.member.number for training in first}
+    return first + [training for training in ranked if training.member.number not in numbers]
 
 
 def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray, weights: np.ndarray | None) -> Choice:
