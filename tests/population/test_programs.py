@@ -29,12 +29,16 @@ def on_every_device(programs: Programs, function) -> list:
 
 def test_a_program_is_compiled_for_one_device_and_runs_on_all_with_the_same_bits():
     programs = Programs()
-    first, second = on_every_device(programs, jax.jit(squares))
+    function = jax.jit(squares)
+    assert not programs.ready("squares", function)
+    first, second = on_every_device(programs, function)
     jax.tree.map(np.testing.assert_array_equal, first, second)
     np.testing.assert_array_equal(first["squares"]["a"], NUMBERS["a"] ** 2 + 1)
     assert [one.program for one in programs.compilations] == ["squares"]
     assert programs.ready("squares")
     assert not programs.ready("cubes")
+    assert programs.ready("squares", function)
+    assert not programs.ready("squares", jax.jit(np.cbrt)), "another program of the same network"
     assert 0 < programs.slowest <= programs.waited
 
 

@@ -249,7 +249,8 @@ class Population:
 
     def _compile_seconds(self, structure: Structure) -> float:
         """What compiling this structure's programs may take: 0 where it is done, else as long as the slowest so far."""
-        return 0.0 if self.pool.programs.ready(structure) else self.pool.programs.slowest
+        programs = self.pool.programs
+        return 0.0 if programs.ready(structure, self._trainer(structure)) else programs.slowest
 
     def _start(self, filled: Sequence[Training], settings, device: jax.Device) -> MemberState:
         keys = np.array([member_key(self.seed, training.member.number) for training in filled], np.uint32)

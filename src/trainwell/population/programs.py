@@ -69,9 +69,12 @@ class Programs:
         shapes = _shapes(arguments)
         self._background.submit(self._get, program, function, shapes, device, True)
 
-    def ready(self, program: Any) -> bool:
-        """Whether some device has compiled a program of this name."""
-        return any(one.program == program for one in list(self.compilations))
+    def ready(self, program: Any, function: Any = None) -> bool:
+        """Whether some device has compiled a program of this name; given a jitted function, whether one has compiled that."""
+        if function is None:
+            return any(one.program == program for one in list(self.compilations))
+        with self._lock:
+            return any(key[0] is function and entry.compiled for key, entry in self._entries.items())
 
     def _get(self, program: Any, function: Any, shapes: Any, device: jax.Device, background: bool) -> Any:
         leaves, tree = jax.tree.flatten(shapes)
