@@ -48,7 +48,7 @@ def _run(folder: Path) -> Iterator[Line]:
         for one in schema.get("columns", [])
         if one.get("role") in ("ignored", "identifier", "text", "constant")
     ]
-    yield "data", f"{config.get('file') or 'a table in memory'}{rows}" + (f"; not used: {listed(unused)}" if unused else "")
+    yield "data", f"{config.get('source') or 'a table in memory'}{rows}" + (f"; not used: {listed(unused)}" if unused else "")
 
 
 def _quality(model: Model, folder: Path | None) -> Iterator[Line]:

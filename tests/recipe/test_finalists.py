@@ -13,6 +13,7 @@ import pytest
 
 from trainwell.data.split import Split
 from trainwell.errors import InputError
+from trainwell.info import describe
 from trainwell.network.structure import resolve
 from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
@@ -263,6 +264,12 @@ def test_what_was_chosen_is_kept_and_the_test_table_is_found_again_from_anywhere
     resumed = fit(resume=folder)
     np.testing.assert_array_equal(Split.load(folder / "split.parquet").test, np.arange(160, 200))
     assert resumed.evidence["squeeze"].measures["test_score"] == run.evidence["squeeze"].measures["test_score"]
+
+
+def test_info_names_the_table_that_a_model_was_made_from(priced, run):
+    said = describe(priced[0].folder)
+    assert f"{priced[0].folder.parent / 'own.csv'}, 200 rows" in said
+    assert "a table in memory, 300 rows" in describe(run.folder)
 
 
 STAGES_DONE = ("baselines", "overfit", "regularize", "tune", "squeeze")

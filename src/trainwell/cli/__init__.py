@@ -1,7 +1,7 @@
 """The command line: reads the words, calls the one function behind each command, and says errors in one sentence.
 
 Exit codes: 0 done, 1 a bug in trainwell, 2 something given cannot be used, 3 a stage said that training on is no use,
-130 stopped by Ctrl-C.
+130 stopped by Ctrl-C, 141 nobody reads what is printed.
 """
 
 import os
