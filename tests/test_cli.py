@@ -54,7 +54,8 @@ def command(capsys):
         (["predict", "runs/a", "new.csv", "-o", "new.csv", "--interval", "x"],
          'Invalid value for --interval: unable to convert "x" into float.'),
         (["fit", "--resume", "runs/a", "--seed", "1"],
-         "--resume continues a run with the table and the options it was started with: give nothing else but --keep-going."),
+         "--resume continues a run with the table and the options it was started with: give nothing else but --keep-going, "
+         "or other limits with --from STAGE."),
         (["predict", "runs/a", "new.csv"], 'Command "predict" parameter --out requires an argument.'),
         (["predict", "runs/a", "new.csv", "-o", "new.xlsx"],
          "The output is 'new.xlsx'; it must end in .csv or .parquet, or be - for standard output."),
@@ -122,13 +123,17 @@ def test_fit_hands_on_how_and_what_to_search(command, monkeypatch):
     )
 
 
+USED_UP = "The memory of this machine is used up; try --cores 1, --stream-above 500MB or fewer rows."
+
+
 @pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
         (InputError("Column 'y' is not there."), 2, "Column 'y' is not there."),
         (StageStopped("One column gives the target away."), 3, "One column gives the target away."),
         (PermissionError(13, "Permission denied", "/a/b"), 2, "'/a/b' cannot be used: Permission denied."),
-        (MemoryError(), 2, "The memory of this machine is used up; try fewer rows or --set batch_size=128."),
+        (MemoryError(), 2, USED_UP),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"), 2, USED_UP),
         (InputError("Column '\x1b[2Jy' is not there."), 2, r"Column '\x1b[2Jy' is not there."),
     ],
 )

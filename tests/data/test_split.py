@@ -116,7 +116,10 @@ def test_what_cannot_be_split_is_refused():
     )
     assert refused(times=np.arange(99)) == "there are 99 times for 100 rows."
     assert refused(np.repeat([0, 1], [90, 10]), "binary", times=np.arange(100)) == (
-        "a split by time leaves no training row of 1 class (class index 1); leave time out or take another column."
+        "a split by time leaves no training row of 1 class (index 1); leave time out or take another column."
+    )
+    assert refused(np.repeat([0, 1], [90, 10]), "binary", times=np.arange(100), classes=("no", "yes")) == (
+        "a split by time leaves no training row of 1 class ('yes'); leave time out or take another column."
     )
 
 

@@ -21,8 +21,8 @@ def explain(error: Exception) -> tuple[str, int]:
         return f"{extra}: one word too many; a name with blanks needs quotes, a second column its own option.", MISTAKE
     if isinstance(error, CycloptsError):
         return " ".join(str(error).split()), MISTAKE
-    if isinstance(error, MemoryError):
-        return "The memory of this machine is used up; try fewer rows or --set batch_size=128.", MISTAKE
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):  # XLA's own is no MemoryError
+        return "The memory of this machine is used up; try --cores 1, --stream-above 500MB or fewer rows.", MISTAKE
     if isinstance(error, OSError) and error.filename is not None:
         return f"{str(error.filename)!r} cannot be used: {error.strerror}.", MISTAKE
     handle, path = tempfile.mkstemp(prefix="trainwell-bug-", suffix=".txt", text=True)

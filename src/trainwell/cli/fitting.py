@@ -23,6 +23,7 @@ def fit(
     task: Literal["binary", "multiclass", "regression"] | None = None,
     ignore: list[str] | None = None,
     categories: list[str] | None = None,
+    numbers: list[str] | None = None,
     group: str | None = None,
     time: str | None = None,
     test: Path | None = None,
@@ -61,6 +62,8 @@ def fit(
         A column that must not be used; may be given several times.
     categories
         A column of numbers that are names; may be given several times.
+    numbers
+        A column that stays one of numbers, though it looks like an identifier; may be given several times.
     group
         Column whose equal values stay together in training, validation or test.
     time
@@ -99,7 +102,7 @@ def fit(
     keep_going
         Go on where a stage says that it is no use.
     cores
-        How many cores to use; all when left out.
+        How many cores to use, or of a machine with GPUs how many of these; all when left out.
     stream_above
         Memory that the table may take, such as 2GB; the rows of a larger file are streamed from disk. A quarter of the memory
         that is free when left out.
@@ -113,7 +116,8 @@ def fit(
         Open that page in a browser.
     """
     given = {
-        "task": task, "ignore": ignore, "categories": categories, "group": group, "time": time, "test": test, "out": out,
+        "task": task, "ignore": ignore, "categories": categories, "numbers": numbers, "group": group, "time": time,
+        "test": test, "out": out,
         "seed": seed, "effort": effort,
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
         "cost": _costs(cost), "search": search, "space": space,
@@ -151,7 +155,7 @@ def _check_what_to_train(file: Path | None, target: str | None, resume: Path | N
         if file is not None or target is not None or set(options) - {"keep_going"}:
             raise InputError(
                 "--resume continues a run with the table and the options it was started with: "
-                "give nothing else but --keep-going."
+                "give nothing else but --keep-going, or other limits with --from STAGE."
             )
     elif file is None:
         raise InputError("There is no table: say trainwell fit FILE --target COLUMN, or --resume FOLDER.")

@@ -4,8 +4,9 @@ A split is drawn from its seed alone. Rows are positions (from 0) in the table w
 (`schema.usable_rows`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 
 from trainwell.data.schema import MINIMUM_ROWS, Schema, group_values, target_values, time_values
 from trainwell.data.tables import Table
-from trainwell.errors import InputError
+from trainwell.errors import InputError, listed
 
 Kind = Literal["random", "stratified", "group", "time"]
 PARTS = ("train", "validation", "test")
@@ -70,15 +71,13 @@ def split_table(table: Table, schema: Schema, *, seed: int, test_rows: np.ndarra
     """
     target = target_values(table, schema)
     groups, times = group_values(table, schema), time_values(table, schema)
+    cut_in = partial(make_split, task=schema.task, seed=seed, classes=schema.classes)
     if test_rows is None or not test_rows.any():
         share = (1 - TEST_SHARE) / folds_of(round((1 - TEST_SHARE) * len(target)))
-        return make_split(target, schema.task, seed=seed, groups=groups, times=times, validation_share=share)
+        return cut_in(target, groups=groups, times=times, validation_share=share)
     own = np.flatnonzero(~test_rows)
-    given = [None if values is None else values[own] for values in (groups, times)]
-    share = 1 / folds_of(len(own))
-    cut = make_split(
-        target[own], schema.task, seed=seed, groups=given[0], times=given[1], test_share=0.0, validation_share=share
-    )
+    groups, times = (None if values is None else values[own] for values in (groups, times))
+    cut = cut_in(target[own], groups=groups, times=times, test_share=0.0, validation_share=1 / folds_of(len(own)))
     return Split(own[cut.train], own[cut.validation], np.flatnonzero(test_rows), cut.kind)
 
 
@@ -96,6 +95,7 @@ def make_split(
     times: np.ndarray | None = None,
     test_share: float = TEST_SHARE,
     validation_share: float = (1 - TEST_SHARE) / FOLDS,
+    classes: Sequence[str] = (),
 ) -> Split:
     """Cut the rows in three.
 
@@ -107,6 +107,7 @@ def make_split(
     groups : (rows,) whatever tells the groups apart; no group is in two parts.
     times : (rows,) numbers; the latest rows are the test, those before them the validation. Equal times stay together.
     test_share, validation_share : of all rows, the second above 0, together below 1; without a test share the cut is in two.
+    classes : what the class indices stand for, to be said where one is missing.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def make_split(
         part = _by_class(target, random, shares)
     split = _split(part, kind)
     if task != "regression":
-        _check_classes(target, split)
+        _check_classes(target, split, classes)
     return split
 
 
@@ -236,10 +237,11 @@ def _needed(test_share: float, how: str = "") -> str:
     return f"a split{how} needs 2, one each to train and validate"
 
 
-def _check_classes(target: np.ndarray, split: Split) -> None:
+def _check_classes(target: np.ndarray, split: Split, classes: Sequence[str]) -> None:
     lost = np.setdiff1d(target, target[split.train])
+    named = listed([classes[i] for i in lost], 5) if classes else "index " + ", ".join(map(str, lost[:5]))
     if len(lost):
         raise InputError(
             f"a split by {split.kind} leaves no training row of {len(lost)} class{'es' if len(lost) > 1 else ''} "
-            f"(class index {', '.join(map(str, lost[:5]))}); leave {split.kind} out or take another column."
+            f"({named}); leave {split.kind} out or take another column."
         )
