@@ -16,7 +16,8 @@ from trainwell.population import scores
 from trainwell.techniques.losses import QUANTILE
 
 CLASSES = ("binary", "multiclass")
-TIE = 0.01  # chosen: weight of the log loss beside a score; a hundredth of a score is noise on most tables
+TIE, MOST = 0.01, 0.25  # chosen: weights of the log loss beside a score; a hundredth of a score is noise on most tables
+SURE = 100.0  # measured: rows over this number is the weight between; see docs/decisions/ties-broken-by-the-log-loss.md
 PINBALL = "pinball"
 ORDERS = ("auc", "average_precision")  # metrics of the order of rows, which label smoothing blurs
 MEDIAN = QUANTILE[0].default
@@ -55,12 +56,12 @@ class Metric(NamedTuple):
     perfect: float | None = 1.0
 
     def criterion(self, predictions: Any, target: Any, weights: Any = None) -> Any:
-        """What is maximized: the score, and where scores tie or nearly do, the smaller log loss. Few validation rows tie often:
-        accuracy and AUC then say that the first epoch to get them all right is as good as the best. A user's own score is taken
-        as it is, for nobody knows its scale."""
+        """What is maximized: the score, and where scores tie or nearly do, the smaller log loss. The fewer the rows, the wider
+        apart are scores that chance alone explains, and the more the log loss says beside them: it hears how sure each
+        prediction is. A user's own score is taken as it is, for nobody knows its scale."""
         score = self.score(predictions, target, weights)
         tied = self.tasks[0] in CLASSES and self.perfect is not None
-        return score + TIE * scores.negative_log_loss(predictions, target, weights) if tied else score
+        return score + log_loss_weight(len(target)) * scores.negative_log_loss(predictions, target, weights) if tied else score
 
     def final(self, predictions: Any, target: Any, weights: Any = None) -> Any:
         """The score of finished predictions, whose threshold was chosen elsewhere and lies at 1/2."""
@@ -69,6 +70,15 @@ class Metric(NamedTuple):
     def shown(self, score: float, target_scale: float = 1.0) -> float:
         """The figure that a person reads: a loss positive, an error in the target's own unit."""
         return self.sign * float(score) * (target_scale if self.in_target_units else 1.0)
+
+
+def log_loss_weight(rows: int) -> float:
+    """How much the log loss counts beside a score that this many rows give.
+
+    >>> [log_loss_weight(rows) for rows in (50, 1_000, 20_000)]
+    [0.25, 0.1, 0.01]
+    """
+    return min(MOST, max(TIE, SURE / max(rows, 1)))
 
 
 def predictions_of(
