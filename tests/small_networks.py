@@ -13,9 +13,11 @@ from trainwell.population.devices import pool
 from trainwell.population.epoch import Data
 from trainwell.population.history import CURVES
 from trainwell.population.member import Member, Training
+from trainwell.population.metrics import log_loss_weight
 from trainwell.population.step import Rows
 
 TASKS = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy", "regression": "squared_error"}
+VALIDATION = 64  # rows
 METRICS = {"binary": "auc", "multiclass": "accuracy", "regression": "r2"}
 
 
@@ -42,7 +44,7 @@ def structure(task: str = "binary", **chosen) -> Structure:
 def population(
     task: str = "binary", *, cores: int = 1, seed: int = 0, number: int = 96, metric: str | None = None
 ) -> Population:
-    data = Data(rows(task, number), rows(task, 64, seed=1))
+    data = Data(rows(task, number), rows(task, VALIDATION, seed=1))
     prior = np.zeros(3 if task == "multiclass" else 1, np.float32)
     return Population(data, task, metric or METRICS[task], prior, seed, pool(cores))
 
@@ -55,6 +57,12 @@ def member(number: int, network: Structure, **settings: float) -> Training:
 
 def train(trainings, epochs: int = 4, *, of: Population | None = None, total: int | None = None) -> list[Training]:
     return (of or population()).train(trainings, epochs, total or epochs, Budget())
+
+
+def compared_by(training: Training) -> np.ndarray:
+    """What the epochs (epochs,) of a network of classes are compared by: the score, and the log loss beside it."""
+    curves = training.curves
+    return np.array(curves.validation_score) - log_loss_weight(VALIDATION) * np.array(curves.validation_loss)
 
 
 def numbered(training: Training, number: int) -> Training:

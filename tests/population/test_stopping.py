@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from small_networks import member, population, rows, structure, train
+from small_networks import compared_by, member, population, rows, structure, train
 from trainwell.network.structure import resolve
 from trainwell.population.budget import Budget
 from trainwell.population.history import Curves
@@ -25,7 +25,7 @@ def impatient(network):
 
 def test_a_member_stops_when_its_own_patience_ends_and_its_neighbours_go_on(impatient):
     for training, patience in zip(impatient, PATIENCES, strict=True):
-        scores = np.array(training.curves.validation_score)
+        scores = compared_by(training)
         if training.stopped:
             assert training.epochs - training.curves.best_epoch == patience
             assert training.epochs < 24
@@ -42,7 +42,8 @@ def test_the_kept_weights_are_those_of_the_best_epoch(impatient):
     predictions = own.predict(impatient, rows_.numeric, rows_.categories)
     for training, predicted in zip(impatient, predictions, strict=True):
         curves = training.curves
-        assert training.score == max(curves.validation_score) == curves.validation_score[curves.best_epoch - 1]
+        assert compared_by(training)[curves.best_epoch - 1] == pytest.approx(max(compared_by(training)), abs=1e-6)
+        assert training.score == curves.validation_score[curves.best_epoch - 1]
         assert float(METRICS["auc"].score(predicted, rows_.target)) == pytest.approx(training.score, abs=1e-6)
 
 

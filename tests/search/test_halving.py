@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from small_networks import bits, member, population, structure
+from small_networks import bits, compared_by, member, population, structure
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
 from trainwell.population.step import MemberState
@@ -175,7 +175,7 @@ def test_a_narrow_wave_trains_all_for_a_third_and_the_best_four_of_six_to_the_en
     assert [(now.rung, now.ends, len(now.going)) for now in told] == [(1, (4, 12), 4), (2, (4, 12), 4)]
     assert {now.shape for now in (*told, closed)} == {NARROW}
     assert [training.ended for training in closed.trainings] == [training.epochs == 12 for training in closed.trainings]
-    early = {training.member.number: max(training.curves.validation_score[:4]) for training in closed.trainings}
+    early = {training.member.number: max(compared_by(training)[:4]) for training in closed.trainings}
     gone_on = {training.member.number for training in closed.trainings if training.epochs > 4}
     assert min(early[number] for number in gone_on) >= max(early[number] for number in set(early) - gone_on)
 
@@ -197,7 +197,7 @@ def test_a_narrow_wave_in_a_hurry_brings_its_four_to_an_earlier_end():
 
 def test_those_who_went_on_had_the_best_scores(done):
     trainings, _ = done
-    early = {training.member.number: max(training.curves.validation_score[:4]) for training in trainings}
+    early = {training.member.number: max(compared_by(training)[:4]) for training in trainings}
     gone_on = {training.member.number for training in trainings if training.epochs > 4}
     assert min(early[number] for number in gone_on) >= max(early[number] for number in set(early) - gone_on)
 
