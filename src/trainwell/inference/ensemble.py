@@ -53,8 +53,12 @@ def average(networks: Sequence[Folded], shares: Sequence[float], task: str, nume
 
 
 def predictions(network: Folded, task: str, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
-    """What one network predicts (rows, outputs) for a block of rows."""
-    outputs = outputs_of(network, numeric, categories)
+    """What one network predicts (rows, outputs) for a block of rows.
+
+    Of weights so large that a row overflows the outputs are no numbers: such a network says nothing of the row, which is 0.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs = np.nan_to_num(outputs_of(network, numeric, categories))
     if task == "binary":
         return 1 / (1 + np.exp(np.minimum(-outputs, 88)))  # beyond it a float32 overflows
     if task == "multiclass":
