@@ -71,11 +71,22 @@ def test_large_offsets_cost_no_precision():
 
 
 def test_a_missing_number_is_the_median_and_says_so_in_its_own_column():
-    names, values = encoded("x", [None, *range(1, ROWS)])
+    cells = [None if place < 20 and place % 2 else place for place in range(ROWS)]  # where they are missing y is yes
+    names, values = encoded("x", cells)
     assert names == ["x", "x is missing"]
-    assert values[0].tolist() == [0, 1]
-    assert not values[1:, 1].any()
-    assert encoded("x", [None, *range(1, ROWS)], rows=ALL[1:])[0] == ["x"]  # no training row lacks it
+    assert values[1].tolist() == [0, 1]
+    assert values[:, 1].tolist() == [cell is None for cell in cells]
+    assert encoded("x", cells, rows=ALL[20:])[0] == ["x"]  # no training row lacks it
+
+
+def test_of_few_rows_only_missing_cells_that_go_with_the_target_are_told():
+    cells = [None if place < 20 else place for place in range(ROWS)]
+    names, values = encoded("x", cells)
+    assert names == ["x"]
+    assert not values[:20].any(), "the median all the same"
+    assert fit(table(x=cells)).columns[1].missing, "it is no news that a cell is missing"
+    many = {"feature": np.tile(FEATURE, 10), "x": [*cells, *range(9 * ROWS)], "y": TARGET * 10}
+    assert "x is missing" in fit(read_table(many), np.arange(10 * ROWS)).numeric_names
 
 
 def test_two_numbers_are_a_switch():
@@ -131,7 +142,12 @@ def test_dates_become_what_goes_on_and_what_goes_round():
 
 
 def test_measurements_come_first():
-    given = table(a=[1, 2] * 100, b=[*range(1, ROWS), None], c=["x", "y", "z", "x"] * 50, d=LETTERS)
+    given = table(
+        a=[1, 2] * 100,
+        b=[None if place < 20 and place % 2 else place for place in range(ROWS)],
+        c=["x", "y", "z", "x"] * 50,
+        d=LETTERS,
+    )
     encoder = fit(given, numbers=["b"])
     assert encoder.numeric_names == ("feature", "b", "a", "b is missing", "c = x", "c = y", "c = z")
     assert encoder.continuous == 2
@@ -289,7 +305,7 @@ def everything() -> Encoder:
     return fit(
         table(
             a=[1, 2] * 100,
-            b=[*range(1, ROWS), None],
+            b=[None if place < 20 and place % 2 else place for place in range(ROWS)],
             c=["x", "y", "z", "x"] * 50,
             d=LETTERS,
             e=[f"2024-01-{1 + i % 28:02d}" for i in ALL],

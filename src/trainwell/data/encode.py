@@ -1,7 +1,8 @@
 """Cells to numbers: an encoder fitted on training rows, kept as plain JSON, applied to any rows.
 
     numbers      (x - median) / (upper - lower quartile), then smoothly clipped to (-3, 3):  z / sqrt(1 + (z / 3)^2)
-    missing      the median, and a column of its own that says so, where training rows had missing cells
+    missing      the median, and a column of its own that says so, where training rows had missing cells; of few rows only
+                 where these go with the target, see `trainwell.data.indicators`
     two levels   one column of 0 and 1
     few levels   one column of 0 and 1 for each level
     more levels  a number for an embedding: 0 missing, unseen or rare, then the levels, the commonest first
@@ -12,6 +13,7 @@ Source of the scaling: Holzmueller, Grinsztajn & Steinwart (2024), "Better by de
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -21,6 +23,7 @@ from pydantic import FiniteFloat
 
 from trainwell.data import cells, dates, json_state
 from trainwell.data.encoders import SMALLEST, ColumnEncoder, Date, Embedded, Measurement, Scaling, Switches, TwoNumbers
+from trainwell.data.indicators import FEW_ROWS, telling
 from trainwell.data.reading import read_column
 from trainwell.data.roles import Column, Note, level_counts
 from trainwell.data.schema import Schema, target_values
@@ -171,15 +174,20 @@ def fit_encoder(table: Table, schema: Schema, train_rows: np.ndarray) -> Encoder
     train_rows : positions of the training rows.
     """
     train = table.take(np.asarray(train_rows))
-    columns = tuple(fit_column(column, train) for column in schema.features)
+    target = target_values(train, schema)
+
+    def tells(missing: np.ndarray) -> bool:
+        return train.rows >= FEW_ROWS or telling(missing, target, len(schema.classes))
+
+    columns = tuple(fit_column(column, train, tells) for column in schema.features)
     if schema.task != "regression":
         return Encoder(schema, columns)
-    target = target_values(train, schema)
     return Encoder(schema, columns, float(target.mean()), float(target.std()) if target.std() > SMALLEST else 1.0)
 
 
-def fit_column(column: Column, train: Table) -> ColumnEncoder:
-    """What a column's encoding needs to know, from training rows alone."""
+def fit_column(column: Column, train: Table, tells: Callable[[np.ndarray], bool]) -> ColumnEncoder:
+    """What a column's encoding needs to know, from training rows alone; ``tells`` says whether it is worth telling where cells
+    are missing."""
     cells_of = train.column(column.name)
     if column.role == "category":
         return _fit_category(column.name, cells_of)
@@ -189,10 +197,11 @@ def fit_column(column: Column, train: Table) -> ColumnEncoder:
     values = cells.numbers(cells_of, style).values
     known = np.isfinite(values)
     missing = not known.all()
+    marked = not missing or tells(~known)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
     if low < high and np.isin(values[known], (low, high)).all():
-        return TwoNumbers(column.name, style, low, high, missing)
-    return Measurement(column.name, style, Scaling.fit(values), missing)
+        return TwoNumbers(column.name, style, low, high, missing, marked)
+    return Measurement(column.name, style, Scaling.fit(values), missing, marked)
 
 
 def _fit_category(name: str, cells_of: pa.ChunkedArray) -> ColumnEncoder:

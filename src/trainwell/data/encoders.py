@@ -56,12 +56,13 @@ class Scaling(NamedTuple):
 
 @dataclass(frozen=True)
 class Measurement:
-    """A number of more than two values."""
+    """A number of more than two values; where training rows had none, ``marked`` says whether a column of its own tells it."""
 
     name: str
     style: NumberStyle
     scaling: Scaling
     missing: bool
+    marked: bool = True
     kind: Literal["measurement"] = "measurement"
 
     @property
@@ -76,19 +77,20 @@ class Measurement:
         yield self.scaling(read.values)
 
     def switches(self, read: Read) -> Iterator[np.ndarray]:
-        if self.missing:
+        if is_marked(self):
             yield read.missing
 
 
 @dataclass(frozen=True)
 class TwoNumbers:
-    """A number that takes two values: 0 for the lower, 1 for the higher, 1/2 for missing."""
+    """A number that takes two values: 0 for the lower, 1 for the higher, 1/2 for missing; ``marked`` as of a `Measurement`."""
 
     name: str
     style: NumberStyle
     low: FiniteFloat
     high: FiniteFloat
     missing: bool
+    marked: bool = True
     kind: Literal["two numbers"] = "two numbers"
     continuous_names: ClassVar[tuple[str, ...]] = ()
 
@@ -107,7 +109,7 @@ class TwoNumbers:
         size = max(abs(self.low), abs(self.high))  # parts of it neither overflow nor vanish, whatever its exponent
         low, high = self.low / size, self.high / size
         yield np.where(read.missing, 0.5, (np.clip(read.values, self.low, self.high) / size - low) / (high - low))
-        if self.missing:
+        if is_marked(self):
             yield read.missing
 
 
@@ -137,7 +139,7 @@ class Switches:
             yield np.where(read.values == 0, 0.5, read.values - 1.0)
         else:
             yield from (read.values == number for number in range(1, len(self.levels) + 1))
-        if self.missing:
+        if is_marked(self):
             yield read.missing
 
 
@@ -196,15 +198,20 @@ class Date:
         yield from (scaling(found[part]) for part, scaling in self.parts.items())
 
     def switches(self, read: Read) -> Iterator[np.ndarray]:
-        if self.missing:
+        if is_marked(self):
             yield read.missing
 
 
 ColumnEncoder = Annotated[Measurement | TwoNumbers | Switches | Embedded | Date, Discriminator("kind")]
 
 
+def is_marked(column: ColumnEncoder) -> bool:
+    """Whether a column of its own tells where this one is missing."""
+    return column.missing and (not isinstance(column, Measurement | TwoNumbers) or column.marked)
+
+
 def _missing_name(column: ColumnEncoder) -> tuple[str, ...]:
-    return (f"{column.name} is missing",) if column.missing else ()
+    return (f"{column.name} is missing",) if is_marked(column) else ()
 
 
 def _check_levels(levels: tuple[str, ...]) -> None:

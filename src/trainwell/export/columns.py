@@ -11,7 +11,7 @@ import numpy as np
 
 from trainwell.data.cells import LARGEST, MISSING
 from trainwell.data.encode import Encoder
-from trainwell.data.encoders import CLIP, Date, Embedded, Measurement, Scaling, Switches, TwoNumbers
+from trainwell.data.encoders import CLIP, Date, Embedded, Measurement, Scaling, Switches, TwoNumbers, is_marked
 from trainwell.export import dates
 from trainwell.export.graph import ML, Graph
 
@@ -53,7 +53,7 @@ def _number(graph: Graph, column: Measurement | TwoNumbers, measured: list[str],
         measured.append(scaled(graph, column.scaling, x, missing))
     else:
         switches.append(_between(graph, column, x, missing))
-    if column.missing:
+    if is_marked(column):
         switches.append(graph.cast(missing, np.float32))
 
 
@@ -82,7 +82,7 @@ def _date(graph: Graph, column: Date, measured: list[str], switches: list[str]) 
     seconds, missing = dates.seconds(graph, graph.input(column.name, str), column.style)
     found = dates.parts(graph, seconds, column.first, set(column.parts))
     measured += [scaled(graph, scaling, found[part], missing) for part, scaling in column.parts.items()]
-    if column.missing:
+    if is_marked(column):
         switches.append(graph.cast(missing, np.float32))
 
 
@@ -121,5 +121,5 @@ def _category(graph: Graph, column: Switches | Embedded, switches: list[str], ca
     else:
         numbers = (graph.constant(number, np.int64) for number in range(1, len(column.levels) + 1))
         switches += [graph.cast(graph.add("Equal", level, number), np.float32) for number in numbers]
-    if column.missing:
+    if is_marked(column):
         switches.append(graph.cast(missing, np.float32))
