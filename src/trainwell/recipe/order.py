@@ -60,6 +60,7 @@ SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no wait
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
+COMPILED_EARLY = 3  # chosen: structures; what is not needed in the end keeps the process from ending all the same
 STEPS_TOLD = 3  # chosen: next steps that the diary and the terminal tell; the report has them all
 DEFAULT_SIZE = {
     "widths": "128-128",
@@ -248,8 +249,8 @@ class Recipe:
     def _regularize(self, context: Context) -> Evidence:
         measures = self._size()
         if context.sample is None and not self.chosen and "regularize" not in self.done:
-            # what the search needs, compiled while this stage trains
-            context.population().prepare(space(context, measures["widths"], None, {}).structures)
+            needed = space(context, measures["widths"], None, {}).structures[:COMPILED_EARLY]
+            context.population().prepare(needed)  # what the search begins with, compiled while this stage trains
         return self._kept(
             "regularize",
             context,

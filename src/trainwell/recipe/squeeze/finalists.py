@@ -20,9 +20,7 @@ from trainwell.search.halving import MARGIN, work
 
 FEWEST = 3  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
 MOST_ROWS = 200_000  # chosen: with more rows a fifth of them is enough to choose by
-BY_PROMISE = (
-    6  # chosen: finalists before the best of each structure that has none: one validation part errs about structures, too
-)
+BY_PROMISE = 6  # chosen: finalists before the best of each structure that has none among them
 
 
 class Choice(NamedTuple):
