@@ -42,11 +42,12 @@ def measure(system: str, table: str, seed: int, python: str, programs: Path | No
     return dict(json.loads(lines[-1]))
 
 
-def ablated(system: str, table: str, seed: int, programs: Path) -> dict[str, Any]:
+def ablated(system: str, table: str, seed: int, programs: Path, compiled: set[str]) -> dict[str, Any]:
     """The same of a part taken away, with every program compiled before: a short run would otherwise be mostly compiling."""
     first = system if system in WITH_PROGRAMS_OF_ITS_OWN else "whole"
-    if first == system or not any(programs.iterdir()):
+    if first not in compiled:
         measure(first, table, seed, sys.executable, programs)
+        compiled.add(first)
     return measure(system, table, seed, sys.executable, programs)
 
 
@@ -115,10 +116,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results: Results = json.loads(chosen.out.read_text()) if chosen.out and chosen.out.exists() else {}
     for seed, table in product(chosen.seeds, chosen.tables or TABLES):
         own = results.setdefault(f"{table} {seed}", {})
+        compiled: set[str] = set()
         with tempfile.TemporaryDirectory() as programs:
             for system in systems:
                 if system not in own and system in ABLATIONS:
-                    own[system] = ablated(system, table, seed, Path(programs))
+                    own[system] = ablated(system, table, seed, Path(programs), compiled)
                 elif system not in own:
                     own[system] = measure(system, table, seed, chosen.python if system in PEERS else sys.executable)
                 else:

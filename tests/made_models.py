@@ -10,6 +10,7 @@ from trainwell.calibration.calibrate import Calibration
 from trainwell.calibration.intervals import fit_intervals
 from trainwell.data.dates import STYLES
 from trainwell.data.encode import Encoder, fit_encoder
+from trainwell.data.encoders import Measurement, TwoNumbers
 from trainwell.data.schema import infer_schema
 from trainwell.data.tables import read_table
 from trainwell.inference.architecture import Architecture
@@ -49,7 +50,12 @@ def fitted(task: str, table: dict) -> Encoder:
     read = read_table(table)
     named = [name for name in ("code",) if name in table]
     schema, _ = infer_schema(read, "y", task=task, categories=named, numbers=["amount"])
-    return fit_encoder(read, schema, np.arange(read.rows))
+    encoder = fit_encoder(read, schema, np.arange(read.rows))
+    columns = (  # of both kinds one, whatever chance has made of these few rows
+        replace(column, marked=column.name != "rate") if isinstance(column, Measurement | TwoNumbers) else column
+        for column in encoder.columns
+    )
+    return replace(encoder, columns=tuple(columns))
 
 
 def structure(encoder: Encoder, **chosen) -> Structure:

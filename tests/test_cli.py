@@ -123,7 +123,7 @@ def test_fit_hands_on_how_and_what_to_search(command, monkeypatch):
     )
 
 
-USED_UP = "The memory of this machine is used up; try --cores 1, --stream-above 500MB or fewer rows."
+USED_UP = "The memory is used up; try fewer rows, and in a fit --cores 1 or --stream-above 500MB."
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_of_numbers_it_is_the_test_of_a_straight_line():
     said = []
     for seed in range(60):
         missing, target, _ = drawn(seed, 0)
-        statistic = ROWS * np.corrcoef(missing, target)[0, 1] ** 2
+        statistic = ROWS * np.corrcoef(missing, stats.rankdata(target))[0, 1] ** 2
         said.append(telling(missing, target, 0))
         assert said[-1] == (stats.chi2.sf(statistic, 1) < CHANCE)
     assert sum(said[1::2]) > sum(said[::2])
@@ -44,4 +44,6 @@ def test_where_nothing_can_be_told_nothing_is():
     assert not telling(np.ones(ROWS, bool), target, 2)
     assert not telling(np.arange(ROWS) < 9, np.zeros(ROWS, int), 2), "one class alone"
     assert not telling(np.arange(ROWS) < 9, np.full(ROWS, 3.5), 0), "one number alone"
+    assert not telling(np.arange(ROWS) == 7, (np.arange(ROWS) == 7).astype(int), 2), "one cell is missing"
+    assert not telling(np.arange(ROWS) != 7, target, 2), "one cell is there"
     assert telling(target == 1, target, 2)

@@ -22,7 +22,7 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, CycloptsError):
         return " ".join(str(error).split()), MISTAKE
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):  # XLA's own is no MemoryError
-        return "The memory of this machine is used up; try --cores 1, --stream-above 500MB or fewer rows.", MISTAKE
+        return "The memory is used up; try fewer rows, and in a fit --cores 1 or --stream-above 500MB.", MISTAKE
     if isinstance(error, OSError) and error.filename is not None:
         return f"{str(error.filename)!r} cannot be used: {error.strerror}.", MISTAKE
     handle, path = tempfile.mkstemp(prefix="trainwell-bug-", suffix=".txt", text=True)

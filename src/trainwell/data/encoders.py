@@ -56,7 +56,7 @@ class Scaling(NamedTuple):
 
 @dataclass(frozen=True)
 class Measurement:
-    """A number of more than two values; where training rows had none, ``marked`` says whether a column of its own tells it."""
+    """A number of more than two values; where training rows lacked it, ``marked`` says whether a column of its own tells."""
 
     name: str
     style: NumberStyle

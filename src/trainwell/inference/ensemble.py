@@ -18,6 +18,7 @@ from trainwell.inference.entering import embedded
 from trainwell.inference.folded import Folded
 
 BLOCK = 256  # measured: rows at a time; with 256 units of float32 two layers are half of a core's second cache
+MOST = 1e30  # chosen: of an output's size; the largest float32 is 3e38, and outputs are subtracted and multiplied
 ONE_THREAD = 4 * BLOCK  # chosen: fewer rows are not worth a second core
 
 
@@ -55,10 +56,16 @@ def average(networks: Sequence[Folded], shares: Sequence[float], task: str, nume
 def predictions(network: Folded, task: str, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
     """What one network predicts (rows, outputs) for a block of rows.
 
-    Of weights so large that a row overflows the outputs are no numbers: such a network says nothing of the row, which is 0.
+    Of weights so large that a row overflows the outputs are no numbers, or endless: such a network says nothing of the row,
+    which is an output of 0.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        outputs = np.nan_to_num(outputs_of(network, numeric, categories))
+        outputs = np.nan_to_num(outputs_of(network, numeric, categories), nan=0.0, posinf=0.0, neginf=0.0)
+        return _said(network, task, np.clip(outputs, -MOST, MOST, out=outputs))
+
+
+def _said(network: Folded, task: str, outputs: np.ndarray) -> np.ndarray:
+    """Probabilities, or standardized numbers, from outputs (rows, outputs)."""
     if task == "binary":
         return 1 / (1 + np.exp(np.minimum(-outputs, 88)))  # beyond it a float32 overflows
     if task == "multiclass":

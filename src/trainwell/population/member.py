@@ -40,7 +40,7 @@ class Training:
 
     @property
     def rank(self) -> float:
-        """What members are compared by: the score with ties broken; -inf where there is none."""
+        """What members are compared by, `Metric.criterion` of the best epoch; -inf where there is none."""
         return -np.inf if self.state is None else float(self.state.stopping.best)
 
     @property

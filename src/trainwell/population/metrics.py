@@ -16,7 +16,7 @@ from trainwell.population import scores
 from trainwell.techniques.losses import QUANTILE
 
 CLASSES = ("binary", "multiclass")
-TIE, MOST = 0.01, 0.25  # chosen: weights of the log loss beside a score; a hundredth of a score is noise on most tables
+LEAST, MOST = 0.01, 0.25  # chosen: weights of the log loss beside a score; a hundredth of a score is noise on most tables
 SURE = 100.0  # measured: rows over this number is the weight between; see docs/decisions/ties-broken-by-the-log-loss.md
 PINBALL = "pinball"
 ORDERS = ("auc", "average_precision")  # metrics of the order of rows, which label smoothing blurs
@@ -60,8 +60,10 @@ class Metric(NamedTuple):
         apart are scores that chance alone explains, and the more the log loss says beside them: it hears how sure each
         prediction is. A user's own score is taken as it is, for nobody knows its scale."""
         score = self.score(predictions, target, weights)
-        tied = self.tasks[0] in CLASSES and self.perfect is not None
-        return score + log_loss_weight(len(target)) * scores.negative_log_loss(predictions, target, weights) if tied else score
+        if self.tasks[0] not in CLASSES or self.perfect is None:
+            return score
+        weight = LEAST if self.decided else log_loss_weight(len(target))  # of rare classes the log loss has another opinion
+        return score + weight * scores.negative_log_loss(predictions, target, weights)
 
     def final(self, predictions: Any, target: Any, weights: Any = None) -> Any:
         """The score of finished predictions, whose threshold was chosen elsewhere and lies at 1/2."""
@@ -78,7 +80,7 @@ def log_loss_weight(rows: int) -> float:
     >>> [log_loss_weight(rows) for rows in (50, 1_000, 20_000)]
     [0.25, 0.1, 0.01]
     """
-    return min(MOST, max(TIE, SURE / max(rows, 1)))
+    return min(MOST, max(LEAST, SURE / max(rows, 1)))
 
 
 def predictions_of(

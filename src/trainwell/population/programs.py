@@ -70,7 +70,8 @@ class Programs:
         self._background.submit(self._get, program, function, shapes, device, True)
 
     def ready(self, program: Any, function: Any = None) -> bool:
-        """Whether some device has compiled a program of this name; given a jitted function, whether one has compiled that."""
+        """Whether some device has compiled a program of this name; given a jitted function, whether one has compiled that,
+        for arguments of whatever shapes."""
         if function is None:
             return any(one.program == program for one in list(self.compilations))
         with self._lock:

@@ -235,7 +235,8 @@ class Context:
 
     def report_progress(self, stage: str, trainings: Sequence[Training], total: int | None) -> None:
         """One event that says how far a stage is: networks done and still going, the best score, the time left."""
-        best = max((t.score for t in trainings if t.sound), default=math.nan)
+        sound = [t for t in trainings if t.sound]
+        best = max(sound, key=lambda t: t.rank).score if sound else math.nan
         left = self.budget.left
         self.log.add(
             "progress",

@@ -73,7 +73,7 @@ def greedy(
 
 
 def _alone(predictions: np.ndarray, target: np.ndarray, metric: Metric, weights: np.ndarray | None) -> np.ndarray:
-    """The criterion of each member (members,) for itself: that of nothing and it, by the program that `greedy` runs."""
+    """The criterion of each member (members,) for itself: the program that `greedy` runs gives that of nothing and it."""
     many = jnp.asarray(predictions[_filled(list(range(len(predictions))), len(target))])
     given = [None if own is None else jnp.asarray(own) for own in (target, weights)]
     _, alone = _scorer(metric)(np.zeros_like(predictions[0]), 0.0, many, *given)

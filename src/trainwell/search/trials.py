@@ -49,7 +49,7 @@ def told(space: Space, training: Training) -> FrozenTrial | None:
     """What the sampler is told of a member; nothing of one that never trained or that lies outside of what is searched now.
 
     One whose loss left the finite numbers is told as the worst there is, so that its like is avoided: Optuna would look away
-    from a failed trial. Scores are told with ties broken, as halving compares them.
+    from a failed trial. What is told is what halving compares them by.
     """
     if not training.curves or not space.holds(training.member):
         return None
