@@ -31,10 +31,9 @@ EQUAL = 0.001  # scores that differ by no more count as equal
 Results = dict[str, dict[str, dict[str, Any]]]  # by "table seed", then by system: score and seconds
 
 
-def measure(system: str, table: str, seed: int, python: str, programs: Path | None = None) -> dict[str, Any]:
+def measure(system: str, table: str, seed: int, python: str, *more: object) -> dict[str, Any]:
     """One fit in a process of its own: its score on the test rows, larger is better, and its seconds."""
-    command = [python, Path(__file__).with_name("tabular_fits.py"), FOLDER, system, table, str(seed)]
-    command += [] if programs is None else [programs]
+    command = [python, Path(__file__).with_name("tabular_fits.py"), FOLDER, system, table, seed, *more]
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
@@ -42,13 +41,13 @@ def measure(system: str, table: str, seed: int, python: str, programs: Path | No
     return dict(json.loads(lines[-1]))
 
 
-def ablated(system: str, table: str, seed: int, programs: Path, compiled: set[str]) -> dict[str, Any]:
-    """The same of a part taken away, with every program compiled before: a short run would otherwise be mostly compiling."""
+def ablated(system: str, table: str, seed: int, compiled: set[str], *more: object) -> dict[str, Any]:
+    """The same of a part taken away, with every program compiled before: a run would otherwise differ by what it compiles."""
     first = system if system in WITH_PROGRAMS_OF_ITS_OWN else "whole"
     if first not in compiled:
-        measure(first, table, seed, sys.executable, programs)
+        measure(first, table, seed, sys.executable, *more)
         compiled.add(first)
-    return measure(system, table, seed, sys.executable, programs)
+    return measure(system, table, seed, sys.executable, *more)
 
 
 def means(results: Results, systems: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
@@ -106,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--systems", nargs="+")
     parser.add_argument("--ablation", action="store_true", help="trainwell with one part taken away at a time")
+    parser.add_argument("--seconds", type=float, help="of a run of the ablation; the default effort's when left out")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     systems = chosen.systems or (list(ABLATIONS) if chosen.ablation else [*OURS, *(PEERS if chosen.python else ())])
@@ -114,13 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not (FOLDER / "tables.py").is_file():
         raise SystemExit(f"There is no tables.py in {FOLDER}: set TRAINWELL_PEERS to its folder.")
     results: Results = json.loads(chosen.out.read_text()) if chosen.out and chosen.out.exists() else {}
+    limit = [] if chosen.seconds is None else [chosen.seconds]
     for seed, table in product(chosen.seeds, chosen.tables or TABLES):
         own = results.setdefault(f"{table} {seed}", {})
         compiled: set[str] = set()
         with tempfile.TemporaryDirectory() as programs:
             for system in systems:
                 if system not in own and system in ABLATIONS:
-                    own[system] = ablated(system, table, seed, Path(programs), compiled)
+                    own[system] = ablated(system, table, seed, compiled, programs, *limit)
                 elif system not in own:
                     own[system] = measure(system, table, seed, chosen.python if system in PEERS else sys.executable)
                 else:

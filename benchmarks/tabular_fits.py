@@ -1,6 +1,6 @@
 """One fit on one table of `benchmarks.tabular`, in the environment that its system needs: prints score and seconds as JSON.
 
-python tabular_fits.py FOLDER_OF_TABLES_PY SYSTEM TABLE SEED [FOLDER_OF_COMPILED_PROGRAMS]
+python tabular_fits.py FOLDER_OF_TABLES_PY SYSTEM TABLE SEED [FOLDER_OF_COMPILED_PROGRAMS [SECONDS]]
 """
 
 import json
@@ -25,7 +25,6 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what a run is with one part taken aw
     "relu": {"settings": {"activation": "relu"}},
 }
 WITH_PROGRAMS_OF_ITS_OWN = ("whole", "no-embedding", "relu")  # the others run the programs of "whole"
-BRIEF = {"time_limit": 15.0, "trials": 72}  # of an ablation's run, which there are many of
 PEERS = ("sklearn-mlp", "lightgbm", "catboost", "realmlp-td")
 
 
@@ -42,7 +41,7 @@ def ours(
     if without == "cross_fit":
         finalists.affordable = lambda *given: 0
     if without == "ensemble":
-        finalists.greedy = lambda predictions, target, ranks, metric: {int(ranks.argmax()): 1.0}
+        finalists.greedy = lambda predictions, target, ranks, *_: {int(ranks.argmax()): 1.0}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = programs or folder
         rows = Path(folder) / "test.parquet"
@@ -129,7 +128,7 @@ def _numbered(labels: Any, of: Any) -> Any:
     return labels.map({label: place for place, label in enumerate(sorted(of.unique()))}).to_numpy()
 
 
-def main(folder: str, system: str, table: str, seed: str, programs: str | None = None) -> None:
+def main(folder: str, system: str, table: str, seed: str, programs: str | None = None, limit: str | None = None) -> None:
     warnings.filterwarnings("ignore")
     sys.path.insert(0, folder)
     import tables  # of that folder
@@ -138,7 +137,9 @@ def main(folder: str, system: str, table: str, seed: str, programs: str | None =
     if system in PEERS:
         predictions, seconds = peer(system, train, test, target, task, int(seed))
     else:
-        options = dict(OURS[system] if system in OURS else BRIEF | ABLATIONS[system])
+        options: dict[str, Any] = {**OURS, **ABLATIONS}[system] | {}
+        if limit is not None:
+            options |= {"time_limit": float(limit), "trials": 72}
         predictions, seconds = ours(options, train, test, target, task, int(seed), programs)
     truth = test[target]
     if task == "binary":
