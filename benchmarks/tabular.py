@@ -91,7 +91,7 @@ def show(results: Results, systems: Sequence[str], reference: str) -> None:
     ranked = [ranks(row) for row in whole]
     print(f"mean rank ({len(whole)}){'':6s} " + " ".join(f"{statistics.mean(r[s] for r in ranked):>24.2f}" for s in systems))
     for system in systems:
-        if system != reference:
+        if system != reference and reference in systems:
             better = sum(row[reference]["score"] >= row[system]["score"] - EQUAL for row in whole)
             faster = sum(row[reference]["seconds"] <= row[system]["seconds"] for row in whole)
             gain = statistics.mean(row[reference]["score"] - row[system]["score"] for row in whole)
