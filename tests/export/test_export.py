@@ -144,7 +144,7 @@ def test_the_file_alone_predicts_from_raw_cells_where_only_onnxruntime_is_instal
     label, probabilities = json.loads(said)
     np.testing.assert_allclose(probabilities, binary.predict_proba(table), atol=1e-5)
     assert label == binary.predict(table).tolist()
-    assert np.ptp(np.array(probabilities)[:, 0]) > 1e-3
+    assert len(set(label)) == 2
 
 
 def test_a_row_alone_reads_as_among_others_and_a_whole_number_of_a_category_in_every_spelling(binary):
