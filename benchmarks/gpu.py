@@ -81,7 +81,7 @@ def measure(shape: str, members: Sequence[int], rounds: int) -> list[Line]:
     ways = [Way(f"{n} members", OURS, replace(one, networks=n), process) for n in members]
     loops = [Way("loop", LOOP, one, process), Way("CUDA graph", GRAPH, one, process)]
     products = [Way(function, function, one, process) for function in PRODUCTS]
-    measured = by_turns([*ways, *loops, *products], rounds)
+    measured = by_turns([*ways, *loops, *products], rounds, compiling_together=True)
     loop, graph = measured[len(ways) : len(ways) + 2]
     limit = max(map(rate_of, measured[len(ways) + 2 :]))
     return [Line(shape, ours, loop, graph, limit) for ours in measured[: len(ways)]]
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"Best matrix product: {first.limit / 1e12:.1f} TFLOP/s.\n",
             flush=True,
         )
-    write_json(chosen.out, {name: [line.to_json() for line in made] for name, made in found.items()})
+        write_json(chosen.out, {name: [line.to_json() for line in made] for name, made in found.items()})
 
 
 if __name__ == "__main__":

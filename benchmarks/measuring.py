@@ -106,8 +106,10 @@ def products(number: int) -> list[Way]:
     return ways if number == 1 else [*ways, side_by_side("pytorch, processes", "benchmarks.matrix_product:pytorch", pair)]
 
 
-def by_turns(ways: Sequence[Way], rounds: int) -> list[Measured]:
+def by_turns(ways: Sequence[Way], rounds: int, compiling_together: bool = False) -> list[Measured]:
     """Every way once, for its first run, and then ``rounds`` times all of them one after another.
+
+    First runs are made one after another, too, unless nobody asks how long they take: then all are ``compiling_together``.
 
     Ways that call the same function for the same work differ only in their processes and threads: of these, one that is
     hopeless after the first run is left with that.
@@ -117,6 +119,11 @@ def by_turns(ways: Sequence[Way], rounds: int) -> list[Measured]:
         started = [stack.enter_context(_started(way, f"{home}/{i}")) for i, way in enumerate(ways)]  # each with its own cache
         for worker in itertools.chain(*started):
             _answer(worker)  # ready; they start at the same time, so that both cores are used for it
+        if compiling_together:
+            for worker in itertools.chain(*started):
+                _tell(worker, "run")
+            for worker in itertools.chain(*started):
+                _answer(worker)
         measured = []
         for way, workers in zip(ways, started, strict=True):
             seconds, figures = _run(workers)

@@ -226,6 +226,15 @@ def test_dates_lists_and_enormous_numbers_in_a_frame_do_no_harm(frame, labels):
     assert found.score(odd, labels) > 0.7
 
 
+def test_a_column_that_looks_like_an_identifier_stays_a_number_where_the_user_says_so(labels, signal):
+    numbered = pd.DataFrame({"serial_id": np.argsort(np.argsort(signal)), "noise": np.random.default_rng(1).normal(size=ROWS)})
+    left_out = NeuralClassifier(**LEAST).fit(numbered, labels)
+    kept = NeuralClassifier(numbers=["serial_id"], **LEAST).fit(numbered, labels)
+    by_place = NeuralClassifier(numbers=[0], **LEAST).fit(numbered, labels)
+    assert left_out.score(numbered, labels) < 0.8 < kept.score(numbered, labels)
+    np.testing.assert_array_equal(by_place.predict(numbered), kept.predict(numbered))
+
+
 def test_a_class_of_one_row_has_a_probability(frame, labels):
     rare = labels.astype(object)
     rare[7] = "perhaps"

@@ -26,11 +26,18 @@ def test_two_cores_work_at_the_same_time_on_devices_of_their_own():
 
 def test_a_device_takes_first_what_it_has_compiled_then_what_nobody_has():
     own = Pool(2)
-    here, there = own.devices
+    here, there = own._begun
     own._begun[here], own._begun[there] = {"a"}, {"b"}
     assert own._choose(here, ["b", "c", "a"]) == 2
     assert own._choose(here, ["b", "c", "d"]) == 1
     assert own._choose(here, ["b", "b"]) == 0
+
+
+def test_several_threads_feed_one_device_where_there_are_lanes():
+    together = threading.Barrier(3, timeout=10)
+    own = Pool(1, lanes=3)
+    devices = {device for _, device in own.run(lambda job, device: together.wait() * 0 or device, range(3))}
+    assert devices == set(own.devices)
 
 
 def test_a_failing_job_is_raised_and_no_further_job_begins():

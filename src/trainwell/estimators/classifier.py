@@ -30,7 +30,8 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
     class_weight : ``"balanced"``, or a weight for each class; multiplies the rows' own weights.
     search, space : how and among what networks are searched, see the docs on the search.
     settings : settings of the networks held fixed, ``{"dropout.rate": 0.2}``.
-    ignore, categories : columns that must not be used, and columns of numbers that are names; by name or place.
+    ignore, categories, numbers : columns that must not be used, columns of numbers that are names, and columns that stay
+        numbers though they look like identifiers; by name or place.
     group, time : column to split by, so that equal values stay together, or that the latest rows validate and test.
     out : a folder for the run; a temporary one when left out, of which the estimator carries what it needs.
     cores : how many cores to use; all when left out.
@@ -69,6 +70,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         settings: Mapping[str, Any] | None = None,
         ignore: Sequence[str] | None = None,
         categories: Sequence[str] | None = None,
+        numbers: Sequence[str] | None = None,
         group: str | None = None,
         time: str | None = None,
         out: str | Path | None = None,
@@ -78,8 +80,8 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
     ):
         super().__init__(
             effort=effort, time_limit=time_limit, trials=trials, metric=metric, search=search, space=space, settings=settings,
-            ignore=ignore, categories=categories, group=group, time=time, out=out, cores=cores, keep_going=keep_going,
-            random_state=random_state,
+            ignore=ignore, categories=categories, numbers=numbers, group=group, time=time, out=out, cores=cores,
+            keep_going=keep_going, random_state=random_state,
         )  # fmt: skip
         self.cost = cost
         self.class_weight = class_weight

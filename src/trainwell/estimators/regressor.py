@@ -22,7 +22,8 @@ class NeuralRegressor(RegressorMixin, NeuralNetwork):
         (truth, prediction).
     search, space : how and among what networks are searched, see the docs on the search.
     settings : settings of the networks held fixed, ``{"dropout.rate": 0.2}``.
-    ignore, categories : columns that must not be used, and columns of numbers that are names; by name or place.
+    ignore, categories, numbers : columns that must not be used, columns of numbers that are names, and columns that stay
+        numbers though they look like identifiers; by name or place.
     group, time : column to split by, so that equal values stay together, or that the latest rows validate and test.
     out : a folder for the run; a temporary one when left out, of which the estimator carries what it needs.
     cores : how many cores to use; all when left out.

@@ -41,6 +41,7 @@ class NeuralNetwork(BaseEstimator):
         settings: Mapping[str, Any] | None = None,
         ignore: Sequence[str] | None = None,
         categories: Sequence[str] | None = None,
+        numbers: Sequence[str] | None = None,
         group: str | None = None,
         time: str | None = None,
         out: str | Path | None = None,
@@ -57,6 +58,7 @@ class NeuralNetwork(BaseEstimator):
         self.settings = settings
         self.ignore = ignore
         self.categories = categories
+        self.numbers = numbers
         self.group = group
         self.time = time
         self.out = out
@@ -154,14 +156,16 @@ class NeuralNetwork(BaseEstimator):
             "settings": None if self.settings is None else dict(self.settings),
             "ignore": _columns(self.ignore, table),
             "categories": _columns(self.categories, table),
-            "numbers": None if is_frame(X) or X.dtype.kind not in "iuf" else self._numbers(table),
+            "numbers": self._numbers(X, table),
             "time": self.time,
             "cores": self.cores,
             "keep_going": self.keep_going,
         }
 
-    def _numbers(self, table: Table) -> tuple[str, ...]:
-        """Every column of an array of numbers is one: it has no name that could say identifier."""
+    def _numbers(self, X: Any, table: Table) -> tuple[str, ...]:
+        """Of an array of numbers every column is one: it has no name that could say identifier."""
+        if is_frame(X) or X.dtype.kind not in "iuf":
+            return _columns(self.numbers, table)
         other = {*_columns(self.ignore, table), *_columns(self.categories, table), self.group, self.time}
         return tuple(name for name in table.columns if name not in other)
 

@@ -39,6 +39,10 @@ MOST_TOGETHER = 16  # measured: beyond 16 small networks a CPU gains nothing mor
 GPU_ROWS = 1 << 16  # rows of all members in a step that keep a GPU busy; Mueller et al. (2024), tiny-dpcpp-nn, section IV
 GPU_BYTES = 1 << 33  # chosen: what of a GPU's memory one cohort may fill
 SPEED = 5e10  # chosen: multiplications and additions per second of one core, about half of what was measured
+GPU_SPEED = 1e13  # chosen: the same of a GPU, a fifth of what its best float32 product came to
+GPU_STEP = (
+    5e-5  # measured: seconds of a step on an H200 however little there is to compute, its thirty kernels one after another
+)
 SECONDS_PER_CALL = 0.25  # chosen: a call of a program costs about a millisecond of Python beside
 EPOCHS_PER_CALL = 64  # chosen: at most so many, beyond what `STEPS_PER_CALL` asks for
 STEPS_PER_CALL = 64  # chosen: at least so many, so that the signals at the end of a call cost a fiftieth of it
@@ -105,7 +109,7 @@ class Population:
     def places(self, structure: Structure) -> int:
         """How many members of the structure one device trains at once."""
         share = None if self.members is None else -(-self.members // len(self.pool.devices))
-        return together(structure, share, self.pool.devices[0].platform)
+        return together(structure, share, self.pool.platform)
 
     def epochs_per_call(self, structure: Structure) -> int:
         """Epochs of one call of the compiled program: about a quarter of a second, and `STEPS_PER_CALL` steps at least; of
@@ -114,9 +118,8 @@ class Population:
             return 1
         sizes = (structure.entering, *structure.widths, structure.outputs)
         operations = 6 * structure.batch_size * sum(a * b for a, b in pairwise(sizes)) * self.places(structure)
-        wanted, least = (
-            steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL * SPEED / operations, STEPS_PER_CALL)
-        )
+        seconds = operations / SPEED if self.pool.platform == "cpu" else GPU_STEP + operations / GPU_SPEED
+        wanted, least = (steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL / seconds, STEPS_PER_CALL))
         return max(1, math.ceil(least), min(EPOCHS_PER_CALL, round(wanted)))
 
     def train(
@@ -237,11 +240,11 @@ class Population:
         with closing(self._calls(structure, job[0].epochs, min(epochs, most), device)) as given:
             for now in given:
                 states, call = run(structure, self._trainer(structure), device, states, settings, *now, total_steps)
-                calls.append(jax.tree.map(np.asarray, call))
+                calls.append(jax.device_get(call))
                 raise_failure(metric_named(self.metric))
                 if calls[-1].record.stopped[call.epochs - 1].all() or budget.passed:
                     break
-        states = jax.tree.map(np.asarray, states)
+        states = jax.device_get(states)  # all on their way at once
         return [
             Training(training.member, jax.tree.map(lambda x, i=i: x[i].copy(), states), training.curves.extended(calls, i))
             for i, training in enumerate(job)

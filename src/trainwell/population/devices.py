@@ -1,9 +1,12 @@
-"""The machine's cores (or GPU) as a pool of XLA devices, each fed by one thread.
+"""The machine's cores (or GPUs) as a pool of XLA devices, a core fed by one thread and a GPU by several.
 
 A network for a table is too small for two cores to share one matrix product. So every core becomes a device of its own and
 trains its own cohort. Each device has an XLA client of its own: the devices of one client share a pool of threads, which take
 parts of each other's matrix products from core to core and cost a quarter of the speed where both are busy. ``NPROC=1`` leaves
 a client no thread but the one that calls it.
+
+A GPU waits while a program is compiled for it, and while what it computed is copied and sorted: that is why several threads
+feed it, each with a cohort of its own.
 """
 
 import os
@@ -12,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
 from jaxlib import xla_client
@@ -25,6 +28,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
+LANES = 4  # chosen: threads that feed a GPU
 _CORES: list[jax.Device] = []  # one for each core asked for so far
 _making = threading.Lock()
 
@@ -61,22 +65,42 @@ def _keep_compiled_programs() -> None:
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 
-class Pool:
-    """Runs jobs on whichever device is free; a job runs on one device, in that device's thread.
+class _Lane(NamedTuple):
+    """One thread that feeds a device."""
 
-    A free device takes a job of a program that is compiled, else one of a program that no device has begun to compile, and only
-    then one that another device is compiling. ``programs`` has them all.
+    device: jax.Device
+    number: int
+
+
+class Pool:
+    """Runs jobs on whichever device is free; a job runs on one device, in a thread of that device.
+
+    A free thread takes a job of a program that is compiled, else one of a program that no other has begun to compile, and only
+    then one that another is compiling. ``programs`` has them all.
+
+    Parameters
+    ----------
+    cores : how many cores, or GPUs; all by default.
+    lanes : threads that feed each device; by default 1 for a core and `LANES` for a GPU.
     """
 
-    def __init__(self, cores: int | None = None):
+    def __init__(self, cores: int | None = None, lanes: int | None = None):
         self.devices = start(cores)
-        self.programs = Programs()
-        self._begun: dict[jax.Device, set[Hashable]] = {device: set() for device in self.devices}
+        lanes = lanes or (1 if self.platform == "cpu" else LANES)
+        self.programs = Programs(lanes)
+        self._begun: dict[_Lane, set[Hashable]] = {
+            _Lane(device, number): set() for number in range(lanes) for device in self.devices
+        }
+
+    @property
+    def platform(self) -> str:
+        """What the devices are: "cpu" or "gpu"."""
+        return self.devices[0].platform
 
     @property
     def waited_seconds(self) -> float:
-        """Seconds of wall time that the devices have stood still for compiling, on average."""
-        return self.programs.waited / len(self.devices)
+        """Seconds of wall time that the threads of the devices have stood still for compiling, on average."""
+        return self.programs.waited / len(self._begun)
 
     def run(
         self,
@@ -92,14 +116,14 @@ class Pool:
         waiting, changed, running, closed = list(jobs), threading.Condition(), 0, False
         results: SimpleQueue[tuple[Job, Result] | BaseException | None] = SimpleQueue()
 
-        def next_job(device: jax.Device) -> list[Job]:
+        def next_job(lane: _Lane) -> list[Job]:
             nonlocal running
             with changed:
                 changed.wait_for(lambda: waiting or closed or not running)
                 if closed or not waiting:
                     return []
-                job = waiting.pop(self._choose(device, [program(job) for job in waiting]))
-                self._begun[device].add(program(job))
+                job = waiting.pop(self._choose(lane, [program(job) for job in waiting]))
+                self._begun[lane].add(program(job))
                 running += 1
                 return [job]
 
@@ -116,10 +140,10 @@ class Pool:
                 closed = True
                 changed.notify_all()
 
-        def work(device: jax.Device) -> None:
+        def work(lane: _Lane) -> None:
             try:
-                while taken := next_job(device):
-                    result = function(taken[0], device)
+                while taken := next_job(lane):
+                    result = function(taken[0], lane.device)
                     results.put((taken[0], result))
                     done(taken[0], result)
             except BaseException as error:
@@ -127,7 +151,7 @@ class Pool:
                 close()
             results.put(None)
 
-        threads = [threading.Thread(target=work, args=(device,)) for device in self.devices]
+        threads = [threading.Thread(target=work, args=(lane,)) for lane in self._begun]
         for thread in threads:
             thread.start()
         try:
@@ -145,10 +169,10 @@ class Pool:
             for thread in threads:
                 thread.join()
 
-    def _choose(self, device: jax.Device, programs: list[Hashable]) -> int:
+    def _choose(self, lane: _Lane, programs: list[Hashable]) -> int:
         """The place of the job to take next."""
-        elsewhere = set().union(*(programs for other, programs in self._begun.items() if other != device))
-        own = self._begun[device]
+        elsewhere = set().union(*(programs for other, programs in self._begun.items() if other != lane))
+        own = self._begun[lane]
         return min(
             range(len(programs)),
             key=lambda i: (programs[i] not in own, not self.programs.ready(programs[i]), programs[i] in elsewhere, i),

@@ -21,6 +21,8 @@ from jax.sharding import SingleDeviceSharding
 
 from trainwell.population.allocator import areas, give_back, most_areas
 
+GPU_OPTIONS = {"xla_gpu_enable_triton_gemm": False}  # products of cuBLAS, which need not be tried out while compiling
+
 
 @dataclass
 class Compilation:
@@ -42,14 +44,18 @@ class Programs:
     """All programs of a pool. Safe to use from several threads.
 
     ``compilations`` lists what was compiled; ``waited`` is how many seconds the devices stood still for it, all together.
+
+    Parameters
+    ----------
+    at_once : how many programs are compiled in the background at the same time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = 1) -> None:
         self.compilations: list[Compilation] = []
         self.waited = 0.0
         self._entries: dict[Any, _Entry] = {}  # the one used last comes last
         self._lock = threading.Lock()
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="compile")
+        self._background = ThreadPoolExecutor(at_once, thread_name_prefix="compile")
 
     @property
     def slowest(self) -> float:
@@ -111,7 +117,7 @@ class Programs:
         own = SingleDeviceSharding(device)
         placed = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=own), shapes)
         read_before = _read_back()
-        compiled = function.lower(*placed).compile()
+        compiled = function.lower(*placed).compile(GPU_OPTIONS if device.platform == "gpu" else None)
         give_back()
         if _read_back() != read_before:
             _FROM_CACHE.add(id(compiled.runtime_executable()))

@@ -7,8 +7,8 @@ as at test time, in which units are seen without dropout and noise.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from trainwell.network.dense import TEST, Settings, Weights
@@ -100,4 +100,4 @@ def _saturated(name: str, units: Float[Array, "width rows"], structure: Structur
 
 def taken(signals: Signals, place: int) -> dict[str, tuple[float, ...]]:
     """The signals of the member in one place of a cohort as plain numbers."""
-    return {name: tuple(float(x) for x in values[place]) for name, values in jax.tree.map(list, signals._asdict()).items()}
+    return {name: tuple(np.asarray(values[place], float).tolist()) for name, values in signals._asdict().items()}
