@@ -3,7 +3,8 @@
 import pytest
 
 from trainwell.diagnosis import rules
-from trainwell.diagnosis.findings import RULES, diagnose
+from trainwell.diagnosis.diagnose import diagnose
+from trainwell.diagnosis.findings import RULES
 from trainwell.diagnosis.signals import Curves, LayerSignals, Signals, Trial
 
 POOR = {"task": "binary", "score": 0.2, "train_score": 0.2, "simple_score": 0.9}

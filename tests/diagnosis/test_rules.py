@@ -6,7 +6,8 @@ import pytest
 
 import trainwell
 from trainwell.diagnosis import curves, page, rules, suspicion
-from trainwell.diagnosis.findings import RULES, diagnose
+from trainwell.diagnosis.diagnose import diagnose
+from trainwell.diagnosis.findings import RULES
 from trainwell.diagnosis.remedies import Remedy
 from trainwell.diagnosis.signals import MEASURES, Curves, LayerSignals, Signals, Trial
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from report.hostile_run import KINDS, NAMES, write_hostile_run
 from trainwell.recipe.evidence import Figure, Series
-from trainwell.report.figures import LONGEST_LABEL, label, names, plain, plot
+from trainwell.report.figures import plot
 from trainwell.report.markdown import card_text
 from trainwell.report.page import write_report
+from trainwell.report.plotting import LONGEST_LABEL, label, names, plain
 from trainwell.report.record import read_record
 from trainwell.report.summaries import describe
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+from trainwell.diagnosis.families import AFTER_RATE
 from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.remedies import Remedy
-from trainwell.diagnosis.rules.families import AFTER_RATE
 from trainwell.diagnosis.signals import Signals
 from trainwell.diagnosis.suspicion import level, underfits
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from trainwell.errors import InputError
-from trainwell.report.figures import layout
 from trainwell.report.page import TEMPLATES, render
+from trainwell.report.plotting import layout
 from trainwell.report.record import Record, read_record
 
 MADE_OF = ("config.json", "schema.json", "profile.json", "environment.json", "evidence/*.json", "members/history.json")

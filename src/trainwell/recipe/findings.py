@@ -7,10 +7,11 @@ what is told are problems and warnings alone.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.engine.adaptor import diagnosed, signals_of
 from trainwell.diagnosis.engine.known import Known
 from trainwell.diagnosis.engine.reruns import tried
-from trainwell.diagnosis.findings import Finding, diagnose
+from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.suspicion import looks_wrong, unlearned
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainwell.errors import InputError, listed, nearest
-from trainwell.report.figures import Plot, is_empty, plot
+from trainwell.report.figures import is_empty, plot
 from trainwell.report.headline import scores
+from trainwell.report.plotting import Plot
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, side_by_side, stage_seconds, time_plot
 from trainwell.report.theme import Theme, with_colours

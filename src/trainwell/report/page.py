@@ -17,11 +17,12 @@ from trainwell.files import write_whole
 from trainwell.recipe.evidence import STAGES
 from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.report.diary import decisions
-from trainwell.report.figures import Plot, is_empty, plot
+from trainwell.report.figures import is_empty, plot
 from trainwell.report.findings import went_wrong
 from trainwell.report.headline import headline, lead, scores
 from trainwell.report.markdown import card_text
 from trainwell.report.model_card import day, model_card
+from trainwell.report.plotting import Plot
 from trainwell.report.prose import paragraphs
 from trainwell.report.record import Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot

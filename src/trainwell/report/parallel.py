@@ -7,12 +7,11 @@ content security policy forbids, and it does not print.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from trainwell.recipe.evidence import Figure, Series
+from trainwell.report.plotting import COLOURS, QUIET, Plot, label, layout
 from trainwell.words import is_loss, number, shortened
 
-Plot = dict[str, Any]
 WIDE = 30.0  # chosen: highest over lowest value from which on an axis is logarithmic
 BEST = 0.1  # chosen: share of the lines drawn as the best
 END = 10  # letters at the ends of an axis, chosen: more run into its neighbour
@@ -54,8 +53,6 @@ def ranked(axis: Series) -> list[int]:
 
 def plot(figure: Figure) -> Plot:
     """The figure as Plotly draws it."""
-    from trainwell.report.figures import COLOURS, QUIET, label, layout
-
     axes = whole_lines(figure.series)
     if not axes:
         return {"data": [], "layout": layout()}
@@ -91,8 +88,6 @@ def _group(
     name: str, places: Sequence[int], axes: Sequence[Series], lines: Sequence[Sequence[float | None]], colour: str, width: float
 ) -> Plot:
     """Many lines as one trace with gaps between them; each point tells its value when it is pointed at."""
-    from trainwell.report.figures import label
-
     x: list[int | None] = []
     y: list[float | None] = []
     texts: list[str] = []

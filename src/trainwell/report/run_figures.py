@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from trainwell.recipe.events import Event
-from trainwell.report.figures import COLOURS, QUIET, Plot, label, layout, log_ticks
+from trainwell.report.figures import log_ticks
+from trainwell.report.plotting import COLOURS, QUIET, Plot, label, layout
 from trainwell.words import is_loss, metric_name, number, score
 
 MOST_POINTS = 60  # of one curve, chosen: more cannot be told apart at the width of the page

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.engine.known import Known
-from trainwell.diagnosis.findings import Finding, diagnose
+from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.signals import Curves, LayerSignals, Signals
 from trainwell.network.forward import init
 from trainwell.network.structure import Structure, resolve

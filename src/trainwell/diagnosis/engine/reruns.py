@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.engine.adaptor import signals_of
 from trainwell.diagnosis.engine.known import WORST, Known
-from trainwell.diagnosis.findings import Finding, diagnose
+from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.signals import Signals, Trial
 from trainwell.diagnosis.suspicion import next_trial
 from trainwell.network.structure import hyperparameters_of, resolve

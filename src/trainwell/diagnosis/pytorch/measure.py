@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.diagnosis import suspicion
-from trainwell.diagnosis.findings import diagnose
+from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.pytorch import curvature, norms, rows, starts
 from trainwell.diagnosis.pytorch.changes import CHANGES
+from trainwell.diagnosis.pytorch.checks import Checks, start_facts
 from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, taken
-from trainwell.diagnosis.pytorch.preflight import Checks, start_facts
 from trainwell.diagnosis.pytorch.replay import Material, tried
 from trainwell.diagnosis.pytorch.scores import constant_loss, decided, labels, score
 from trainwell.diagnosis.signals import LayerSignals

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.diagnosis import report as reports
-from trainwell.diagnosis.findings import Finding, diagnose
+from trainwell.diagnosis.diagnose import diagnose
+from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.pytorch import measure
 from trainwell.diagnosis.pytorch.copies import copied, mapped, rows_of, tensors
 from trainwell.diagnosis.pytorch.recorder import Recorder, Store

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from trainwell.diagnosis import curves
+from trainwell.diagnosis.families import AFTER_RATE
 from trainwell.diagnosis.findings import Finding, rule
 from trainwell.diagnosis.proofs import proven
 from trainwell.diagnosis.remedies import Remedy
-from trainwell.diagnosis.rules.families import AFTER_RATE
 from trainwell.diagnosis.signals import Signals
 from trainwell.diagnosis.suspicion import below, broken, level, looks_wrong
 

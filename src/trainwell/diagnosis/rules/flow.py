@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from trainwell.diagnosis.families import DOWNSTREAM
 from trainwell.diagnosis.findings import Finding, rule
 from trainwell.diagnosis.proofs import repair, reruns
 from trainwell.diagnosis.remedies import Remedy
-from trainwell.diagnosis.rules.families import DOWNSTREAM
 from trainwell.diagnosis.rules.starts import LARGE
 from trainwell.diagnosis.signals import Signals, last
 from trainwell.diagnosis.suspicion import broken, graded, looks_wrong

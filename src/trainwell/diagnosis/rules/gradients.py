@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from trainwell.diagnosis.families import EVERYTHING_AFTER
 from trainwell.diagnosis.findings import Finding, rule
 from trainwell.diagnosis.proofs import repair, reruns
 from trainwell.diagnosis.remedies import Remedy
-from trainwell.diagnosis.rules.families import EVERYTHING_AFTER
 from trainwell.diagnosis.signals import Signals
 from trainwell.diagnosis.suspicion import looks_wrong
 

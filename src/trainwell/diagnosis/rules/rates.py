@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from trainwell.diagnosis.families import AFTER_RATE
 from trainwell.diagnosis.findings import Finding, rule
 from trainwell.diagnosis.proofs import proven, repair
 from trainwell.diagnosis.remedies import Remedy
-from trainwell.diagnosis.rules.families import AFTER_RATE
 from trainwell.diagnosis.signals import Signals, finite
 from trainwell.diagnosis.suspicion import looks_wrong, unlearned
 

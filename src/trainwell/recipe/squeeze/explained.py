@@ -6,17 +6,16 @@ was chosen by. The dearest come last, so that a short run leaves out those; what
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
-from trainwell.explain.permutation import Networks
 from trainwell.model import Model
 from trainwell.population.budget import Budget
 from trainwell.population.epoch import BLOCKS
 from trainwell.recipe.context import Context
 from trainwell.recipe.final_scores import final
 from trainwell.recipe.squeeze.finalists import Choice
+from trainwell.recipe.squeeze.measured import Measured
 from trainwell.recipe.squeeze.outcome import Outcome
 from trainwell.recipe.squeeze.what_it_is_worth import add_ensemble_gain, add_gains
 from trainwell.recipe.squeeze.what_it_reads import add_dependence, add_importance
@@ -26,30 +25,6 @@ MOST_SECONDS, SHARE_OF_TIME = 8.0, 0.1  # chosen: what all of it may take; the s
 KEPT_FOR_REPORT = 1.0  # seconds, measured: saving the model and writing the report of a table of 50,000 rows
 MOST_NETWORKS = 10  # chosen: of the ensemble; the average of the ten with the largest shares reads what the whole one reads
 FEWEST_ROWS = 50  # chosen: of the test; with fewer what is measured is mostly chance
-
-
-class Measured(NamedTuple):
-    """The finished model and what it says of the test rows.
-
-    Parameters
-    ----------
-    choice : the model and what it was chosen by.
-    average : (rows, outputs) as the networks gave it.
-    predictions : (rows, outputs) as they are scored.
-    score : of them, larger is better.
-    networks, shares : the networks that are looked at one by one, and their shares of the average (summing to 1).
-    together : how many rows are best predicted at a time.
-    passed : whether the time for all this is used up.
-    """
-
-    choice: Choice
-    average: np.ndarray
-    predictions: np.ndarray
-    score: float
-    networks: Networks
-    shares: np.ndarray
-    together: int
-    passed: Callable[[], bool]
 
 
 def explain(context: Context, choice: Choice, average: np.ndarray, found: Outcome) -> None:

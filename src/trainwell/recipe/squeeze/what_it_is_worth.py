@@ -1,7 +1,5 @@
 """What the order of the rows is worth to somebody who acts on it, and what more networks buy."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from trainwell.calibration.thresholds import Costs, costs_of
@@ -10,10 +8,8 @@ from trainwell.explain.gains import Gains, cost_curve, cumulative_gain, thinned
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.recipe.final_scores import scorer
+from trainwell.recipe.squeeze.measured import Measured
 from trainwell.recipe.squeeze.outcome import Outcome
-
-if TYPE_CHECKING:
-    from trainwell.recipe.squeeze.explained import Measured
 
 ACTED_ON = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)  # chosen: shares of the rows in the table
 TOLD = 0.1  # chosen: the share that the sentence speaks of
@@ -21,7 +17,7 @@ RATIOS = (1.0, 5.0, 20.0)  # chosen: how many times dearer a missed positive is,
 MOST_ROWS = 4000  # chosen: rows by which the gain of more networks is measured
 
 
-def add_gains(context: Context, measured: "Measured", found: Outcome) -> None:
+def add_gains(context: Context, measured: Measured, found: Outcome) -> None:
     """Cumulative gain, lift and cost, for two classes."""
     if context.task != "binary":
         return
@@ -113,7 +109,7 @@ def _percents(shares: np.ndarray) -> list[float]:
     return [round(100 * float(share), 2) for share in shares]
 
 
-def add_ensemble_gain(context: Context, measured: "Measured", found: Outcome) -> None:
+def add_ensemble_gain(context: Context, measured: Measured, found: Outcome) -> None:
     """The score of averages of ever more of the chosen networks, on the rows that they were chosen by."""
     choice = measured.choice
     chosen = sorted(choice.shares, key=lambda place: (-choice.shares[place], place))

@@ -1,7 +1,5 @@
 """Which features the finished model reads, and what each does to its predictions: tables, figures and sentences."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from trainwell.data.encoders import Embedded, Switches, TwoNumbers
@@ -13,10 +11,8 @@ from trainwell.explain.permutation import Importance, permutation_importance
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.recipe.final_scores import scorer
+from trainwell.recipe.squeeze.measured import Measured
 from trainwell.recipe.squeeze.outcome import Outcome
-
-if TYPE_CHECKING:
-    from trainwell.recipe.squeeze.explained import Measured
 
 MOST_ROWS, FEWEST_ROWS, MOST_SHUFFLES = 1000, 200, 5  # chosen: a shuffle of 1,000 rows tells an importance to about a tenth
 MOST_PREDICTED = 400_000  # chosen: rows predicted for it; a few seconds for ten networks
@@ -28,7 +24,7 @@ ROWS_AVERAGED = 300  # chosen: over which an effect is averaged; its mean is the
 CLASSES_DRAWN = 4  # chosen: of many classes those that change most
 
 
-def add_importance(context: Context, measured: "Measured", found: Outcome) -> None:
+def add_importance(context: Context, measured: Measured, found: Outcome) -> None:
     """What the score loses where a feature is shuffled."""
     features = places(context.encoder)
     if not features or len(features) > MOST_FEATURES:
@@ -102,7 +98,7 @@ def _importance_figure(context: Context, importance: dict[str, Importance], rows
     return Figure("points", "What the model reads", f"{context.metric.label} worse by", "", series, caption)
 
 
-def add_dependence(context: Context, measured: "Measured", found: Outcome) -> None:
+def add_dependence(context: Context, measured: Measured, found: Outcome) -> None:
     """What the most important features do to the prediction, averaged over some test rows."""
     every = places(context.encoder)
     columns = {column.name: column for column in context.encoder.columns}

@@ -1,7 +1,5 @@
 """Where the finished model errs: its worst mistakes as rows to look at, and its score in each subgroup."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from trainwell.data.encoders import Embedded, Measurement, Switches, TwoNumbers
@@ -13,11 +11,9 @@ from trainwell.population.own_metric import calls_back
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
 from trainwell.recipe.final_scores import resampled, score_of_some
+from trainwell.recipe.squeeze.measured import Measured
 from trainwell.recipe.squeeze.outcome import Outcome, own_unit
 from trainwell.words import number, shortened
-
-if TYPE_CHECKING:
-    from trainwell.recipe.squeeze.explained import Measured
 
 CELLS_SHOWN, LETTERS = 6, 40  # chosen: features beside a row, and letters of a cell
 SURE = 0.95  # chosen: a mistake with a higher probability is a sure one
@@ -28,7 +24,7 @@ WHOLE = 1e15  # chosen: below it a float that is a whole number is shown as one
 POINTS = 1000  # chosen: what a figure can show
 
 
-def add_mistakes(context: Context, measured: "Measured", found: Outcome) -> None:
+def add_mistakes(context: Context, measured: Measured, found: Outcome) -> None:
     """The worst rows with their most important cells, and whether the mistakes are as many as the probabilities say."""
     target = context.test.target
     if context.task == "regression":
@@ -131,7 +127,7 @@ def _errors_figure(context: Context, predicted: np.ndarray, truth: np.ndarray) -
     )
 
 
-def add_subgroups(context: Context, measured: "Measured", found: Outcome) -> None:
+def add_subgroups(context: Context, measured: Measured, found: Outcome) -> None:
     """The score of every level of every category of few levels, for those who must know whom the model serves badly."""
     metric, target, predictions = context.metric, context.test.target, measured.predictions
     if calls_back(metric):
@@ -170,7 +166,7 @@ def add_subgroups(context: Context, measured: "Measured", found: Outcome) -> Non
         )
 
 
-def _compared(context: Context, measured: "Measured") -> tuple[np.ndarray, np.ndarray, tuple[str, str]]:
+def _compared(context: Context, measured: Measured) -> tuple[np.ndarray, np.ndarray, tuple[str, str]]:
     """(what was predicted, what came true, what the means of both are called)."""
     target = context.test.target
     if context.task == "regression":
