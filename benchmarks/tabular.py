@@ -20,7 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tabular_fits import ABLATIONS, OURS, PEERS, WITH_PROGRAMS_OF_ITS_OWN
+from benchmarks.tabular_fits import ABLATIONS, OURS, PEERS, SHARES_PROGRAMS
 
 FOLDER = Path(os.environ.get("TRAINWELL_PEERS") or Path(__file__).resolve().parents[2] / "shared" / "peers")
 TABLES = (
@@ -43,7 +43,7 @@ def measure(system: str, table: str, seed: int, python: str, *more: object) -> d
 
 def ablated(system: str, table: str, seed: int, compiled: set[str], *more: object) -> dict[str, Any]:
     """The same of a part taken away, with every program compiled before: a run would otherwise differ by what it compiles."""
-    first = system if system in WITH_PROGRAMS_OF_ITS_OWN else "whole"
+    first = "whole" if system in SHARES_PROGRAMS else system
     if first not in compiled:
         measure(first, table, seed, sys.executable, *more)
         compiled.add(first)
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--python", help="the Python of the peers' environment")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--systems", nargs="+")
-    parser.add_argument("--ablation", action="store_true", help="trainwell with one part taken away at a time")
+    parser.add_argument("--ablation", action="store_true", help="trainwell with one part taken away, or added, at a time")
     parser.add_argument("--seconds", type=float, help="of a run of the ablation; the default effort's when left out")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 OURS = {"trainwell": {}, "trainwell-best": {"effort": "best"}, "trainwell-fast": {"effort": "fast"}}
-ABLATIONS: dict[str, dict[str, Any]] = {  # what a run is with one part taken away
+ABLATIONS: dict[str, dict[str, Any]] = {  # what a run is with one part taken away, and below with one that is off by default
     "whole": {},
     "no-embedding": {"settings": {"numeric_embedding": "none"}},
     "one-frequency": {"settings": {"periodic.frequency": 0.1}},
@@ -23,8 +23,19 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what a run is with one part taken aw
     "no-regularizers": {"settings": {"dropout.rate": 0.0, "weight_decay.rate": 0.0}},
     "random-search": {"search": "random"},
     "relu": {"settings": {"activation": "relu"}},
+    "learned-scaling": {"settings": {"input_scaling": "learned"}},
+    "quantile-scaling": {"settings": {"numeric_scaling": "quantile"}},
+    "coslog4": {"settings": {"schedule": "coslog4"}},
+    "lsuv": {"settings": {"first_pass": "lsuv"}},
 }
-WITH_PROGRAMS_OF_ITS_OWN = ("whole", "no-embedding", "relu")  # the others run the programs of "whole"
+SHARES_PROGRAMS = (
+    "one-frequency",
+    "no-cross-fit",
+    "no-ensemble",
+    "beta2-0.999",
+    "no-regularizers",
+    "random-search",
+)  # of "whole"
 PEERS = ("sklearn-mlp", "lightgbm", "catboost", "realmlp-td")
 
 

@@ -38,7 +38,8 @@ ENSEMBLES = {
             {"numeric_scaling": scaling, "numeric_embedding": embedding}
             for scaling in ("robust", "quantile")
             for embedding in ("none", "periodic", "piecewise_linear")
-        ],
+        ]
+        + [{"input_scaling": "learned"}],
     ),
     "depths": (
         "multiclass",

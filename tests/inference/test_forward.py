@@ -42,6 +42,8 @@ STRUCTURES = {
             ("none", "none", "course"),
         )
     },
+    "scaled": replace(BASE, input_scaling="learned", weight_norm="plain"),
+    "scaled, linear": replace(BASE, input_scaling="learned", widths=()),
     "linear": replace(BASE, widths=()),
     "linear with dropout": replace(BASE, widths=(), dropout="course"),
     "no numbers": replace(BASE, numeric=0, continuous=0),

@@ -10,6 +10,7 @@ from trainwell.network import embeddings, first_pass
 from trainwell.network.dense import MEASURE, TEST, Mode
 from trainwell.network.forward import decays, embed, forward, init, layer_names, shapes
 from trainwell.network.structure import Structure, resolve
+from trainwell.population import update
 from trainwell.techniques import inputs
 from trainwell.techniques.initializers import dropout_adjusted
 
@@ -110,7 +111,28 @@ def test_masks_differ_between_layers():
 def test_weight_decay_acts_on_matrices_alone():
     own = structure(batch_norm="before", weight_norm="plain", numeric_embedding="periodic")
     weights, _ = init(jnp.uint32(0), own, resolve(own), PRIOR)
-    assert {name for name in weights if decays(name)} == {"layer1.weight", "output.weight", "numeric.projection"}
+    assert {name for name in weights if decays(name)} >= {"layer1.weight", "output.weight", "numeric.projection"}
+    plain = {name for name in weights if not name.endswith(".gain")}
+    assert {name for name in plain if decays(name, plain)} == {"layer1.weight", "output.weight", "numeric.projection"}
+
+
+def test_with_weight_normalization_the_lengths_decay_and_not_the_directions():
+    own = structure(weight_norm="plain", decay="l2")
+    weights, _ = init(jnp.uint32(0), own, resolve(own), PRIOR)
+    assert {name for name in weights if decays(name, weights)} == {"layer1.gain", "output.gain"}
+    settings = {**resolve(own), "weight_decay.rate": 0.5}
+    nothing = {name: jnp.zeros_like(weight) for name, weight in weights.items()}
+    pulled = update.shaped(nothing, weights, jnp.int32(1), jnp.uint32(0), own, settings)
+    np.testing.assert_allclose(pulled["layer1.gain"], 0.5 * weights["layer1.gain"])
+    assert not np.asarray(pulled["layer1.weight"]).any()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3, 1.0])
+def test_he_weights_before_a_leaky_relu_are_as_small_as_its_slope_asks(slope):
+    own = structure(widths=(400, 400), activation="leaky_relu", initializer="he_normal")
+    weights, _ = init(jnp.uint32(0), own, resolve(own, {"leaky_relu.slope": slope}), PRIOR)
+    expected = (2 / ((1 + slope**2) * 400)) ** 0.5
+    assert float(weights["layer2.weight"].std()) == pytest.approx(expected, rel=0.02)
 
 
 def test_the_cosine_of_turns_is_a_cosine():

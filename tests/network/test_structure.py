@@ -19,6 +19,7 @@ from trainwell.network.structure import CHOICES, EXAMPLE, Structure, hyperparame
         ({"widths": (8,) * 65}, "allowed are up to 64 layers of 1 to 8192 units."),
         ({"noises": ("input", "output")}, "noises holds 'output', allowed are 'input', 'activation', 'weight', 'gradient'."),
         ({"batch_norm": "before", "batch_size": 1}, "batch_norm needs a batch_size of 2 or more: one row has no variance"),
+        ({"mixup": True, "batch_size": 1}, "mixup needs a batch_size of 2 or more: one row has no other to be mixed with."),
         ({"batch_norm": "after", "first_pass": "data_dependent"}, "first_pass 'data_dependent' goes row by row, which batch"),
         ({"loss": "huber", "class_weights": "balanced"}, "the loss 'huber' knows no classes: take class_weights 'none'."),
         ({"dropout": "course", "dropout_schedule": "cosine"}, "a dropout_schedule needs dropout 'inverted'."),

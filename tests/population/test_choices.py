@@ -32,7 +32,7 @@ BASE = {  # where the middle of the searched range would leave a number without 
     "reduce_on_plateau.patience": (0, 3),
     "reduce_on_plateau.min_delta": (1e3, 0.0),
     "reduce_on_plateau.floor": (0.1, 0.9),
-    "weight_decay.rate": (0.01, 0.1),
+    "weight_decay.rate": (0.0003, 0.1),
     "gradient_noise.scale": (1e-4, 1e-2),
     "mixup.strength": (0.2, 0.4),
     "lsuv.tolerance": (1.0, 1e-3),

@@ -1,5 +1,7 @@
 """A user's own metric: what it is given, that it drives the training whether JAX can trace it or not, and what is refused."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from sklearn import metrics as reference
 from small_networks import member, population, structure, train
 from trainwell.errors import InputError
 from trainwell.population.metrics import METRICS, Metric
-from trainwell.population.own_metric import calls_back, own_metric
+from trainwell.population.own_metric import calls_back, own_metric, seconds_of
 from trainwell.search.ensemble import greedy
 
 HALVES = np.array([0, 1] * 20)
@@ -114,6 +116,30 @@ def test_a_function_that_cannot_measure_is_refused_before_anything_trains(functi
     assert str(refused.value).startswith(f"The metric '<lambda>' {said}")
     assert str(refused.value).endswith(".")
     assert "\n" not in str(refused.value)
+
+
+def test_a_slow_function_makes_calls_of_the_program_short_so_that_the_clock_is_looked_at():
+    network, quick = structure(), made(brier_of_numpy)
+    slow = quick._replace(score=dataclasses.replace(quick.score, seconds_per_row=0.01))
+    assert 0 < seconds_of(quick, 40) < 0.1
+    assert seconds_of(slow, 100) == pytest.approx(1.0)
+    assert seconds_of(METRICS["auc"], 100) == seconds_of(made(brier), 100) == 0.0
+    usual = population().epochs_per_call(network)
+    assert population(metric=quick).epochs_per_call(network) == usual > 1
+    assert population(metric=slow).epochs_per_call(network) == 1
+
+
+def test_the_function_is_asked_once_for_each_network_and_epoch():
+    asked = []
+
+    def counting(truth, prediction):
+        asked.append(len(truth))
+        return float(np.mean((truth - prediction) ** 2))
+
+    metric = made(counting)
+    asked.clear()
+    train([member(0, structure())], 3, of=dataclasses.replace(population(metric=metric), members=1))
+    assert len(asked) == 3
 
 
 def test_the_ensemble_is_chosen_by_the_function():

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from small_networks import member, population, rows, structure, train
+from trainwell.network.forward import forward, mixed_share
 from trainwell.network.structure import resolve
-from trainwell.population.step import balance, loss_of, scheduled, start
+from trainwell.population.step import balance, loss_of, row_losses, scheduled, start
+from trainwell.techniques.regularizers import mixup
 
 
 def at_step(own, number, total, **chosen):
@@ -64,3 +67,19 @@ def test_mixup_shares_the_loss_between_two_rows_and_is_nothing_at_strength_0():
     ]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
     assert losses[2] != pytest.approx(losses[1], rel=1e-3)
+
+
+def test_mixup_mixes_inputs_and_losses_with_the_same_share_and_the_same_partner():
+    """Of a network without hidden units the outputs of mixed rows are mixed outputs."""
+    plain, own = (structure(widths=(), dropout="none", mixup=mixed) for mixed in (False, True))
+    settings, data, key = {**resolve(own), "mixup.strength": 1.0}, rows(number=32), jnp.uint32(3)
+    weights = start(jnp.uint32(0), own, settings, np.zeros(1, np.float32)).weights
+    weights = weights | {"output.weight": jax.random.normal(jax.random.key(1), weights["output.weight"].shape)}
+    outputs = forward(weights, {}, data.numeric, data.categories, plain, settings)[0]
+    share = float(mixed_share(key, settings))
+    together = share * outputs + (1 - share) * mixup.partner(outputs)
+    own_losses, others = (row_losses(together, y, plain, settings, None) for y in (data.target, mixup.partner(data.target)))
+    expected = (share * own_losses + (1 - share) * others).mean()
+    assert 0.05 < share < 0.95
+    assert abs(share - 0.5) > 0.05
+    assert float(loss_of(weights, {}, data, own, settings, key)[0]) == pytest.approx(float(expected), rel=1e-5)

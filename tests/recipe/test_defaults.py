@@ -12,6 +12,7 @@ from trainwell.network.structure import resolve
 from trainwell.population.budget import Budget
 from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
+from trainwell.recipe.baselines.stage import untrained
 from trainwell.recipe.context import FEW_ROWS, LONGEST, SHORTEST, STEPS
 from trainwell.recipe.options import Options
 from trainwell.recipe.overfit import stage as overfit
@@ -223,3 +224,14 @@ def test_a_run_whose_numbers_are_ranked_and_binned_predicts_what_its_saved_model
     np.testing.assert_array_equal(probabilities, chosen_run.predict_proba(table))
     assert chosen_run.evidence["squeeze"].measures["test_score"] > 0.8
     assert "quantile-scaled, piecewise linear" in chosen_run.report.read_text()
+
+
+def test_with_balanced_class_weights_the_untrained_network_and_what_it_is_held_against_are_balanced_too(table, tmp_path):
+    chosen = {"class_weights": "balanced"}
+    options = Options.checked(target="left", out=tmp_path / "run", trials=1, settings=chosen)
+    context = _prepare(table, options, Budget(), None, ())[0]
+    counts = np.bincount(context.train.target)
+    assert counts[0] != counts[1]
+    np.testing.assert_allclose(context.prior, 0, atol=1e-6)
+    assert context.prior_loss == pytest.approx(np.log(2), rel=1e-5)
+    assert untrained(context, context.structure(widths=(8,)))[0] == pytest.approx(context.prior_loss, rel=1e-5)

@@ -232,6 +232,22 @@ def test_given_test_rows_are_the_test_and_nothing_else_is(priced):
     assert run.evidence["squeeze"].measures["test_score"] == pytest.approx(rmse, rel=1e-3)
 
 
+def test_the_targets_of_the_test_rows_change_the_score_and_nothing_else(make_table, tmp_path):
+    rows, runs = make_table(60, 1), []
+    turned = rows | {"left": [{"yes": "no", "no": "yes"}[one] for one in rows["left"]]}
+    for name, given in (("true", rows), ("turned", turned)):
+        file = write(tmp_path / f"{name}.csv", given)
+        runs.append(fit(make_table(160), "left", test=file, out=tmp_path / name, trials=6, settings={"widths": "8"},
+                        keep_going=True, cores=1))  # fmt: skip
+    true, other = runs
+    np.testing.assert_array_equal(true.predict_proba(rows), other.predict_proba(rows))
+    kept = [run.evidence["tune"].tables["The ten best"] for run in runs]
+    assert kept[0] == kept[1]
+    scores = [run.evidence["squeeze"].measures["test_score"] for run in runs]
+    assert scores[0] == pytest.approx(1 - scores[1])
+    assert scores[0] > 0.8
+
+
 def test_scores_and_their_optimism_are_in_the_unit_of_the_target(priced):
     evidence = priced[0].evidence["squeeze"]
     measures = evidence.measures

@@ -1,9 +1,11 @@
 """What can be held fixed with --set: every name from the declarations, every wrong one with the nearest right one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from small_networks import structure
 from trainwell.errors import InputError
 from trainwell.network.structure import CHOICES, Structure
 from trainwell.recipe import fixed
@@ -80,3 +82,35 @@ def test_a_number_is_checked_against_its_declaration():
 def test_a_setting_of_a_technique_that_is_not_chosen_is_said():
     with pytest.raises(InputError, match=r"^'rmsprop.beta' is no setting"):
         fixed.check({"rmsprop.beta": 0.5}, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("settings", "task", "said"),
+    [
+        ({"batch_norm": "after", "widths": "8-8"}, "binary", ["batch_norm is 'after' silu: 'before' it is the usual place."]),
+        (
+            {"batch_norm": "before", "activation": "tanh", "widths": "8-8"},
+            "binary",
+            ["batch_norm is 'before' tanh: 'after' it is the usual place."],
+        ),
+        (
+            {"batch_norm": "before", "batch_norm_test": "moving_average", "widths": "8-8"},
+            "binary",
+            ["The moving averages of batch_norm record the variance that dropout makes in training, and predictions do not "
+             "have it: take batch_norm_test=population."],
+        ),
+        (
+            {"batch_norm": "before", "widths": "8"},
+            "regression",
+            ["batch_norm takes away how large features are, on which a number may hang: compare with a run without batch_norm.",
+             "batch_norm helps deep networks most: with fewer than two hidden layers little is to be gained."],
+        ),
+        ({"batch_norm": "before", "widths": "8-8"}, "binary", []),
+        ({"activation": "tanh"}, "regression", []),
+    ],
+)  # fmt: skip
+def test_batch_normalization_where_it_is_mostly_no_good_is_remarked_on(settings, task, said):
+    usual = {"batch_norm_test": "population"} if "batch_norm" in settings else {}
+    own = structure(task, activation="silu", dropout="inverted")
+    own = replace(own, **{**usual, **fixed.structural(settings, task, 100)})
+    assert fixed.remarks(settings, own, task) == said

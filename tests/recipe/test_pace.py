@@ -12,11 +12,25 @@ from trainwell.network.structure import resolve
 from trainwell.population.budget import Budget
 from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
+from trainwell.population.own_metric import own_metric
+from trainwell.population.programs import Compilation
 from trainwell.recipe.evidence import Evidence
 from trainwell.recipe.options import Options
 from trainwell.recipe.order import ENDS, Recipe
-from trainwell.recipe.pace import CROSS_FIT_SHARE, CROSS_FITTED, FEWEST_WAVES, cross_fits, full_training, pace, shape_of_waves
+from trainwell.recipe.pace import (
+    CROSS_FIT_SHARE,
+    CROSS_FITTED,
+    FEWEST_WAVES,
+    SHARE_CALLING,
+    calls_of_metric,
+    cross_fits,
+    full_training,
+    pace,
+    shape_of_waves,
+)
 from trainwell.recipe.run import _prepare
+from trainwell.recipe.squeeze.finalists import _looked_at
+from trainwell.search.ensemble import MOST_CANDIDATES, PICKS
 from trainwell.search.halving import NARROW, WIDE, work
 
 
@@ -122,8 +136,34 @@ def test_the_search_ends_early_enough_for_cross_fitting_that_is_affordable_and_e
         assert quick._end(stage) == slow._end(stage) == ENDS[stage]
 
 
+def test_time_is_reserved_for_what_this_run_compiles_and_not_for_what_another_did(context):
+    programs = context.pool.programs
+    programs.compilations.append(Compilation("another run's", 1e4, False))
+    try:
+        recipe = recipe_after(context, seconds=1.0)
+        before = recipe._closing_share
+        programs.compilations.append(Compilation("its own", 1e4, False))
+        assert before < recipe._closing_share == 0.5
+    finally:
+        del programs.compilations[-2:]
+
+
+def test_a_function_that_is_slow_is_called_no_more_often_than_there_is_time_for(prepared):
+    assert calls_of_metric(prepared, 1000) == math.inf
+    slow = own_metric(lambda truth, prediction: float(np.mean(prediction)), "binary", np.array([0, 1] * 20), 1)
+    score = replace(slow.score, seconds_per_row=0.01)
+    limited = replace(prepared, metric=slow._replace(score=score), budget=Budget(100.0, clock=lambda: 0.0))
+    assert calls_of_metric(limited, 100) == pytest.approx(SHARE_CALLING * 100 / 1.0)
+    assert _looked_at(limited, 10) == int(SHARE_CALLING * 100 / 0.1 / PICKS)
+    assert _looked_at(limited, 100_000) == 1
+    assert _looked_at(prepared, 100_000) == MOST_CANDIDATES
+
+
 def test_a_full_training_is_timed_by_the_stages_before_the_search_alone(context):
-    waited, recipe = context.pool.waited_seconds, recipe_after(context, seconds=1e6)
-    expected = (2e6 - waited) / 10  # ten networks, each trained to where it stopped; what the search trained says nothing
-    assert recipe._full_training == pytest.approx(expected, rel=1e-9)
+    recipe = recipe_after(context, seconds=1e6)
+    expected = 2e6 / 10  # ten networks, each trained to where it stopped; what the search trained says nothing
+    assert recipe._full_training == pytest.approx(expected, rel=1e-9), "what other runs of this process waited for counts"
+    context.pool.programs.waited += 1e5 * len(context.pool.devices)
+    assert recipe._full_training == pytest.approx(1.9e6 / 10, rel=1e-9)
+    context.pool.programs.waited -= 1e5 * len(context.pool.devices)
     assert np.isnan(Recipe(context, ())._full_training)

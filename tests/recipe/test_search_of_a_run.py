@@ -115,3 +115,14 @@ def test_the_study_can_be_opened_with_optuna(searched, members):
     assert study.best_value == pytest.approx(best["score"])
     assert study.user_attrs == {"metric": "log loss", "sampler": "tpe"}
     assert study.best_trial.user_attrs["structure"] == best["structure"]
+
+
+def test_nothing_is_widened_where_no_wave_follows(table, tmp_path):
+    low = {RATE: {"low": 1e-6, "high": 1e-5}}
+    run = fit(table, "left", out=tmp_path / "run", trials=18, effort="fast", metric="log_loss", settings=LINEAR, space=low,
+              keep_going=True)  # fmt: skip
+    tune = run.evidence["tune"]
+    assert '"event": "widened"' not in (run.folder / "events.jsonl").read_text()
+    assert "widened" not in tune.explanation
+    assert [row["in the end"] for row in tune.tables["What was searched"] if row["choice or setting"] == RATE] == ["the same"]
+    assert any(action.startswith(f"The best {RATE} lies at the edge") for action in tune.actions)

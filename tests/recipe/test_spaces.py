@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainwell.errors import InputError
+from trainwell.network.structure import resolve
 from trainwell.population.budget import Budget
 from trainwell.recipe.options import Options
 from trainwell.recipe.run import _prepare, fit
@@ -126,6 +127,16 @@ def test_a_grid_too_large_for_anybody_is_refused_before_a_folder_is_made(table, 
     with pytest.raises(InputError, match=r"^the space: a grid of this space needs 19,683 networks, allowed are 10,000"):
         fit(table, "left", out=tmp_path / "run", trials=2, search="grid", space=own)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_rate_that_was_found_is_that_of_the_optimizer_it_was_found_with(table, tmp_path):
+    own = {"optimizer": {"values": ["momentum", "adam"]}, "widths": {"values": ["8"]}}
+    options = Options.checked(target="left", out=tmp_path / "run", space=spaces.read(own, {}))
+    context, _ = _prepare(table, options, Budget(), None, (), "the space")
+    searched = space(context, "128-128", 0.004, {})
+    assert [one.optimizer for one in searched.structures] == ["momentum", "adam"]
+    assert searched.centre["adam.learning_rate"] == 0.004
+    assert searched.centre["momentum.learning_rate"] == resolve(searched.structures[0])["momentum.learning_rate"]
 
 
 def test_combinations_that_do_not_go_together_are_left_out_and_the_others_searched(table, tmp_path):

@@ -92,6 +92,21 @@ def test_where_members_are_noise_choosing_flatters_and_the_more_the_fewer_the_ro
     assert few > 0.05
 
 
+def test_of_many_rows_the_optimism_falls_as_their_number_grows():
+    many, ten_times_as_many = (optimism(*noise(32, rows), "auc", 0) for rows in (8_000, 80_000))
+    assert 5 < many / ten_times_as_many < 20
+
+
+def test_an_ensemble_is_chosen_from_no_more_members_than_it_is_told():
+    chance = np.random.default_rng(5)
+    target = chance.normal(size=ROWS).astype(np.float32)
+    predictions = (target + chance.normal(size=(12, ROWS)))[:, :, None].astype(np.float32)  # each errs in its own way
+    ranks = np.array([float(METRICS["r2"].score(one, target)) for one in predictions])
+    best_three = set(np.argsort(-ranks)[:3])
+    assert set(greedy(predictions, target, ranks, "r2", most=3)) <= best_three
+    assert not set(greedy(predictions, target, ranks, "r2")) <= best_three
+
+
 def test_the_optimism_comes_from_its_seed_alone():
     first, again, other = (optimism(*noise(8), "auc", seed) for seed in (0, 0, 1))
     assert first == again != other

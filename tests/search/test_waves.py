@@ -162,8 +162,7 @@ def test_a_draw_may_hang_on_the_waves_before_it_and_on_those_whose_place_it_take
         tuple(range(18)): [[], []],
         (18, 19): [[], list(range(18))],  # two of the first rung failed
         (20,): [list(range(20)), []],  # the second wave comes after the whole first one
-        (): [list(range(21)), []],
-    }
+    }, "and nobody is asked once all are drawn"
 
 
 def test_a_search_ends_where_there_are_no_more_members_to_draw(tmp_path):

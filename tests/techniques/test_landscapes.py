@@ -7,7 +7,7 @@ import pytest
 
 from trainwell.hyperparameter import defaults
 from trainwell.techniques.landscapes import LANDSCAPES, path
-from trainwell.techniques.optimizers import OPTIMIZERS
+from trainwell.techniques.optimizers import ADAMW, OPTIMIZERS
 
 
 def height_of(name):
@@ -53,6 +53,15 @@ def test_adam_finds_the_minimum_of_the_bent_valleys_from_their_start(name, rate,
     assert points.shape == (steps + 1, 2)
     np.testing.assert_array_equal(points[0], LANDSCAPES[name].start)
     np.testing.assert_allclose(points[-1], LANDSCAPES[name].minimum, atol=1e-3)
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_path_of_an_optimizer_that_decays_weights_ends_before_the_minimum():
+    settings = {**defaults(ADAMW.hyperparameters), "learning_rate": 0.05, "weight_decay": 0.05}
+    points = path(height_of("beale"), jnp.array([1.0, 1.0]), ADAMW.init, ADAMW.update, 2000, **settings)
+    end, minimum = np.asarray(points[-1]), np.asarray(LANDSCAPES["beale"].minimum)
+    assert np.linalg.norm(end) < np.linalg.norm(minimum) - 0.05
+    assert np.linalg.norm(end - minimum) < 1
 
 
 @pytest.mark.usefixtures("float64")

@@ -295,3 +295,10 @@ def test_a_wrong_name_or_value_gets_one_sentence_with_what_is_right(name, settin
     with pytest.raises(InputError) as refusal:
         as_optax(name, **settings)
     assert str(refusal.value).startswith(sentence)
+
+
+def test_adamw_as_optax_says_that_it_needs_the_weights():
+    transformation = as_optax("adamw")
+    state = transformation.init({"w": jnp.ones(2)})
+    with pytest.raises(InputError, match=r"^adamw decays the weights: give them to update as its third argument\.$"):
+        transformation.update({"w": jnp.ones(2)}, state)

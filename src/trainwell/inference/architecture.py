@@ -13,6 +13,7 @@ ALLOWED = {
     "activation": tuple(ACTIVATIONS),
     "numeric_scaling": ("robust", "quantile"),
     "numeric_embedding": ("none", "periodic", "piecewise_linear"),
+    "input_scaling": ("none", "learned"),
     "batch_norm": ("none", "before", "after"),
     "weight_norm": ("none", "plain", "centered"),
     "dropout": ("none", "inverted", "course"),
@@ -36,6 +37,7 @@ class Architecture:
     activation: str
     numeric_scaling: str
     numeric_embedding: str
+    input_scaling: str
     batch_norm: str
     weight_norm: str
     dropout: str
@@ -98,6 +100,8 @@ class Architecture:
             shapes["numeric.quantiles"] = (columns, RANKED_BY + 1)
         if columns and self.numeric_embedding == "piecewise_linear":
             shapes["numeric.edges"] = (columns, BINS + 1)
+        if self.input_scaling == "learned":
+            shapes["entering.scale"] = (self.entering,)
         return shapes
 
 

@@ -3,6 +3,7 @@
     batch norm before the activation   y = f (W x + b - mean) + shift         ->  (f W) x + (f (b - mean) + shift)
     batch norm after it, course dropout  W (s y + t) + b                      ->  (W s) y + (b + W t)
     weight normalization               W = gain v / |v|
+    learned scaling of what enters     W ((1 + 6 a) x) + b                   ->  (W (1 + 6 a)) x + b
 
 with f = scale / sqrt(variance + epsilon). Folded in float64 and kept in float32.
 """
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainwell.inference.architecture import Architecture
+from trainwell.techniques.constants import SCALED_FASTER
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -36,6 +38,8 @@ def fold(architecture: Architecture, weights: Tensors, statistics: Tensors) -> F
     """The network of these weights and statistics, by the names that `Architecture.shapes` gives them."""
     layers = []
     times, plus = np.ones(architecture.entering), np.zeros(architecture.entering)
+    if architecture.input_scaling == "learned":
+        times = times + SCALED_FASTER * np.asarray(weights["entering.scale"], float)
     for i in range(1, len(architecture.widths) + 1):
         name = f"layer{i}"
         matrix, bias = _linear(architecture, weights, name, times, plus)

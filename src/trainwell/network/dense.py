@@ -50,6 +50,8 @@ def init(key: jax.Array, name: str, fan_in: int, fan_out: int, structure: Struct
             "activation": partial(activation, **of(structure.activation, settings)),
             "rate": settings.get("dropout.rate", 0),
         }
+    if "slope" in chosen and structure.activation == "leaky_relu":
+        chosen["slope"] = settings["leaky_relu.slope"]
     drawn = INITIALIZERS[structure.drawn_by].draw(key, (fan_in, fan_out), **chosen)
     weights = {f"{name}.weight": drawn.T, f"{name}.bias": jnp.zeros(fan_out)}
     if structure.weight_norm != "none":
@@ -140,6 +142,7 @@ def _normalize(weights: Weights, statistics: Weights, name: str, x, settings: Se
     y, *seen = batch_norm.train(x, scale, shift, epsilon=chosen["epsilon"], axis=0)
     new = dict(zip(names, seen, strict=True))
     if not mode.measuring and "momentum" in chosen:  # without it the population's statistics are measured at every epoch's end
+        new[names[1]] = batch_norm.unbiased(new[names[1]], x.shape[-1])
         new = {
             key: batch_norm.moving_average(statistics[key], value, momentum=chosen["momentum"]) for key, value in new.items()
         }

@@ -11,6 +11,7 @@ from trainwell.network.structure import Structure, of
 from trainwell.techniques import inputs
 
 QUANTILES, EDGES = "numeric.quantiles", "numeric.edges"
+FACTORS = "entering.scale"
 FITTED_ROWS = 4096  # chosen: training rows whose quantiles are taken
 FAR = 3.0  # where encoded numbers end, see `trainwell.data.encode`
 PERIODIC = ("frequency", "phase", "projection", "shift")
@@ -33,6 +34,8 @@ def init(key: jax.Array, structure: Structure, settings) -> dict[str, Array]:
     sizes, columns = structure.cardinalities, structure.continuous
     keys = jax.random.split(jax.random.fold_in(key, 1000), max(1, len(sizes)))
     weights = {f"category{i}.embedding": inputs.draw_category(keys[i], size) for i, size in enumerate(sizes)}
+    if structure.input_scaling == "learned":
+        weights[FACTORS] = jnp.zeros(structure.entering)
     if not columns:
         return weights
     if structure.numeric_embedding == "periodic":
@@ -75,6 +78,11 @@ def embedded(weights: dict[str, Array], numbers: Float[Array, "columns rows"], s
     if structure.numeric_embedding == "periodic":
         return inputs.periodic(numbers, *(weights[f"numeric.{name}"] for name in PERIODIC))
     return inputs.piecewise_linear(numbers, jax.lax.stop_gradient(weights[EDGES]))
+
+
+def weighed(weights: dict[str, Array], entering: Float[Array, "wide rows"], structure: Structure):
+    """What enters the first layer, each number times its learned factor where there is one."""
+    return inputs.learned_scaling(entering, weights[FACTORS]) if structure.input_scaling == "learned" else entering
 
 
 def categories(weights: dict[str, Array], levels: Int[Array, "rows columns"]) -> list[Float[Array, "width rows"]]:

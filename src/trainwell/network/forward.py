@@ -4,6 +4,8 @@ Weights and statistics are flat dicts by name (``layer1.weight``, ``output.bias`
 saved file and an error all speak of a layer by the same word.
 """
 
+from collections.abc import Collection
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
@@ -15,10 +17,17 @@ from trainwell.network.structure import Structure, hyperparameters_of, of
 from trainwell.techniques.regularizers import mixup, noise, weight_decay
 
 
-def decays(name: str) -> bool:
-    """Whether weight decay acts on a weight: not on biases, norm parameters and embeddings."""
-    own = name.rsplit(".", 1)[1]
-    return weight_decay.decays(name) and embeddings.learned(name) and own not in ("gain", "frequency", "phase")
+def decays(name: str, weights: Collection[str] = ()) -> bool:
+    """Whether weight decay acts on a weight: not on biases, norm parameters, embeddings of categories, nor on the frequencies
+    and phases of periodic ones, whose matrix decays like any other.
+
+    Of a layer with weight normalization the length of a unit's incoming weights is its gain, among all ``weights``; that one
+    decays, and the direction, whose length does not matter, is left alone.
+    """
+    layer, own = name.rsplit(".", 1)
+    if own == "weight" and f"{layer}.gain" in weights:
+        return False
+    return weight_decay.decays(name) and embeddings.learned(name) and own not in ("frequency", "phase")
 
 
 def mixed_share(key: UInt32[Array, ""], settings: Settings) -> Float[Array, ""]:
@@ -67,7 +76,7 @@ def embed(weights: Weights, numeric, categories, structure: Structure, settings:
         measured = noise.gaussian(measured, random_bits.fold(mode.key, 4), **of("input_noise", settings))
     measured = embeddings.embedded(weights, measured, structure)
     parts = [part for part in (measured, others, *embeddings.categories(weights, categories)) if len(part)]
-    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+    return embeddings.weighed(weights, parts[0] if len(parts) == 1 else jnp.concatenate(parts), structure)
 
 
 def forward(

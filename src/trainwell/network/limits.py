@@ -4,6 +4,7 @@ from typing import Any
 
 ADDED: dict[str, Any] = {
     "numeric_scaling": "robust",
+    "input_scaling": "none",
     "logarithm": (),
 }  # what networks were that were written before there was such a choice
 MOST = 1 << 24  # chosen: columns or levels; a network of more is a damaged file's

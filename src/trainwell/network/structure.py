@@ -36,6 +36,7 @@ CHOICES = {
         Choice("class_weights", "none", ("none", "balanced"), "whether each class counts the same, however rare it is"),
         Choice("numeric_scaling", "robust", ("robust", "quantile"), "how numbers are brought to one scale"),
         Choice("numeric_embedding", "periodic", tuple(EMBEDDED), "how a scaled number enters the network"),
+        Choice("input_scaling", "none", ("none", "learned"), "a learned factor for each number that enters the first layer"),
         Choice("batch_norm", "none", ("none", "before", "after"), "batch normalization before or after the activation"),
         Choice(
             "batch_norm_test",
@@ -91,6 +92,7 @@ class Structure:
     class_weights: str = CHOICES["class_weights"].default
     numeric_scaling: str = CHOICES["numeric_scaling"].default
     numeric_embedding: str = CHOICES["numeric_embedding"].default
+    input_scaling: str = CHOICES["input_scaling"].default
     batch_norm: str = CHOICES["batch_norm"].default
     batch_norm_test: str = CHOICES["batch_norm_test"].default
     weight_norm: str = CHOICES["weight_norm"].default
@@ -142,6 +144,8 @@ class Structure:
             parts.append(f"{self.numeric_scaling}-scaled")
         if self.numeric_embedding != "none" and self.continuous:
             parts.append(self.numeric_embedding.replace("_", " "))
+        if self.input_scaling != "none":
+            parts.append(f"{self.input_scaling} input scaling")
         if self.batch_norm != "none":
             parts.append(f"batch norm {self.batch_norm}")
         if self.clip != "none":
@@ -193,6 +197,8 @@ def _clashes(structure: Structure) -> Iterator[str]:
         yield f"noises holds {listed(sorted(unknown))}, allowed are {listed(NOISES)}."
     if structure.batch_norm != "none" and structure.batch_size < 2:
         yield "batch_norm needs a batch_size of 2 or more: one row has no variance to divide by."
+    if structure.mixup and structure.batch_size < 2:
+        yield "mixup needs a batch_size of 2 or more: one row has no other to be mixed with."
     if structure.batch_norm != "none" and structure.first_pass == "data_dependent":
         yield "first_pass 'data_dependent' goes row by row, which batch_norm cannot: take 'lsuv', or batch_norm 'none'."
     if structure.logarithm and "regression" not in LOSSES[structure.loss].tasks:

@@ -27,7 +27,7 @@ from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data, Progress
 from trainwell.population.member import Member, Training
 from trainwell.population.metrics import Metric, metric_named
-from trainwell.population.own_metric import raise_failure
+from trainwell.population.own_metric import raise_failure, seconds_of
 from trainwell.population.step import MemberState, Rows, first_rows
 from trainwell.population.stream import Stream, Streamed
 from trainwell.techniques.losses import LOSSES
@@ -44,6 +44,7 @@ GPU_STEP = (
     5e-5  # measured: seconds of a step on an H200 however little there is to compute, its thirty kernels one after another
 )
 SECONDS_PER_CALL = 0.25  # chosen: a call of a program costs about a millisecond of Python beside
+SECONDS_OF_CALLBACKS = 2.0  # chosen: what a user's function may take of a call, in which nobody looks at the clock
 EPOCHS_PER_CALL = 64  # chosen: at most so many, beyond what `STEPS_PER_CALL` asks for
 STEPS_PER_CALL = 64  # chosen: at least so many, so that the signals at the end of a call cost a fiftieth of it
 REGROUP = 4  # chosen: calls after which cohorts are put together anew
@@ -120,7 +121,9 @@ class Population:
         operations = 6 * structure.batch_size * sum(a * b for a, b in pairwise(sizes)) * self.places(structure)
         seconds = operations / SPEED if self.pool.platform == "cpu" else GPU_STEP + operations / GPU_SPEED
         wanted, least = (steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL / seconds, STEPS_PER_CALL))
-        return max(1, math.ceil(least), min(EPOCHS_PER_CALL, round(wanted)))
+        each = max(1, math.ceil(least), min(EPOCHS_PER_CALL, round(wanted)))
+        called_back = self.places(structure) * seconds_of(metric_named(self.metric), len(self.data.validation.target))
+        return each if each * called_back <= SECONDS_OF_CALLBACKS else max(1, int(SECONDS_OF_CALLBACKS / called_back))
 
     def train(
         self,

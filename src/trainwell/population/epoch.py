@@ -67,6 +67,7 @@ def _measured(state: MemberState, rows: Rows, structure: Structure, settings) ->
 
     It is made before every validation, not only at the end, so that the score which stops a member and picks its best weights
     is that of the network which is kept. All rows at once: the statistics of every layer then are those which test time meets.
+    Of a stream these are the rows of its chunk, tens of thousands drawn at random.
     """
     if structure.batch_norm == "none" or structure.batch_norm_test == "moving_average":
         return state
@@ -82,7 +83,7 @@ def _validate(state: MemberState, losses, data: Data, structure: Structure, sett
     outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
     loss = mean(row_losses(outputs, rows.target, structure, settings, class_weights), rows.weights)
     predictions = predictions_of(outputs, task, structure.logarithm)
-    score, criterion = (f(predictions, rows.target, rows.weights) for f in (metric.score, metric.criterion))
+    score, criterion = metric.both(predictions, rows.target, rows.weights)
     training_loss = losses.mean()
     failed = state.failed | ~(jnp.isfinite(training_loss) & jnp.isfinite(loss))
     before = state.stopping

@@ -56,14 +56,18 @@ class Metric(NamedTuple):
     perfect: float | None = 1.0
 
     def criterion(self, predictions: Any, target: Any, weights: Any = None) -> Any:
-        """What is maximized: the score, and where scores tie or nearly do, the smaller log loss. The fewer the rows, the wider
-        apart are scores that chance alone explains, and the more the log loss says beside them: it hears how sure each
-        prediction is. A user's own score is taken as it is, for nobody knows its scale."""
+        """What is maximized."""
+        return self.both(predictions, target, weights)[1]
+
+    def both(self, predictions: Any, target: Any, weights: Any = None) -> tuple[Any, Any]:
+        """(the score, what is maximized): the score, and where scores tie or nearly do, the smaller log loss. The fewer the
+        rows, the wider apart are scores that chance alone explains, and the more the log loss says beside them: it hears how
+        sure each prediction is. A user's own score is taken as it is, for nobody knows its scale."""
         score = self.score(predictions, target, weights)
         if self.tasks[0] not in CLASSES or self.perfect is None:
-            return score
+            return score, score
         weight = LEAST if self.decided else log_loss_weight(len(target))  # of rare classes the log loss has another opinion
-        return score + weight * scores.negative_log_loss(predictions, target, weights)
+        return score, score + weight * scores.negative_log_loss(predictions, target, weights)
 
     def final(self, predictions: Any, target: Any, weights: Any = None) -> Any:
         """The score of finished predictions, whose threshold was chosen elsewhere and lies at 1/2."""

@@ -11,6 +11,7 @@ back from it, one network after the other, in float64.
 import inspect
 import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,7 @@ class OwnScore:
     traceable : whether JAX can trace it.
     weighted : whether it takes ``sample_weight``.
     failures : what went wrong in a call from a compiled program, which cannot raise it.
+    seconds_per_row : of a call, as measured when it was tried.
     """
 
     function: Callable[[Any, Any], Any] = field(hash=False)
@@ -49,6 +51,7 @@ class OwnScore:
     traceable: bool = False
     weighted: bool = False
     failures: list[InputError] = field(default_factory=list, compare=False, repr=False)
+    seconds_per_row: float = field(default=0.0, compare=False, repr=False)
 
     def __call__(self, predictions: Any, target: Any, weights: Any = None) -> Any:
         given = (target, predictions) if weights is None or not self.weighted else (target, predictions, weights)
@@ -115,7 +118,10 @@ def own_metric(
     if not math.isfinite(tried := float(score(predictions, target))):
         raise InputError(f"The metric {name_of(function)!r} gave {tried:g} for made-up predictions; it must give a number.")
     traceable, weighted = _traceable(score, predictions, target), takes_weights(function)
-    score = OwnScore(function, task, mean, scale, score.sign, traceable, weighted)
+    began = time.perf_counter()
+    score(predictions, target)  # a second time, with everything loaded
+    seconds_per_row = (time.perf_counter() - began) / len(target)
+    score = OwnScore(function, task, mean, scale, score.sign, traceable, weighted, seconds_per_row=seconds_per_row)
     name = name_of(function)
     return Metric(name, _label(name, smaller_is_better), score, (task,), sign=score.sign, perfect=None)
 
@@ -146,6 +152,12 @@ def raise_failure(metric: Metric) -> None:
 def calls_back(metric: Metric) -> bool:
     """Whether a program with this metric leaves the device for Python."""
     return isinstance(metric.score, OwnScore) and not metric.score.traceable
+
+
+def seconds_of(metric: Metric, rows: int) -> float:
+    """Seconds of a call of a user's function with so many rows; 0 for a metric that is compiled."""
+    score = metric.score
+    return score.seconds_per_row * rows if isinstance(score, OwnScore) and not score.traceable else 0.0
 
 
 def _label(name: str, smaller_is_better: bool) -> str:

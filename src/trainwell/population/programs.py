@@ -60,7 +60,11 @@ class Programs:
     @property
     def slowest(self) -> float:
         """Seconds of the slowest compilation so far."""
-        return max((one.seconds for one in self.compilations), default=0.0)
+        return self.slowest_since(0)
+
+    def slowest_since(self, compiled: int) -> float:
+        """The same of those after the first ``compiled``."""
+        return max((one.seconds for one in self.compilations[compiled:]), default=0.0)
 
     def run(self, program: Any, function: Any, device: jax.Device, *arguments: Any) -> Any:
         """What the jitted function returns on the device; compiles it first where nobody has."""

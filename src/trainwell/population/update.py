@@ -57,7 +57,7 @@ def shaped(
         return gradient
     penalty = weight_decay.l2_gradient if structure.decay == "l2" else weight_decay.l1_gradient
     rate = of("weight_decay", settings)
-    return {name: penalty(g, weights[name], **rate) if decays(name) else g for name, g in gradient.items()}
+    return {name: penalty(g, weights[name], **rate) if decays(name, weights) else g for name, g in gradient.items()}
 
 
 def updated(
@@ -91,7 +91,7 @@ def _by_rule(weights: Weights, gradient: Weights, moments: Any, number, factor, 
     if structure.decay == "decoupled":
         rate = of("weight_decay", settings)
         weights = {
-            name: weight_decay.decoupled(weight, chosen["learning_rate"], **rate) if decays(name) else weight
+            name: weight_decay.decoupled(weight, chosen["learning_rate"], **rate) if decays(name, weights) else weight
             for name, weight in weights.items()
         }
     return {name: weight + change[name] for name, weight in weights.items()}, moments

@@ -27,7 +27,7 @@ from trainwell.population.epoch import Data
 from trainwell.population.member import Training
 from trainwell.population.metrics import Metric
 from trainwell.population.scores import mean
-from trainwell.population.step import Rows, row_losses
+from trainwell.population.step import Rows, balance, row_losses
 from trainwell.population.stream import Stream, Streamed
 from trainwell.recipe import fixed
 from trainwell.recipe.curves import Advanced
@@ -126,6 +126,12 @@ class Context:
         return fit_logarithm(self.train.target, zero=-self.encoder.target_mean / self.encoder.target_scale)
 
     @cached_property
+    def class_weights(self) -> jax.Array | None:
+        """How much each class weighs in the loss, (classes,); None where all weigh the same."""
+        weights = self.train.weights
+        return balance(jnp.asarray(self.train.target), self.structure(), None if weights is None else jnp.asarray(weights))
+
+    @cached_property
     def prior(self) -> np.ndarray:
         """Output bias (outputs,) of a network that predicts the base rate of the training rows."""
         weights = self.train.weights
@@ -138,6 +144,8 @@ class Context:
                 output_bias.target_mean(target) if weights is None else mean(target, jnp.asarray(weights)).reshape(1)
             )
         counts = jnp.asarray(np.bincount(self.train.target, weights, minlength=len(self.schema.classes)), jnp.float32)
+        if self.class_weights is not None:
+            counts = counts * self.class_weights
         return np.asarray(output_bias.log_odds(counts) if self.task == "binary" else output_bias.log_prior(counts))
 
     @cached_property
@@ -147,7 +155,7 @@ class Context:
         structure = self.structure()
         target = jnp.asarray(self.train.target)
         outputs = jnp.broadcast_to(self.prior, (len(target), self.outputs))
-        losses = compiled_losses(outputs, target, structure, self.settings(structure, {}), None)
+        losses = compiled_losses(outputs, target, structure, self.settings(structure, {}), self.class_weights)
         weights = self.train.weights
         return float(mean(losses, None if weights is None else jnp.asarray(weights)))
 

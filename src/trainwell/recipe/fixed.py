@@ -10,6 +10,7 @@ from typing import Any
 from trainwell.errors import InputError, listed, nearest
 from trainwell.hyperparameter import Choice
 from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
+from trainwell.techniques.activations import ACTIVATIONS
 from trainwell.techniques.losses import LOSSES
 
 Value = str | float | int
@@ -49,6 +50,28 @@ def check(settings: Mapping[str, Value], structure: Structure) -> None:
             hint = nearest(name, known) or ","
             raise InputError(f"{name!r} is no setting{hint} the settings are {listed(sorted(known), 80)}.")
     numbers(settings, structure)
+
+
+def remarks(settings: Mapping[str, Value], structure: Structure, task: str) -> list[str]:
+    """Sentences about a choice of batch normalization that is allowed and mostly no good."""
+    if "batch_norm" not in settings or structure.batch_norm == "none":
+        return []
+    found, kind = [], ACTIVATIONS[structure.activation].kind
+    usual = {"relu-like": "before", "s-shaped": "after"}.get(kind, structure.batch_norm)
+    if structure.batch_norm != usual:
+        found.append(f"batch_norm is {structure.batch_norm!r} {structure.activation}: {usual!r} it is the usual place.")
+    if structure.dropout != "none" and structure.batch_norm_test == "moving_average":
+        found.append(
+            "The moving averages of batch_norm record the variance that dropout makes in training, and predictions do not have "
+            "it: take batch_norm_test=population."
+        )
+    if task == "regression":
+        found.append(
+            "batch_norm takes away how large features are, on which a number may hang: compare with a run without batch_norm."
+        )
+    if len(structure.widths) < 2:
+        found.append("batch_norm helps deep networks most: with fewer than two hidden layers little is to be gained.")
+    return found
 
 
 def _loss_reader(task: str) -> Callable[[str], str]:

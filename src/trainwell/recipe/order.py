@@ -143,6 +143,8 @@ class Recipe:
         self.without_weights = without_weights(context.folder)
         self.earlier = earlier_members(context.folder, chosen) if chosen or self.without_weights else []
         self.told -= {event.get("member") for event in events if chosen and event.get("stage") in chosen}
+        pool = context.pool  # which other runs of this process have used before
+        self._compiled_before, self._waited_before = len(pool.programs.compilations), pool.waited_seconds
 
     def run(self) -> Run:
         stages: dict[str, Callable[[Context], Evidence]] = {
@@ -209,14 +211,16 @@ class Recipe:
         """Seconds of a full training, from what the stages before the search took."""
         trained = [t for t in self.result.trainings if t.member.stage in TRAINED_BEFORE]
         seconds = sum(self.result.evidence[name].seconds for name in TRAINED_BEFORE if name in self.result.evidence)
-        seconds = max(SHARE_TRAINED * seconds, seconds - self.context.pool.waited_seconds)
+        waited = self.context.pool.waited_seconds - self._waited_before
+        seconds = max(SHARE_TRAINED * seconds, seconds - waited)
         return full_training(self.context, trained, pace(trained, seconds))
 
     @property
     def _closing_share(self) -> float:
         """The share of the time that the ensemble, the test score, the model and the report are given."""
         seconds = self.context.budget.seconds or 1.0
-        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest) + min(EXPLAINING, EXPLAINED * seconds)
+        slowest = self.context.pool.programs.slowest_since(self._compiled_before)
+        reserved = max(CLOSING, CLOSING_COMPILES * slowest) + min(EXPLAINING, EXPLAINED * seconds)
         return min(0.5, max(0.04, reserved / seconds))
 
     def _look(self, context: Context) -> Evidence:

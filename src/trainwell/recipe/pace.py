@@ -5,11 +5,13 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from trainwell.population.member import Training
+from trainwell.population.own_metric import seconds_of
 from trainwell.recipe.context import Context
 from trainwell.search.halving import NARROW, WIDE, Shape, work
 
 CROSS_FITTED = 3  # chosen: finalists for which cross-fitting must be affordable, or else the search is given its time
 CROSS_FIT_SHARE = 0.4  # chosen: of the run's time that cross-fitting may take
+SHARE_CALLING = 0.2  # chosen: of the time left, for one of the last stage's uses of a user's function that is slow
 FEWEST_WAVES = 3  # chosen: of fewer wide waves a search learns little, and the ensemble has few networks to choose from
 
 
@@ -32,6 +34,13 @@ def full_training(context: Context, trainings: Sequence[Training], seconds_per_w
 def shape_of_waves(context: Context, full: float) -> Shape:
     """Wide waves where the time suffices for some of them, else narrow ones; ``full`` as from `full_training`."""
     return NARROW if FEWEST_WAVES * WIDE.cost() * full > context.budget.left else WIDE  # NaN compares as False
+
+
+def calls_of_metric(context: Context, rows: int) -> float:
+    """How often the metric may be called one by one at a time: infinite for one that is compiled, which a user's function of
+    NumPy is not."""
+    seconds = seconds_of(context.metric, rows)
+    return SHARE_CALLING * context.budget.left / seconds if seconds else math.inf
 
 
 def cross_fits(context: Context, full: float) -> bool:

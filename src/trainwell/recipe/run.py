@@ -215,6 +215,7 @@ def _prepare(
     devices = pool(options.cores)
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, devices, sample)
     fixed.check(options.settings, context.structure())
+    notes = (*notes, *(Note(None, text) for text in fixed.remarks(options.settings, context.structure(), schema.task)))
     with spaces.named(label):
         tune.check(context)
     folder = _check_same(resumed, schema) if resumed else folders.create(options.out, table.name)

@@ -42,6 +42,7 @@ def greedy(
     ranks: np.ndarray,
     metric: str | Metric,
     weights: np.ndarray | None = None,
+    most: int = MOST_CANDIDATES,
 ) -> dict[int, float]:
     """Weights (summing to 1) of the chosen members, by place in ``predictions``; never worse on these rows than the best alone.
 
@@ -52,9 +53,10 @@ def greedy(
     ranks : (members,) what is maximized, `Metric.criterion`, of each member alone on these rows.
     metric : what the average is to maximize, by name or as it is.
     weights : how much each row counts (rows,); None where all count the same.
+    most : of how many members, the best alone, it is chosen.
     """
     scorer = _scorer(metric_named(metric))
-    candidates = [i for i in np.argsort(-ranks, kind="stable")[:MOST_CANDIDATES] if np.isfinite(ranks[i])]
+    candidates = [i for i in np.argsort(-ranks, kind="stable")[:most] if np.isfinite(ranks[i])]
     if len(candidates) == 1:
         return {candidates[0]: 1.0}
     device_predictions, device_target = jnp.asarray(predictions[_filled(candidates, len(target))]), jnp.asarray(target)
@@ -94,8 +96,9 @@ def optimism(
     or where the metric is a user's function that cannot be compiled.
 
     Rows are drawn into two halves, again and again. An ensemble chosen by one half scores better there than on the other; the
-    mean difference is the optimism of choosing by half the rows. It falls about as the number of rows grows (chosen), so half
-    of it is the estimate for all. Parameters are those of `greedy`.
+    mean difference is the optimism of choosing by the rows of a half. It falls about as the number of rows grows (chosen), so
+    that share of it which a half has of all rows is the estimate for all. It is that of the last choice alone: what halving and
+    early stopping took from these rows before is not in it. Parameters are those of `greedy`.
     """
     metric = metric_named(metric)
     size = min(len(target), MOST_HALVED) // 2
@@ -108,7 +111,7 @@ def optimism(
         if any(target[half].min() == target[half].max() for half in halves):  # AUC and R2 mean nothing there
             continue
         found += [_gain(predictions, target, metric, weights, *both) for both in (halves, halves[::-1])]
-    return 0.5 * float(np.mean(found)) if found else float("nan")
+    return size / len(target) * float(np.mean(found)) if found else float("nan")
 
 
 def _gain(

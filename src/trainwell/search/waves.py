@@ -55,7 +55,8 @@ def search(
     numbers = islice(count(first), len(members_of(kept)), trials)
 
     def new(members: int, beside: Sequence[Training] = ()) -> list[Training]:
-        return draw(list(islice(numbers, members)), waves, beside)
+        chosen = list(islice(numbers, members))
+        return draw(chosen, waves, beside) if chosen else []
 
     def after_rung(now: Wave) -> None:
         on_rung([*waves, now])

@@ -1,6 +1,6 @@
 """Activations: the function between the layers of a network, without which it would be one linear layer.
 
-`ACTIVATIONS` is the family by name, with the kind that decides where batch normalization goes and which initializer fits:
+`ACTIVATIONS` is the family by name, with the kind that says where batch normalization goes and which initializer fits:
 ``"relu-like"`` (before the activation; He), ``"s-shaped"`` (after it; Xavier), ``"linear"``.
 """
 

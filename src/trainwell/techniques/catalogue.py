@@ -176,6 +176,7 @@ def _inputs() -> Iterator[Entry]:
     numeric = ("numeric embedding", "embedding of numbers")
     yield row("periodic embedding", inputs.periodic, "pbld", *numeric, declared=(inputs.FREQUENCY,))
     yield row("piecewise-linear encoding", inputs.piecewise_linear, "ple", "bins", *numeric)
+    yield row("learned scaling", inputs.learned_scaling, "scaling layer", "feature scaling", "input scaling")
     yield row("category embedding", inputs.category, "entity embedding", "embedding of categories")
 
 

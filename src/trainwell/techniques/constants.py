@@ -7,6 +7,7 @@ NARROWEST = 1e-4  # chosen: of a bin, in units of the scaled number; a narrower 
 RANKED_BY = 64  # chosen: parts between quantiles; a straight line in each is near the true rank of a smooth column
 CLOSEST = 1e-6  # chosen: numbers nearer than this have one rank; about what a float32 tells apart at 3
 FARTHEST = 3.0  # chosen: where the ranks of the first and the last row lie, as far out as robust scaling clips
+SCALED_FASTER = 6.0  # Holzmueller et al. (2024): times the learning rate of the other weights
 WIDEST_CATEGORY = 16  # chosen
 
 # cos(2 pi r) for r in [-1/2, 1/2] as a polynomial in r^2: Chebyshev interpolation of degree 6, error 1.1e-8

@@ -23,6 +23,7 @@ from trainwell.techniques.constants import (
     FARTHEST,
     NARROWEST,
     RANKED_BY,
+    SCALED_FASTER,
     category_width,
 )
 
@@ -199,6 +200,26 @@ def quantile_scaling(
     """
     end = math.erf(FARTHEST / 2**0.5)
     return 2**0.5 * jax.scipy.special.erfinv(jnp.clip(2 * ranks(numbers, quantiles) - 1, -end, end))
+
+
+def learned_scaling(entering: Float[Array, "wide rows"], amounts: Float[Array, " wide"]) -> Float[Array, "wide rows"]:
+    """Each number that enters the first layer times a factor of its own, which is learned from 1.
+
+        y = (1 + 6 a) x,   a learned from 0
+
+    The first layer could learn the same by itself, but one weight at a time. Adam moves every weight by about the learning
+    rate, and so the factor by six of them: what is of no use is soon shut out as a whole, what is of use is soon heard.
+
+    Use: of tables with many columns of which few matter.
+
+    Source: Holzmueller et al. (2024), "Better by default", whose scaling layer has six times the learning rate.
+
+    Examples
+    --------
+    >>> learned_scaling(jnp.array([[1.0, 2.0], [1.0, 2.0]]), jnp.array([0.0, 0.5])).tolist()
+    [[1.0, 2.0], [4.0, 8.0]]
+    """
+    return (1 + SCALED_FASTER * amounts)[:, None] * entering
 
 
 def draw_category(key: jax.Array, cardinality: int) -> Float[Array, "levels width"]:

@@ -3,6 +3,7 @@
 `LANDSCAPES` is the family by name, each with its lowest point (none for the saddle), a start and the part to draw.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -140,7 +141,8 @@ LANDSCAPES: dict[str, Landscape] = {
 def path(
     height: Callable[[Point], Array], start: Point, init: Callable[..., Any], update: Callable[..., Any], steps: int, **settings
 ) -> Float[Array, "steps+1 2"]:
-    """The points that an optimizer visits, from its `init` and `update` and its settings.
+    """The points that an optimizer visits, from its `init` and `update` and its settings; one that decays weights, as AdamW
+    does, is given the point, too.
 
     Examples
     --------
@@ -151,9 +153,12 @@ def path(
     [[1.0, 1.0], [0.5, 1.5], [0.25, 2.25]]
     """
 
+    decays = "weight" in inspect.signature(update).parameters
+
     def move(carry, step):
         point, state = carry
-        change, state = update(jax.grad(height)(point), state, step, **settings)
+        own = (point,) if decays else ()
+        change, state = update(jax.grad(height)(point), state, step, *own, **settings)
         return (point + change, state), point + change
 
     start = jnp.asarray(start, dtype=float)

@@ -131,7 +131,8 @@ def warmup(progress, *, share, start):
 
         min(1, start + (1 - start) progress / share)
 
-    Use: with large learning rates, large batches or Adam's first, uncertain steps. Multiply it with any other schedule.
+    Use: with large learning rates, large batches or Adam's first, uncertain steps. In code of your own multiply it with any
+    other schedule; the engine takes one.
 
     Source: Goyal et al. (2017), "Accurate, large minibatch SGD", section 2.2.
 

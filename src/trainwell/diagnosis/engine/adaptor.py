@@ -128,7 +128,7 @@ def _kept(training: Training, settings: Mapping[str, float]) -> float:
 def _measure_start(signals: Signals, training: Training) -> None:
     """The spread of each layer's first weights, their size, and the share of its units that begin as another."""
     structure = training.member.structure
-    kept = (structure.drawn_by, *((structure.activation, "dropout") if structure.drawn_by == "dropout_adjusted" else ()))
+    kept = (structure.drawn_by, structure.activation, *(("dropout",) if structure.drawn_by == "dropout_adjusted" else ()))
     drawn = {name: value for name, value in training.member.settings.items() if name.rsplit(".", 1)[0] in kept}
     found = _first_weights(structure, tuple(sorted(drawn.items())))
     signals.facts["start_scales"] = {name: first.scale for name, first in found.items()}

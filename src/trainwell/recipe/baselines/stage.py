@@ -76,15 +76,15 @@ def untrained(context: Context, structure: Structure) -> tuple[float, float]:
     anything but 0 is a fault) of the network before its first step."""
     settings = context.settings(structure, {})
     seed, prior = jnp.uint32(context.options.seed), jnp.asarray(context.prior)
-    loss, mixing = _untrained(seed, context.rows(context.train), prior, settings, structure)
+    loss, mixing = _untrained(seed, context.rows(context.train), prior, settings, context.class_weights, structure)
     return float(loss), float(mixing)
 
 
 @partial(jax.jit, static_argnames="structure")
-def _untrained(seed, rows: Rows, prior, settings: dict[str, float], structure: Structure):
+def _untrained(seed, rows: Rows, prior, settings: dict[str, float], class_weights, structure: Structure):
     state = start(seed, structure, settings, prior)
     outputs, _, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
-    losses = row_losses(outputs, rows.target, structure, settings, None)
+    losses = row_losses(outputs, rows.target, structure, settings, class_weights)
     awake = state.weights | {"output.weight": jnp.ones_like(state.weights["output.weight"])}
 
     def first_output(numeric):

@@ -13,9 +13,9 @@ from trainwell.network.structure import Structure
 from trainwell.population.member import Training
 from trainwell.recipe.context import Context
 from trainwell.recipe.options import EFFORTS
-from trainwell.recipe.pace import pace
+from trainwell.recipe.pace import calls_of_metric, pace
 from trainwell.search.cross_fit import CrossFit, Finalist, Fold, criteria, held_out_once, held_out_target, held_out_weights
-from trainwell.search.ensemble import MOST_CANDIDATES, greedy, optimism
+from trainwell.search.ensemble import MOST_CANDIDATES, PICKS, greedy, optimism
 from trainwell.search.halving import MARGIN, work
 
 FEWEST = 3  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
@@ -32,7 +32,7 @@ class Choice(NamedTuple):
     finalists, shares : what it was chosen from, and the share of each chosen one by its place.
     predictions, target : of the ensemble (rows, outputs) on rows that its networks have not seen, and their target (rows,).
     criteria : what is maximized of each finalist alone on these rows.
-    optimism : by how much choosing among so many flatters the score on these rows, as measured on halves of them.
+    optimism : by how much choosing the ensemble flatters the score on these rows, as measured on halves of them.
     folds : how many networks a finalist has.
     trained : every network that was trained to choose by, also those that came to nothing.
     weights : how much each of these rows counts (rows,); None where all count the same.
@@ -128,7 +128,7 @@ def _by_promise(context: Context, alone: Sequence[Finalist]) -> list[Training]:
     """Those that complement each other on the validation rows first, then by score."""
     ranks = np.array([one.networks[0].rank for one in alone])
     rows, predictions = context.validation, np.stack([one.predictions for one in alone])
-    shares = greedy(predictions, rows.target, ranks, context.metric, rows.weights)
+    shares = greedy(predictions, rows.target, ranks, context.metric, rows.weights, _looked_at(context, len(rows.target)))
     order = sorted(range(len(alone)), key=lambda place: (-shares.get(place, 0.0), -ranks[place], place))
     return [alone[place].networks[0] for place in order]
 
@@ -150,7 +150,7 @@ def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray,
     metric = context.metric
     predictions = np.stack([one.predictions for one in finalists])
     single = criteria(finalists, target, metric, weights)
-    shares = greedy(predictions, target, single, metric, weights)
+    shares = greedy(predictions, target, single, metric, weights, _looked_at(context, len(target)))
     average = np.sum([share * predictions[place] for place, share in shares.items()], axis=0)
     members: list[EnsembleMember] = []
     for place, share in shares.items():
@@ -167,6 +167,11 @@ def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray,
         len(finalists[0].networks),
         weights=weights,
     )
+
+
+def _looked_at(context: Context, rows: int) -> int:
+    """Of how many networks an ensemble is chosen, pick after pick."""
+    return int(max(1, min(MOST_CANDIDATES, calls_of_metric(context, rows) / PICKS)))
 
 
 def calibrated(context: Context, average: np.ndarray, target: np.ndarray, weights: np.ndarray | None) -> Calibration:

@@ -15,10 +15,12 @@ from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.final_scores import final, resampled
 from trainwell.recipe.next_steps import MORE_TIME
 from trainwell.recipe.options import EFFORTS, MINIMAL
+from trainwell.recipe.pace import calls_of_metric
 from trainwell.recipe.squeeze.explained import explain
 from trainwell.recipe.squeeze.finalists import Choice
 from trainwell.recipe.squeeze.outcome import Outcome, outcome
 
+FEWEST_RESAMPLES = 50  # chosen: for a user's function that is slow; the ends of the interval are then rough
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
 MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower
 
@@ -117,7 +119,8 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     rows = len(predictions)
     size = min(rows, MOST_RESAMPLED)
     generator = np.random.default_rng([context.options.seed, 6])
-    picks = generator.integers(0, rows, (RESAMPLES, size)).astype(np.int32)
+    draws = int(min(RESAMPLES, max(FEWEST_RESAMPLES, calls_of_metric(context, size))))
+    picks = generator.integers(0, rows, (draws, size)).astype(np.int32)
     scores = resampled(predictions, context.test.target, picks, context.metric, context.test.weights)
     drawn = context.test.target[picks]
     varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
@@ -169,7 +172,8 @@ def _explanation(context: Context, choice: Choice, scores: Scores) -> str:
 def _flattered(context: Context, choice: Choice) -> str:
     if math.isnan(choice.optimism):
         return ""
-    return f"Choosing among so many flatters this figure by about {context.said_gap(max(0.0, choice.optimism))}. "
+    gap = context.said_gap(max(0.0, choice.optimism))
+    return f"Choosing this ensemble flatters this figure by about {gap}; what the search chose before is not in that. "
 
 
 def _actions(context: Context, scores: Scores) -> list[str]:

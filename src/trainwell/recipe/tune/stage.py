@@ -53,7 +53,7 @@ def space(
         structures = spaces.structures_of(context, own, widths=chosen)
     else:
         structures = tuple(dict.fromkeys(context.structure(**way) for way in _ways(context, chosen)))
-    rate = f"{structures[0].optimizer}.learning_rate"
+    rate = f"{context.structure().optimizer}.learning_rate"  # of the optimizer with which the rate was found
     found = {rate: learning_rate, FREQUENCY: COARSE if len(context.split.train) < FEW_ROWS else frequency}
     centre = CENTRE | {name: value for name, value in found.items() if value is not None} | regularized
     held = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
@@ -157,8 +157,7 @@ def tune(
     finished = members_of(waves)
     if not any(t.sound for t in finished):
         return nothing(finished), finished
-    final = space_after(waves)
-    outcome = Outcome(searched, final, changing.widened, finished, epochs(len(waves) - 1), waves[-1].shape)
+    outcome = Outcome(searched, drawn_from[-1], changing.widened, finished, epochs(len(waves) - 1), waves[-1].shape)
     return evidence_of(context, outcome), finished
 
 

@@ -3,11 +3,15 @@
     W = U / sqrt(E[f(z)^2] / keep + keep E[f'(z)^2]),   z ~ N(0, 1)
 
 U has the incoming weights of each unit (a row of U in the paper, a column in an array of shape (fan_in, fan_out)) uniform
-on the unit sphere; f is the activation, keep = 1 - rate. Inverted dropout divides the forward variance by keep and
-multiplies the backward one by it; the sum weighs both. The two expectations are integrals over the normal density, taken
-here by the midpoint rule.
+on the unit sphere; f is the activation, keep = 1 - rate. The two expectations are integrals over the normal density, taken
+here by the midpoint rule. This is the authors' rule for hidden layers; they leave the first term's division out where what
+enters has passed no activation and no dropout, and here the first layer is drawn as the others are.
 
-Use: in deep networks with dropout and without batch normalization, above all at rates of 0.3 and more.
+The sum weighs the way forward, where inverted dropout divides the variance by keep, against the way back; it keeps neither of
+them whole. Of ReLU networks the squared length of what passes is multiplied by 0.5 a layer at a rate of 0 and by 0.8 at 0.5,
+where He's weights keep it at a rate of 0.
+
+Use: in networks of a few layers with dropout and without batch normalization, above all at rates of 0.3 and more.
 
 Source: Hendrycks & Gimpel (2016), "Adjusting for dropout variance in batch normalization and weight initialization".
 """

@@ -21,7 +21,7 @@ HYPERPARAMETERS = (
         low=0.0,
         high=1.0,
         search=(0.0, 0.3),
-        meaning="slope of the following leaky ReLU for negative inputs; 0 for ReLU",
+        meaning="slope of the following activation for negative inputs; before leaky ReLU it is always that one's own",
         source="He et al. (2015); range chosen",
     ),
 )

@@ -11,7 +11,8 @@ The variance here divides by the rows. For the moving average the paper and PyTo
 a pass with dropout off are right again (Hendrycks & Gimpel 2016).
 
 Use: in deeper networks, which gain more, with batches of 32 rows and more; before the activation for ReLU-like units, after
-it for s-shaped ones. Not after dropout (Li 2018), and not where the absolute scale of the features is the signal.
+it for s-shaped ones. Not after dropout (Li 2018), and not where the absolute scale of the features is the signal. A run that
+is told otherwise says so (`trainwell.recipe.fixed.remarks`).
 
 Source: Ioffe & Szegedy (2015), algorithms 1 and 2.
 """

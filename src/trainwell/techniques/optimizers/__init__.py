@@ -91,6 +91,8 @@ def as_optax(name: str, **settings: Any) -> "optax.GradientTransformation":
         leaves = jax.tree.leaves(gradients)
         arguments = [leaves, tree.flatten_up_to(state.states), [state.step + 1] * len(leaves)]
         if name == "adamw":
+            if weights is None:
+                raise InputError("adamw decays the weights: give them to update as its third argument.")
             arguments.append(tree.flatten_up_to(weights))
         pairs = [optimizer.update(*leaf, **settings) for leaf in zip(*arguments, strict=True)]
         changes, states = ([pair[place] for pair in pairs] for place in (0, 1))

@@ -176,7 +176,8 @@ def update_decoupled(
     Use: instead of Adam where weight decay is wanted: Adam divides an L2 penalty's gradient by sqrt(v) like any other, and
     so hardly decays the weights that have large gradients.
 
-    Source: Loshchilov & Hutter (2019), "Decoupled weight decay regularization", algorithm 2.
+    Source: Loshchilov & Hutter (2019), "Decoupled weight decay regularization"; lambda times eta as in PyTorch, where the
+    paper's algorithm 2 multiplies lambda by the schedule alone.
 
     Examples
     --------

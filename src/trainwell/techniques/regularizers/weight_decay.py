@@ -7,7 +7,7 @@ divided by the root of its own mean square.
 Use: a little (1e-4 to 1e-2) on nearly every network; more when the training loss is far below the validation loss. Biases,
 scales and shifts of normalizations and embeddings are left alone: `decays` tells which.
 
-Source: Krogh & Hertz (1991), "A simple weight decay can improve generalization".
+Source: Krogh & Hertz (1992), "A simple weight decay can improve generalization".
 """
 
 import jax.numpy as jnp
@@ -84,7 +84,8 @@ def l1_gradient(gradient: Float[Array, "*shape"], weight: Float[Array, "*shape"]
 
         loss + lambda sum |theta|        g <- g + lambda sign(theta)
 
-    Use: to find the few features that matter: weights without use are driven to zero and stay near it.
+    Use: to find the few features that matter: weights without use are driven to zero and stay near it. With gradient descent
+    and momentum; Adam and RMSprop divide the sign by how large gradients are, so that weights with large ones hardly shrink.
 
     Source: Tibshirani (1996), "Regression shrinkage and selection via the lasso".
 
