@@ -12,6 +12,7 @@ from trainwell.network.structure import resolve
 from trainwell.population.budget import Budget
 from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
+from trainwell.recipe.baselines.simple_models import _iterations
 from trainwell.recipe.baselines.stage import untrained
 from trainwell.recipe.context import FEW_ROWS, LONGEST, SHORTEST, STEPS
 from trainwell.recipe.options import Options
@@ -235,3 +236,10 @@ def test_with_balanced_class_weights_the_untrained_network_and_what_it_is_held_a
     np.testing.assert_allclose(context.prior, 0, atol=1e-6)
     assert context.prior_loss == pytest.approx(np.log(2), rel=1e-5)
     assert untrained(context, context.structure(widths=(8,)))[0] == pytest.approx(context.prior_loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(("columns", "iterations"), [(10, 300), (10_000, 200), (1_000_000, 50), (0, 300)])
+def test_a_linear_model_of_many_columns_is_given_fewer_iterations(prepared, columns, iterations):
+    rows = of_rows(prepared, 50_000)
+    wide = replace(rows, arrays=replace(rows.arrays, numeric=np.broadcast_to(np.float32(0), (50_000, columns))))
+    assert _iterations(wide) == iterations

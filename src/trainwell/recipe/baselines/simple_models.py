@@ -19,6 +19,8 @@ from trainwell.recipe.context import Context
 
 MOST_ROWS = {"nearest neighbours": 10_000, "linear": 50_000}  # chosen: training rows that they take a few seconds for
 NEIGHBOURS = 15  # chosen
+MOST_ITERATIONS, FEWEST_ITERATIONS = 300, 50  # chosen: by the first most tables are fitted, by the second nearly
+MOST_PASSED = 1e11  # chosen: numbers (times outputs) that all iterations pass; about ten seconds of a core
 ROUNDS, MOST_ROUNDS = 10, 100  # of boosting: looked at the clock after each ten; 100 is the library's own default
 ONE_THREAD = 1_000_000  # measured: with fewer numbers the threads of boosting mostly wait for each other
 FEWEST_TO_HOLD_OUT = 50  # chosen: training rows from which on boosting stops early
@@ -90,10 +92,17 @@ def _models(context: Context) -> dict[str, Any]:
         }
     return {
         "majority": DummyClassifier(strategy="prior"),
-        "linear": _with_categories(LogisticRegression(max_iter=300), embedded),
+        "linear": _with_categories(LogisticRegression(max_iter=_iterations(context)), embedded),
         "nearest neighbours": KNeighborsClassifier(neighbours),
         "boosted trees": HistGradientBoostingClassifier(**boosting),
     }
+
+
+def _iterations(context: Context) -> int:
+    """Of the logistic regression, which nothing ends once it has begun."""
+    rows = min(len(context.split.train), MOST_ROWS["linear"])
+    numbers = rows * max(1, context.arrays.numeric.shape[1]) * context.outputs
+    return int(min(MOST_ITERATIONS, max(FEWEST_ITERATIONS, MOST_PASSED / numbers)))
 
 
 def _can_hold_out(context: Context) -> bool:
