@@ -12,7 +12,7 @@ from small_networks import member, population, structure, train
 from trainwell.errors import InputError
 from trainwell.population.metrics import METRICS, Metric
 from trainwell.population.own_metric import calls_back, own_metric, seconds_of
-from trainwell.search.ensemble import greedy
+from trainwell.search.ensemble import PICKS, greedy
 
 HALVES = np.array([0, 1] * 20)
 
@@ -127,6 +127,47 @@ def test_a_slow_function_makes_calls_of_the_program_short_so_that_the_clock_is_l
     usual = population().epochs_per_call(network)
     assert population(metric=quick).epochs_per_call(network) == usual > 1
     assert population(metric=slow).epochs_per_call(network) == 1
+
+
+def test_of_a_network_that_diverged_the_function_is_not_asked_and_the_others_go_on():
+    metric = made(of_scikit_learn)
+    assert np.isnan(metric.score(np.full((40, 1), np.nan, np.float32), HALVES))
+    own = structure(optimizer="gradient_descent")
+    trainings = [member(number, own, gradient_descent__learning_rate=rate) for number, rate in enumerate((0.1, 1e30))]
+    sound, broken = train(trainings, 3, of=population(metric=metric))
+    assert (sound.failed, broken.failed) == (False, True)
+    assert 0 < sound.score < 1
+
+
+def test_a_second_fit_hears_of_its_own_failure_though_it_shares_the_program():
+    fails = []
+
+    def breaks_in_the_second(truth, prediction):
+        if fails:
+            raise ZeroDivisionError("division by zero")
+        return float(np.mean(prediction))
+
+    network = structure()
+    train([member(0, network)], 2, of=population(metric=made(breaks_in_the_second)))
+    second = population(metric=made(breaks_in_the_second))
+    fails.append(True)
+    with pytest.raises(InputError, match="'breaks_in_the_second' failed with ZeroDivisionError: division by zero"):
+        train([member(0, network)], 2, of=second)
+
+
+def test_an_ensemble_asks_the_function_no_more_often_than_it_looks_at_members():
+    asked = []
+
+    def counting(truth, prediction):
+        asked.append(1)
+        return -float(np.mean((truth - prediction) ** 2))
+
+    metric, chance = made(counting), np.random.default_rng(3)
+    predictions = chance.uniform(size=(20, 40, 1)).astype(np.float32)
+    ranks = np.array([float(metric.score(one, HALVES)) for one in predictions])
+    asked.clear()
+    greedy(predictions, HALVES, ranks, metric, most=4)
+    assert len(asked) <= PICKS * (4 + 1)
 
 
 def test_the_function_is_asked_once_for_each_network_and_epoch():

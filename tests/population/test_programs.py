@@ -42,6 +42,17 @@ def test_a_program_is_compiled_for_one_device_and_runs_on_all_with_the_same_bits
     assert 0 < programs.slowest <= programs.waited
 
 
+def test_the_slowest_is_that_of_the_run_that_has_begun_and_waiting_is_counted_once_for_all_threads():
+    programs, device = Programs(), pool(1).devices[0]
+    programs.run("squares", jax.jit(squares), device, NUMBERS)
+    assert 0 < programs.slowest <= programs.held_up
+    assert programs.held_up == pytest.approx(programs.waited, abs=0.05)
+    programs.begin_run()
+    assert programs.slowest == 0
+    programs.run("squares", jax.jit(squares), device, NUMBERS)
+    assert programs.slowest > 0
+
+
 def test_other_shapes_are_another_program():
     programs, function, device = Programs(), jax.jit(squares), pool(1).devices[0]
     for rows in (3, 4, 3):

@@ -1,14 +1,18 @@
 """Each member stops at its own epoch, keeps its best weights, fails alone; and the time that training may take is kept."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from small_networks import compared_by, member, population, rows, structure, train
 from trainwell.network.structure import resolve
+from trainwell.population import epoch
 from trainwell.population.budget import Budget
+from trainwell.population.epoch import Data
 from trainwell.population.history import Curves
 from trainwell.population.metrics import METRICS
+from trainwell.population.step import Rows, start
 
 PATIENCES = (1, 2, 4, 100)
 
@@ -66,6 +70,30 @@ def test_a_member_that_diverges_fails_with_what_it_had_and_its_neighbours_never_
     for one, other in zip((first, third), alone, strict=True):
         assert one.curves == other.curves
         jax.tree.map(np.testing.assert_array_equal, one.state, other.state)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_becomes_of_a_member_that_goes_on_with_its_cohort_after_it_stopped_is_no_failure(network, stopped):
+    settings, data = resolve(network), Data(rows(), rows(number=64, seed=1))
+    state = start(jnp.uint32(0), network, settings, np.zeros(1, np.float32))
+    state = state._replace(stopping=state.stopping._replace(stopped=jnp.bool_(stopped)))
+    after, record = epoch._validate(state, jnp.array([jnp.inf]), data, network, settings, METRICS["auc"], "binary", None)
+    assert bool(after.failed) != stopped
+    assert bool(record.stopped)
+
+
+def test_of_many_rows_population_statistics_are_those_of_some_from_all_over_the_table(monkeypatch):
+    own = structure(batch_norm="before", batch_norm_test="population", dropout="none")
+    settings, all_rows = resolve(own), rows(number=100)
+    state = start(jnp.uint32(0), own, settings, np.zeros(1, np.float32))
+    of_all = epoch._measured(state, all_rows, own, settings).statistics
+    monkeypatch.setattr(epoch, "MOST_MEASURED", 30)
+    of_some = epoch._measured(state, all_rows, own, settings).statistics
+    every_fourth = Rows(*(x[::4] for x in all_rows[:3]))
+    monkeypatch.undo()
+    for name, expected in epoch._measured(state, every_fourth, own, settings).statistics.items():
+        np.testing.assert_array_equal(of_some[name], expected)
+        assert not np.array_equal(of_all[name], expected)
 
 
 def test_curves_have_one_value_an_epoch_and_json_without_nan(impatient):

@@ -107,6 +107,14 @@ def test_an_ensemble_is_chosen_from_no_more_members_than_it_is_told():
     assert not set(greedy(predictions, target, ranks, "r2")) <= best_three
 
 
+def test_where_no_member_has_a_rank_the_first_stands_alone_and_endless_ones_hide_nobody():
+    predictions, target, ranks = candidates(1, "auc", members=4)
+    assert greedy(predictions, target, np.full(4, -np.inf), "auc") == {0: 1.0}
+    ranks[2] = np.inf
+    best = int(np.argmax(np.where(np.isfinite(ranks), ranks, -np.inf)))
+    assert greedy(predictions, target, ranks, "auc", most=1) == {best: 1.0}
+
+
 def test_the_optimism_comes_from_its_seed_alone():
     first, again, other = (optimism(*noise(8), "auc", seed) for seed in (0, 0, 1))
     assert first == again != other

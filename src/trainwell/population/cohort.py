@@ -122,7 +122,8 @@ class Population:
         seconds = operations / SPEED if self.pool.platform == "cpu" else GPU_STEP + operations / GPU_SPEED
         wanted, least = (steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL / seconds, STEPS_PER_CALL))
         each = max(1, math.ceil(least), min(EPOCHS_PER_CALL, round(wanted)))
-        called_back = self.places(structure) * seconds_of(metric_named(self.metric), len(self.data.validation.target))
+        seconds = seconds_of(metric_named(self.metric), len(self.data.validation.target))
+        called_back = self.places(structure) * self.pool.threads * seconds  # one call at a time, whichever thread asks
         return each if each * called_back <= SECONDS_OF_CALLBACKS else max(1, int(SECONDS_OF_CALLBACKS / called_back))
 
     def train(

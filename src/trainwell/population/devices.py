@@ -98,9 +98,15 @@ class Pool:
         return self.devices[0].platform
 
     @property
+    def threads(self) -> int:
+        """How many feed the devices."""
+        return len(self._begun)
+
+    @property
     def waited_seconds(self) -> float:
-        """Seconds of wall time that the threads of the devices have stood still for compiling, on average."""
-        return self.programs.waited / len(self._begun)
+        """Seconds of wall time that the devices have stood still for compiling: on average where each has one thread; where it
+        has several, in which one of these did."""
+        return self.programs.waited / len(self.devices) if self.threads == len(self.devices) else self.programs.held_up
 
     def run(
         self,

@@ -8,6 +8,7 @@ A function that JAX can trace becomes part of the compiled program. Any other (o
 back from it, one network after the other, in float64.
 """
 
+import dataclasses
 import inspect
 import math
 import threading
@@ -24,6 +25,7 @@ from trainwell.errors import InputError
 from trainwell.population.metrics import Metric
 from trainwell.words import LESS_IS_BETTER, is_loss
 
+_FAILURES: dict["OwnScore", list[InputError]] = {}  # equal scores share compiled programs, and so what goes wrong in them
 _one_at_a_time = threading.Lock()  # the cores call back from a thread each; the function need not know of threads
 
 
@@ -70,7 +72,10 @@ class OwnScore:
         return target * self.scale + self.mean, column * self.scale + self.mean
 
     def _measured(self, target: np.ndarray, predictions: np.ndarray, *weights: np.ndarray) -> np.float32:
-        """The score; `InputError` where the function fails or gives no number."""
+        """The score; `InputError` where the function fails or gives no number. NaN for predictions that are no numbers, which it
+        is not asked about: the network that gave them is left out anyway."""
+        if not np.isfinite(predictions).all():
+            return np.float32(np.nan)
         truth, prediction = self._conventional(target if self.task != "regression" else _exact(target), _exact(predictions))
         name = name_of(self.function)
         try:
@@ -120,10 +125,17 @@ def own_metric(
     traceable, weighted = _traceable(score, predictions, target), takes_weights(function)
     began = time.perf_counter()
     score(predictions, target)  # a second time, with everything loaded
-    seconds_per_row = (time.perf_counter() - began) / len(target)
+    seconds_per_row = _roughly((time.perf_counter() - began) / len(target))
     score = OwnScore(function, task, mean, scale, score.sign, traceable, weighted, seconds_per_row=seconds_per_row)
+    score = dataclasses.replace(score, failures=_FAILURES.setdefault(score, score.failures))
+    score.failures.clear()
     name = name_of(function)
     return Metric(name, _label(name, smaller_is_better), score, (task,), sign=score.sign, perfect=None)
+
+
+def _roughly(seconds: float) -> float:
+    """To a power of four: what is done because a function is slow must not hang on how busy the machine was."""
+    return 4.0 ** round(math.log(max(seconds, 1e-12), 4))
 
 
 def takes_weights(function: Callable) -> bool:

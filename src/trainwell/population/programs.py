@@ -43,7 +43,8 @@ class _Entry:
 class Programs:
     """All programs of a pool. Safe to use from several threads.
 
-    ``compilations`` lists what was compiled; ``waited`` is how many seconds the devices stood still for it, all together.
+    ``compilations`` lists what was compiled; ``waited`` is how many seconds the threads of the devices stood still for it, all
+    together, and ``held_up`` in how many seconds at least one of them did.
 
     Parameters
     ----------
@@ -52,27 +53,40 @@ class Programs:
 
     def __init__(self, at_once: int = 1) -> None:
         self.compilations: list[Compilation] = []
-        self.waited = 0.0
+        self.waited = self.held_up = 0.0
+        self._waiting, self._waiting_since = 0, 0.0
+        self._of_this_run = 0  # the place of the first compilation since a run began
         self._entries: dict[Any, _Entry] = {}  # the one used last comes last
         self._lock = threading.Lock()
         self._background = ThreadPoolExecutor(at_once, thread_name_prefix="compile")
 
     @property
     def slowest(self) -> float:
-        """Seconds of the slowest compilation so far."""
-        return self.slowest_since(0)
+        """Seconds of the slowest compilation since a run began."""
+        return max((one.seconds for one in self.compilations[self._of_this_run :]), default=0.0)
 
-    def slowest_since(self, compiled: int) -> float:
-        """The same of those after the first ``compiled``."""
-        return max((one.seconds for one in self.compilations[compiled:]), default=0.0)
+    def begin_run(self) -> None:
+        """From now on `slowest` speaks of what this run compiles: another table's programs say little of its own."""
+        self._of_this_run = len(self.compilations)
 
     def run(self, program: Any, function: Any, device: jax.Device, *arguments: Any) -> Any:
         """What the jitted function returns on the device; compiles it first where nobody has."""
         began = time.monotonic()
-        compiled = self._get(program, function, _shapes(arguments), device, background=False)
+        self._count_waiting(1)
+        try:
+            compiled = self._get(program, function, _shapes(arguments), device, background=False)
+        finally:
+            self._count_waiting(-1)
         with self._lock:
             self.waited += time.monotonic() - began
         return compiled(*arguments)
+
+    def _count_waiting(self, more: int) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if self._waiting:
+                self.held_up += now - self._waiting_since
+            self._waiting, self._waiting_since = self._waiting + more, now
 
     def prepare(self, program: Any, function: Any, device: jax.Device, *arguments: Any) -> None:
         """Compile in the background what will be run with arguments of these shapes."""

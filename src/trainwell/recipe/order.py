@@ -144,7 +144,8 @@ class Recipe:
         self.earlier = earlier_members(context.folder, chosen) if chosen or self.without_weights else []
         self.told -= {event.get("member") for event in events if chosen and event.get("stage") in chosen}
         pool = context.pool  # which other runs of this process have used before
-        self._compiled_before, self._waited_before = len(pool.programs.compilations), pool.waited_seconds
+        pool.programs.begin_run()
+        self._waited_before = pool.waited_seconds
 
     def run(self) -> Run:
         stages: dict[str, Callable[[Context], Evidence]] = {
@@ -219,8 +220,7 @@ class Recipe:
     def _closing_share(self) -> float:
         """The share of the time that the ensemble, the test score, the model and the report are given."""
         seconds = self.context.budget.seconds or 1.0
-        slowest = self.context.pool.programs.slowest_since(self._compiled_before)
-        reserved = max(CLOSING, CLOSING_COMPILES * slowest) + min(EXPLAINING, EXPLAINED * seconds)
+        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest) + min(EXPLAINING, EXPLAINED * seconds)
         return min(0.5, max(0.04, reserved / seconds))
 
     def _look(self, context: Context) -> Evidence:

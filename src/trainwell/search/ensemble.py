@@ -56,10 +56,11 @@ def greedy(
     most : of how many members, the best alone, it is chosen.
     """
     scorer = _scorer(metric_named(metric))
-    candidates = [i for i in np.argsort(-ranks, kind="stable")[:most] if np.isfinite(ranks[i])]
-    if len(candidates) == 1:
-        return {candidates[0]: 1.0}
-    device_predictions, device_target = jnp.asarray(predictions[_filled(candidates, len(target))]), jnp.asarray(target)
+    candidates = [int(i) for i in np.argsort(-ranks, kind="stable") if np.isfinite(ranks[i])][:most]
+    if len(candidates) < 2:
+        return {candidates[0] if candidates else 0: 1.0}
+    given = candidates if calls_back(metric_named(metric)) else _filled(candidates, len(target))
+    device_predictions, device_target = jnp.asarray(predictions[given]), jnp.asarray(target)
     device_weights = None if weights is None else jnp.asarray(weights)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
     best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat

@@ -157,7 +157,7 @@ def tune(
     finished = members_of(waves)
     if not any(t.sound for t in finished):
         return nothing(finished), finished
-    outcome = Outcome(searched, drawn_from[-1], changing.widened, finished, epochs(len(waves) - 1), waves[-1].shape)
+    outcome = Outcome(searched, drawn_from[len(waves) - 1], changing.widened, finished, epochs(len(waves) - 1), waves[-1].shape)
     return evidence_of(context, outcome), finished
 
 
