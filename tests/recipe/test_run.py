@@ -142,10 +142,15 @@ def test_a_finished_run_has_nothing_to_resume_and_is_handed_back(run, table):
 def test_a_run_is_not_resumed_with_another_table(run, make_table, tmp_path):
     unfinished = shutil.copytree(run.folder, tmp_path / "unfinished")
     (unfinished / "evidence" / "tune.json").unlink()
+    before = {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
     with pytest.raises(InputError, match="cannot be resumed with this table"):
         fit({**make_table(), "one more": list(range(300))}, resume=unfinished)
     with pytest.raises(InputError, match="cannot be resumed without its table: that was no file"):
         fit(resume=unfinished)
+    with pytest.raises(InputError, match="there is no such file"):
+        fit(unfinished / "moved.csv", resume=unfinished)
+    after = {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
+    assert after == before, "a refusal leaves the model of the run where it is"
 
 
 def test_what_is_no_run_folder_is_not_resumed(tmp_path):

@@ -87,8 +87,6 @@ def fit(
         if stages and options.get("space") is not None:
             label, options["space"] = spaces.label_of(options["space"]), spaces.read(options["space"], {})
         source, chosen = _options_of(Path(resume), source, options, stages)
-        if not stages:
-            _forget_the_closing(Path(resume))
     else:
         if from_stage is not None:
             raise InputError(f"--from {from_stage} goes on in a run that was begun: say which, with --resume RUN.")
@@ -188,7 +186,8 @@ def _prepare(
     stages: Sequence[str] = (),
     only: bool = False,
 ):
-    """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made."""
+    """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made, or before
+    anything in a resumed one is removed."""
     file = too_large(source, options.stream_above)
     sample = None if file is None else draw_sample(file, options.seed)
     table = read_table(source) if sample is None else sample.table
@@ -223,6 +222,8 @@ def _prepare(
         _check_contents(folder, table, schema)
         _begin_anew(folder, stages, only, _config(source, options))
     log = EventLog(folder / "events.jsonl", listeners)
+    if resumed and not stages:
+        _forget_the_closing(folder)
     context = dataclasses.replace(context, folder=folder, log=log, on_advanced=CurveTeller(log))
     _write_givens(context, source, resumed)
     return context, notes
