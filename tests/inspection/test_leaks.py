@@ -51,6 +51,11 @@ def test_a_column_that_renames_the_classes_is_the_target_in_other_words(inspecte
     assert remark.says == "'a' is the target in other words: one follows from the other in all 2,000 rows looked at."
 
 
+def test_where_the_rows_are_of_one_class_nothing_constant_is_a_copy(inspected, random):
+    table = inspected(np.zeros(ROWS), x=np.ones(ROWS), y=random.normal(size=ROWS))
+    assert copies_of_the_target(table) == []
+
+
 def test_one_row_that_disagrees_makes_it_no_copy(inspected, random):
     target = random.integers(0, 2, ROWS)
     column = target.copy()

@@ -135,7 +135,7 @@ def suspects(found: Alone, copies: set[str]) -> list[Remark]:
 def copies_of_the_target(inspected: Inspected) -> list[Remark]:
     """Features that are the target one to one: as many values as classes, each with its own class; or the same number in
     another unit."""
-    if len(inspected.rows) < FEWEST_ROWS:
+    if len(inspected.rows) < FEWEST_ROWS or len(np.unique(inspected.target)) < 2:  # of one value everything constant is a copy
         return []
     same = _same_number if inspected.task == "regression" else _same_classes
     names = [name for place, name in enumerate(inspected.names) if same(inspected, place)]
