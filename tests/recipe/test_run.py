@@ -232,5 +232,8 @@ def test_ctrl_c_ends_in_order_with_the_best_model_so_far(table, tmp_path):
     assert np.isfinite(run.predict_proba(table)).all()
     assert not (run.folder / "evidence" / "tune.json").exists(), "what was cut short is not done"
     assert (run.folder / "members" / "regularize.safetensors").exists(), "what a resumed run needs is kept"
+    kept = sorted((run.folder / "members").glob("*.safetensors"))
+    fit(table, resume=run.folder, only=["look"])
+    assert sorted((run.folder / "members").glob("*.safetensors")) == kept, "also when a part of it is made in between"
     with pytest.raises(InputError, match="a resumed run has the options it was started with: leave out 'trials'"):
         fit(table, resume=run.folder, trials=3)

@@ -13,7 +13,13 @@ from trainwell.errors import InputError
 from trainwell.files import write_whole
 
 STAGES = ("look", "baselines", "overfit", "regularize", "tune", "squeeze")
+STAGES_OF = {"minimal": ("look", "tune", "squeeze")}  # by effort; the others compare, and there nothing is compared
 Cell = str | int | float | bool | None
+
+
+def stages_of(effort: object) -> tuple[str, ...]:
+    """The stages of a run of this effort, in their order."""
+    return STAGES_OF.get(str(effort), STAGES)
 
 
 @dataclass(frozen=True)

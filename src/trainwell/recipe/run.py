@@ -33,10 +33,10 @@ from trainwell.recipe.chosen_metric import check_function, function_metric, name
 from trainwell.recipe.chosen_stages import changed_options, check_needs, check_nothing_hangs_on, chosen_stages, forget
 from trainwell.recipe.context import Context
 from trainwell.recipe.curves import CurveTeller
-from trainwell.recipe.events import EventLog, Listener, read_events
-from trainwell.recipe.evidence import read_evidence
+from trainwell.recipe.events import EventLog, Listener, closed_by_ctrl_c
+from trainwell.recipe.evidence import read_evidence, stages_of
 from trainwell.recipe.options import Options
-from trainwell.recipe.order import Recipe, Run, closing, stages_of
+from trainwell.recipe.order import Recipe, Run, closing
 from trainwell.recipe.running import is_going_on
 from trainwell.recipe.tune import spaces
 from trainwell.recipe.tune import stage as tune
@@ -136,7 +136,7 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
     if not config.is_file():
         return None
     wanted = stages_of(folders.read_json(config).get("effort", ""))
-    if set(evidence) != set(wanted) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
+    if set(wanted) - set(evidence) or not (folder / "model" / "model.json").is_file() or closed_by_ctrl_c(folder):
         return None
     run = Run(folder, evidence, load(folder))
     folders.remove_weights(folder)  # where a kill kept the run from it
@@ -144,12 +144,6 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
         write_report(folder)
     EventLog(None, listeners).add("run_finished", **closing(run))
     return run
-
-
-def _was_interrupted(folder: Path) -> bool:
-    """Whether Ctrl-C ended the latest run of a folder."""
-    kinds = [event["event"] for event in read_events(folder / "events.jsonl")]
-    return next((kind for kind in reversed(kinds) if kind in ("run_started", "interrupted")), None) == "interrupted"
 
 
 def _forget_the_closing(folder: Path) -> None:
