@@ -90,7 +90,7 @@ def fit(
     else:
         if from_stage is not None:
             raise InputError(f"--from {from_stage} goes on in a run that was begun: say which, with --resume RUN.")
-        check_needs(None, stages)
+        check_needs(None, stages, options.get("effort"))
         if target is None:
             raise InputError("There is no target: name the column to predict.")
         if options.get("space") is not None:
@@ -118,7 +118,7 @@ def _check_free(folder: Path) -> None:
 
 def _begin_anew(folder: Path, stages: Sequence[str], only: bool, config: Mapping[str, Any]) -> None:
     """Forget what the chosen stages left in a folder, once all that can be refused is refused."""
-    check_needs(folder, stages)
+    check_needs(folder, stages, config["effort"])
     if only:
         check_nothing_hangs_on(folder, stages)
     try:
