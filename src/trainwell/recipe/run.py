@@ -229,7 +229,7 @@ def _with_test(table: Table, options: Options, sample: Sample | None) -> tuple[T
         return table, np.zeros(table.rows, bool)
     if sample is not None:
         raise InputError(f"{table.source} is streamed from disk, which takes its test rows from itself: leave --test out.")
-    return joined(table, read_table(options.test))
+    return joined(table, read_table(options.test), options.ignore)
 
 
 def _sample_notes(sample: Sample | None) -> list[Note]:
