@@ -42,6 +42,10 @@ def infer_target(table: Table, name: str, task: Task | None) -> Target:
     if missing == table.rows:
         raise InputError(f"the target {name!r} is missing in every row of {table.source}; there is nothing to learn.")
     if cells.is_date(column) or (dates.date_style(column) and not cells.number_style(column)):
+    if pa.types.is_nested(column.type):
+        raise InputError(
+            f"the target {name!r} holds cells of the type {column.type} in {table.source}; allowed are numbers and classes."
+        )
         raise InputError(f"the target {name!r} holds dates; allowed are numbers and classes (a duration in days is a number).")
     style = cells.number_style(column)
     notes = [_missing_note(name, missing)] if missing else []
