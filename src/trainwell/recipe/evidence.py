@@ -78,6 +78,17 @@ class Evidence:
     seconds: float = 0.0
 
 
+def free_name(line: Mapping[str, Cell], name: str) -> str:
+    """A heading that no other cell of a table's line stands under, for a feature may be called as one of them.
+
+    >>> free_name({"row": "7"}, "row"), free_name({"row": "7"}, "age")
+    ('row (feature)', 'age')
+    """
+    while name in line:
+        name += " (feature)"
+    return name
+
+
 _evidence = TypeAdapter(Evidence)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from trainwell.inspection.inspect import Inspection
 from trainwell.inspection.remarks import short
 from trainwell.recipe.context import Context
-from trainwell.recipe.evidence import Cell
+from trainwell.recipe.evidence import Cell, free_name
 
 WEIGHTS = {"stop": "stop", "warn": "look", "note": "note"}
 MOST_LINES = 20  # chosen: of a table, what a person reads
@@ -67,7 +67,8 @@ def _suspects(context: Context, found: Inspection) -> Rows:
         else:
             given, expected = (short(context.schema.classes[int(place)]) for place in (one.given, one.expected))
             line |= {"given": given, "expected": expected, "probability": round(one.strength, 3)}
-        line |= {short(name): _cell(context, name, one.row) for name in features}
+        for name in features:
+            line[free_name(line, short(name))] = _cell(context, name, one.row)
         rows.append(line)
     return rows
 
