@@ -173,11 +173,11 @@ def context(table, tmp_path):
     return _prepare(table, Options.checked(target="left", trials=1, out=tmp_path / "given"), Budget(), None, ())[0]
 
 
-def judged(context, guess: float, stage: str, scores: list[float]) -> Evidence:
-    """What becomes of a stage after which networks have these validation scores, and one who guesses that one."""
+def judged(context, guess: float, stage: str, scores: list[float], loss: float = 0.7) -> Evidence:
+    """What becomes of a stage after which networks have these validation scores and losses, and one who guesses that score."""
     structure = context.structure()
     trainings = [
-        Training(Member(number, structure, {}, "tune"), None, Curves((0.5,), (0.5,), (one,), (True,)))
+        Training(Member(number, structure, {}, "tune"), None, Curves((0.5,), (loss,), (one,), (True,)))
         for number, one in enumerate(scores)
     ]
     done = {"baselines": Evidence("baselines", "pass", "", measures={"majority.score": guess})}
@@ -197,6 +197,11 @@ def test_one_that_does_better_is_enough_to_go_on_and_of_a_few_nothing_is_conclud
     assert judged(context, 0.5, "tune", [0.4, 0.41, 0.48, 0.51]).verdict == "pass"
     assert judged(context, 0.5, "tune", [0.4, 0.41, 0.48]).verdict == "pass"
     assert judged(context, 0.5, "overfit", [0.4, 0.41, 0.48, 0.5]).verdict == "pass"
+
+
+def test_networks_that_name_the_same_class_as_a_guess_but_are_far_surer_of_it_have_learned(context):
+    assert judged(context, 0.5, "tune", [0.5, 0.41, 0.48, 0.5], loss=0.4).verdict == "pass"
+    assert judged(context, 0.5, "tune", [0.5, 0.41, 0.48, 0.5], loss=0.65).verdict == "stop"
 
 
 def test_of_a_handful_of_validation_rows_nothing_is_concluded(context):
