@@ -123,7 +123,7 @@ def suspects(found: Alone, copies: set[str]) -> list[Remark]:
             (name,),
             "warn",
             f"{short(name)!r} alone predicts the target with {found.metric} {value:.4f} on held-out rows.",
-            f"Leave {short(name)!r} out (--ignore {short(name)!r}) if it is not known when you predict: it tells the target.",
+            f"Leave {short(name)!r} out ({ignoring([name])}) if it is not known when you predict: it tells the target.",
             value,
             LEAK,
         )

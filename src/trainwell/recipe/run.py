@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import signal
 import threading
 import time
@@ -113,7 +114,7 @@ def fit(
 def _check_free(folder: Path) -> None:
     """`InputError` where another process is at work on a run."""
     if is_going_on(folder):
-        raise InputError(f"{folder} is going on in another process: trainwell watch {folder} shows it.")
+        raise InputError(f"{folder} is going on in another process: trainwell watch {shlex.quote(str(folder))} shows it.")
 
 
 def _begin_anew(folder: Path, stages: Sequence[str], only: bool, config: Mapping[str, Any]) -> None:

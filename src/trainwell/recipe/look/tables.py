@@ -1,5 +1,7 @@
 """Tables of the stage look: what was found, and the rows and columns that it was found in."""
 
+import shlex
+
 import numpy as np
 
 from trainwell.inspection.inspect import Inspection
@@ -49,7 +51,7 @@ def _compared(found: Inspection) -> Rows:
             f"{one.metric} on random rows": round(one.random, 3),
             f"{one.metric} on rows apart": round(one.apart, 3),
             "rows": one.rows,
-            "a split that is right": f"--{one.kind} {short(one.column)}" if one.alarm else "either",
+            "a split that is right": f"--{one.kind} {shlex.quote(one.column)}" if one.alarm else "either",
         }
         for one in found.compared
     ]
