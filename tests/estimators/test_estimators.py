@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trainwell import NeuralClassifier, NeuralRegressor
+from trainwell.estimators.rows import class_names
 
 ROWS = 240
 LEAST = {"effort": "minimal", "cores": 1, "random_state": 0}
@@ -210,11 +211,19 @@ def test_an_interval_holds_its_share_of_the_truth(regressor, frame, signal):
 
 def test_classes_of_any_kind_come_back_as_they_were(frame, signal):
     numbers = frame[["length"]].to_numpy()
-    for classes in (np.array([False, True]), np.array([3, 17]), np.array(["NA", "2024-01-01"], dtype=object)):
+    for classes in (np.array([False, True]), np.array([0.0, 1.0]), np.array([3, 17]), np.array(["NA", "2024-01-01"], dtype=object)):
         target = classes[(signal > 0).astype(int)]
         found = NeuralClassifier(**LEAST).fit(numbers, target)
         assert set(found.predict(numbers)) == set(classes)
         assert found.classes_.tolist() == sorted(classes.tolist())
+
+
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [([0.0, 1.0], ["0", "1"]), (["1.0", "2.0"], ["1", "2"]), (["1", "1.0"], ["0", "1"]), (["a", "b"], ["a", "b"])],
+)
+def test_classes_have_the_names_that_a_table_gives_them(classes, names):
+    assert class_names(np.array(classes)) == names
 
 
 def test_dates_lists_and_enormous_numbers_in_a_frame_do_no_harm(frame, labels):

@@ -44,9 +44,12 @@ def with_column(table: Table, name: str, values: Any) -> Table:
 
 
 def class_names(classes: np.ndarray) -> list[str]:
-    """What the classes are called in the table: by themselves where that is plain text in the same order, else numbered."""
-    names = [str(one).strip() for one in classes]
-    as_table = pa.chunked_array([pa.array(names, pa.string())])
+    """What the classes are called in the table: by themselves where that is plain text in the same order, else numbered.
+
+    A table has 1, 1.0 and "1.0" as one label, "1", so the classes get the names that it gives them.
+    """
+    as_table = cells.labels(pa.chunked_array([pa.array([str(one).strip() for one in classes], pa.string())]))
+    names = as_table.to_pylist()
     plain = not cells.missing_mask(cells.clean(as_table)[0]).any() and not dates.date_style(as_table)
     if plain and len(set(names)) == len(names) and _in_order(names):
         return names
