@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trainwell import NeuralClassifier, NeuralRegressor
-from trainwell.estimators.rows import class_names
+from trainwell.estimators.rows import class_names, counted, features
 
 ROWS = 240
 LEAST = {"effort": "minimal", "cores": 1, "random_state": 0}
@@ -159,8 +159,22 @@ def test_weights_that_are_whole_numbers_are_repetitions(frame, signal):
     np.testing.assert_array_equal(weighted.predict(frame), repeated.predict(frame))
 
 
+def test_weights_of_classes_and_equal_weights_make_no_copies_of_rows():
+    table, target = features(np.arange(20.0)[:, None]), np.repeat([0, 1], 10)
+    of_classes = np.where(target == 1, 3.0, 1.0)
+    kept = counted(table, None, target, of_classes)
+    assert (kept.rows, sorted(kept.weights.tolist())) == (20, [0.5] * 10 + [1.5] * 10)
+    for weights in (np.full(20, 3.0), np.full(20, 0.3)):
+        even = counted(table, weights, target)
+        assert (even.rows, even.weights) == (20, None)
+    both = counted(table, np.repeat([2.0, 1.0], 10), target, of_classes)
+    assert (both.rows, len(set(both.weights.tolist()))) == (30, 2)
+    assert counted(table, None, target, np.where(target == 1, 0.0, 1.0)).rows == 10
+
+
 def test_class_weights_move_probabilities_towards_the_heavy_class(frame, labels, classifier):
-    heavy = NeuralClassifier(class_weight={"yes": 20.5, "no": 1}, **LEAST).fit(frame, labels)
+    heavy = NeuralClassifier(class_weight={"yes": 20, "no": 1}, **LEAST).fit(frame, labels)
+    assert heavy.run_.evidence["look"].measures["rows"] == ROWS
     assert heavy.predict_proba(frame)[:, 1].mean() > classifier.predict_proba(frame)[:, 1].mean() + 0.02
     balanced = NeuralClassifier(class_weight="balanced", **LEAST).fit(frame, labels)
     assert balanced.score(frame, labels) > 0.85

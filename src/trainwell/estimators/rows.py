@@ -1,7 +1,8 @@
 """From X, y, weights and groups, as scikit-learn hands them over, to the table that the recipe takes.
 
 Rows come in an order of their own, whatever order they were given in, and whole-number weights are repetitions: so a weight of
-two, and the same row twice, give the same network to the last bit.
+two, and the same row twice, give the same network to the last bit. Weights that all rows share say nothing, and those of classes
+are no repetitions: copies of a row would be torn between the rows that train and those that measure.
 """
 
 from dataclasses import replace
@@ -63,7 +64,9 @@ def _in_order(names: list[str]) -> bool:
         return sorted(names) == names
 
 
-def counted(table: Table, weights: np.ndarray | None, target: np.ndarray | None) -> Table:
+def counted(
+    table: Table, weights: np.ndarray | None, target: np.ndarray | None, class_weights: np.ndarray | None = None
+) -> Table:
     """The table with rows in their own order and as much of each as its weight says.
 
     Parameters
@@ -72,8 +75,12 @@ def counted(table: Table, weights: np.ndarray | None, target: np.ndarray | None)
     weights : (rows,) from 0 on, or None.
     target : (rows,) class numbers, or None for a regression. Of a class too rare to train, validate and test on, and of a table
         that is too small as a whole, rows are repeated, and the copies share the weight.
+    class_weights : (rows,) from 0 on, what the class of each row weighs, or None; these make no repetitions.
     """
     repeats, weights = _repeats(weights, table.rows)
+    if class_weights is not None:
+        repeats = repeats * (class_weights > 0)
+        weights = class_weights if weights is None else weights * class_weights
     rows = np.repeat(np.arange(table.rows), repeats)
     rows = rows[np.lexsort([_sortable(column)[rows] for column in table.frame.columns])]
     copies = _copies(None if target is None else target[rows], len(rows))
@@ -85,9 +92,11 @@ def counted(table: Table, weights: np.ndarray | None, target: np.ndarray | None)
 
 
 def _repeats(weights: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """(how often each row is there, what each weighs): whole numbers are repetitions where these are not too many."""
+    """(how often each row is there, what each weighs): whole numbers are repetitions where these are not too many and differ."""
     if weights is None:
         return np.ones(rows, int), None
+    if len(np.unique(weights[weights > 0])) == 1:
+        return (weights > 0).astype(int), None
     whole = (weights == np.floor(weights)).all() and weights.sum() <= max(FEW_REPEATED, MOST_REPEATED * rows)
     if whole:
         return weights.astype(int), None

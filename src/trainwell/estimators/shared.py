@@ -116,7 +116,7 @@ class NeuralNetwork(BaseEstimator):
         return weights
 
     def _fit(self, X: Any, targets: Sequence[tuple[Any, np.ndarray | None] | None], name: str, task: str | None, weights: Any,
-             groups: Any) -> None:  # fmt: skip
+             groups: Any, class_weights: np.ndarray | None = None) -> None:  # fmt: skip
         """One run for each target, (values of the column, class numbers of the rows), or None where all values are the same."""
         plain = features(X)
         table, group = self._with_groups(plain, groups)
@@ -128,7 +128,7 @@ class NeuralNetwork(BaseEstimator):
                 kept.append((None, None))
                 continue
             values, classes = target
-            rows = counted(with_column(table, name, values), weights, classes)
+            rows = counted(with_column(table, name, values), weights, classes, class_weights)
             kept.append(self._one_run(rows, name, options, None if len(targets) == 1 else f"output-{place}"))
         self._files = [files for files, _ in kept]
         self._folders = [folder for _, folder in kept]
