@@ -108,6 +108,18 @@ def test_parameters_are_cloned_set_and_checked_when_fitting(frame, labels):
         estimator.set_params(effort="minimal", metric="aux").fit(frame, labels)
 
 
+def test_a_loss_of_ones_own_is_minimized_where_the_user_says_so(frame, signal):
+    def distance(truth, predicted):
+        return np.abs(truth - predicted).mean()
+
+    found = NeuralRegressor(**LEAST, metric=distance, smaller_is_better=True).fit(frame, signal)
+    assert found.score(frame, signal) > 0.5
+    assert 0 < found.run_.model.test_score < 1
+    assert "smaller is better" in found.run_.evidence["squeeze"].measures["metric"]
+    with pytest.raises(ValueError, match="smaller_is_better is for a metric of your own"):
+        NeuralRegressor(**LEAST, metric="rmse", smaller_is_better=True).fit(frame, signal)
+
+
 def test_a_pipeline_with_data_frames_between_its_steps(frame, labels):
     columns = make_column_transformer(
         (StandardScaler(), ["length", "width"]),

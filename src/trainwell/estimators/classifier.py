@@ -26,6 +26,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
     trials : how many networks to try; without a time limit the same data then give the same model.
     metric : what to maximize: ``"auc"``, ``"average_precision"``, ``"accuracy"``, ``"balanced_accuracy"``, ``"f1"``,
         ``"log_loss"``, or a function of (truth, prediction).
+    smaller_is_better : whether that function's number is a loss.
     cost : of two classes what a mistake costs, ``{"fp": 1, "fn": 20}``: `predict` then decides at the cheapest threshold.
     class_weight : ``"balanced"``, or a weight for each class; multiplies the rows' own weights.
     search, space : how and among what networks are searched, see the docs on the search.
@@ -63,6 +64,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         time_limit: float | str | None = None,
         trials: int | None = None,
         metric: str | Callable[..., Any] | None = None,
+        smaller_is_better: bool = False,
         cost: Mapping[str, float] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         search: str = "tpe",
@@ -79,9 +81,9 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         random_state: Any = None,
     ):
         super().__init__(
-            effort=effort, time_limit=time_limit, trials=trials, metric=metric, search=search, space=space, settings=settings,
-            ignore=ignore, categories=categories, numbers=numbers, group=group, time=time, out=out, cores=cores,
-            keep_going=keep_going, random_state=random_state,
+            effort=effort, time_limit=time_limit, trials=trials, metric=metric, smaller_is_better=smaller_is_better,
+            search=search, space=space, settings=settings, ignore=ignore, categories=categories, numbers=numbers, group=group,
+            time=time, out=out, cores=cores, keep_going=keep_going, random_state=random_state,
         )  # fmt: skip
         self.cost = cost
         self.class_weight = class_weight

@@ -20,6 +20,7 @@ class NeuralRegressor(RegressorMixin, NeuralNetwork):
     trials : how many networks to try; without a time limit the same data then give the same model.
     metric : what to maximize: ``"r2"``, ``"rmse"``, ``"mae"``, ``"pinball:0.9"`` for a quantile, or a function of
         (truth, prediction).
+    smaller_is_better : whether that function's number is a loss.
     search, space : how and among what networks are searched, see the docs on the search.
     settings : settings of the networks held fixed, ``{"dropout.rate": 0.2}``.
     ignore, categories, numbers : columns that must not be used, columns of numbers that are names, and columns that stay

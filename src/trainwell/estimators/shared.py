@@ -36,6 +36,7 @@ class NeuralNetwork(BaseEstimator):
         time_limit: float | str | None = None,
         trials: int | None = None,
         metric: str | Callable[..., Any] | None = None,
+        smaller_is_better: bool = False,
         search: str = "tpe",
         space: Any = None,
         settings: Mapping[str, Any] | None = None,
@@ -53,6 +54,7 @@ class NeuralNetwork(BaseEstimator):
         self.time_limit = time_limit
         self.trials = trials
         self.metric = metric
+        self.smaller_is_better = smaller_is_better
         self.search = search
         self.space = space
         self.settings = settings
@@ -151,6 +153,7 @@ class NeuralNetwork(BaseEstimator):
             "time_limit": words.parse_duration(limit) if isinstance(limit, str) else limit,
             "trials": self.trials,
             "metric": self.metric,
+            "smaller_is_better": self.smaller_is_better,
             "search": self.search,
             "space": self.space,
             "settings": None if self.settings is None else dict(self.settings),
