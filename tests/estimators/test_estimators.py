@@ -317,6 +317,14 @@ def test_a_model_of_a_frame_takes_an_array_in_the_same_order_with_scikit_learns_
     np.testing.assert_allclose(found, classifier.predict_proba(frame), atol=1e-6)
 
 
+def test_a_warning_counts_the_rows_that_were_given(classifier, frame):
+    with pytest.warns(UserWarning) as warned:
+        classifier.predict(frame[:1].assign(colour="purple"))
+    (said,) = [str(one.message) for one in warned]
+    assert said.startswith("1 cell of 'colour' holds a category that training rows had seldom or never")
+    assert warned[0].filename == __file__
+
+
 def test_importing_the_package_loads_nothing_heavy():
     import subprocess
     import sys

@@ -208,8 +208,10 @@ class NeuralNetwork(BaseEstimator):
     def _outputs(self, place: int, table: Table) -> np.ndarray:
         """What the model of a target gives for the rows, filled up to whole blocks, since a product of fewer rows adds up in
         another order: so the prediction of a row is the same, to the last bit, alone and among others."""
-        rows = np.minimum(np.arange(-(-table.rows // BLOCK) * BLOCK), table.rows - 1)
-        return self._runs[place].model.outputs(table.take(rows))[: table.rows]
+        model = self._runs[place].model
+        filled = np.minimum(np.arange(-(-table.rows // BLOCK) * BLOCK), table.rows - 1)
+        arrays = model.encoded(table).take(filled)  # filled up once encoded, so that the warnings count the rows alone
+        return model.calibration.applied(model.average(arrays.numeric, arrays.categories))[: table.rows]
 
 
 def _columns(names: Sequence[Any] | None, table: Table) -> tuple[str, ...]:
