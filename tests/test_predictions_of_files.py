@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import threading
 import warnings
 
@@ -133,6 +134,19 @@ def test_a_sign_alone_in_its_row_is_the_level_that_it_was_in_training(model):
     row = {name: cells[:1] for name, cells in made_models.columns("binary", 5, seed=8).items()}
     found = {sign: model.predict_proba({**row, "sign": [sign]})[0, 1] for sign in ("+", "-", "0")}
     assert len(set(found.values())) == 3
+
+
+@pytest.mark.parametrize("sign", ["+", "-", "0"])
+def test_a_sign_alone_in_a_request_is_the_level_that_it_was_in_training(model, sign):
+    from trainwell.serving.bodies import CSV, JSON, Reader
+    from trainwell.serving.limits import Limits
+
+    row = {name: cells[:1] for name, cells in made_models.columns("binary", 5, seed=8).items() if name != "y"}
+    row = {name: cells[0] for name, cells in row.items()} | {"sign": sign, "price": 1234.5}
+    text = ",".join(row) + "\n" + ",".join('"' + str("" if cell is None else cell) + '"' for cell in row.values()) + "\n"
+    reader, expected = Reader(model, Limits()), model.predict_proba({name: [cell] for name, cell in row.items()})[:, 1:]
+    for body, kind in ((json.dumps({"rows": [row]}), JSON), (text, CSV)):
+        np.testing.assert_allclose(model.outputs(reader.read(body.encode(), kind)), expected, atol=1e-6)
 
 
 def test_a_table_given_whole_is_written_the_same_way(model, table, files, tmp_path):

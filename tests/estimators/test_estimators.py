@@ -325,6 +325,14 @@ def test_a_warning_counts_the_rows_that_were_given(classifier, frame):
     assert warned[0].filename == __file__
 
 
+def test_a_sign_is_the_level_that_it_was_in_training_whatever_rows_are_beside_it(signal):
+    signs = pd.DataFrame({"charge": np.where(signal > 0, "+", "-"), "number": signal})
+    for given in (signs, signs.to_numpy(dtype=object)):
+        found = NeuralClassifier(**LEAST).fit(given, signal > 0)
+        minus = given[signs["charge"].to_numpy() == "-"]
+        np.testing.assert_array_equal(found.predict_proba(minus), found.predict_proba(given)[signs["charge"] == "-"])
+
+
 def test_importing_the_package_loads_nothing_heavy():
     import subprocess
     import sys

@@ -5,6 +5,7 @@ two, and the same row twice, give the same network to the last bit. Weights that
 are no repetitions: copies of a row would be torn between the rows that train and those that measure.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -27,10 +28,23 @@ def is_frame(X: Any) -> bool:
     return not isinstance(X, np.ndarray | list | tuple) and nw.dependencies.is_into_dataframe(X)
 
 
-def features(X: Any, names: tuple[str, ...] = ()) -> Table:
-    """A data frame, or an array whose columns are called x0, x1, ...; or other names, given in their order."""
-    table = read_table(X if is_frame(X) else {f"x{place}": X[:, place] for place in range(X.shape[1])})
+def features(X: Any, names: tuple[str, ...] = (), unsigned: Collection[str] | None = None) -> Table:
+    """A data frame, or an array whose columns are called x0, x1, ...; or other names, given in their order.
+
+    ``unsigned`` are names of columns in which a minus alone is a missing cell; found out when left out.
+    """
+    given = _frame_names(X) if is_frame(X) else [f"x{place}" for place in range(X.shape[1])]
+    if unsigned is not None:
+        unsigned = {own for own, name in zip(given, names or given, strict=True) if name in unsigned}
+    source = X if is_frame(X) else {name: X[:, place] for place, name in enumerate(given)}
+    table = read_table(source, unsigned=unsigned)
     return replace(table, frame=table.frame.rename_columns(list(names))) if names else table
+
+
+def _frame_names(X: Any) -> list[str]:
+    import narwhals as nw
+
+    return [str(name) for name in nw.from_native(X, eager_only=True).columns]
 
 
 def own_name(wanted: str, table: Table) -> str:

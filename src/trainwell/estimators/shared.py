@@ -203,7 +203,8 @@ class NeuralNetwork(BaseEstimator):
 
     def _to_predict(self, X: Any) -> Table:
         check_is_fitted(self)
-        return features(self._checked(X, reset=False), self._columns)
+        unsigned = [run.model.encoder.unsigned for run in self._runs if run is not None]
+        return features(self._checked(X, reset=False), self._columns, frozenset.intersection(*unsigned) if unsigned else None)
 
     def _outputs(self, place: int, table: Table) -> np.ndarray:
         """What the model of a target gives for the rows, filled up to whole blocks, since a product of fewer rows adds up in

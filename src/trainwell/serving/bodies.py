@@ -62,7 +62,7 @@ class Reader:
     def table_of(self, rows: list[BaseModel]) -> Table:
         """Rows of JSON, cells cleaned and each readable."""
         columns = {name: self._cells(column, rows) for name, column in self.columns.items()}
-        table = replace(read_table(columns), source=BODY, first_row=1)
+        table = replace(self._table(columns), first_row=1)
         for column in self.columns.values():
             if isinstance(column, Date):  # of numbers the form of the body has said all
                 _check_cells(column, table)
@@ -105,7 +105,11 @@ class Reader:
         if unknown:
             raise InputError(f"{BODY} has {_named(unknown)}, which the model does not know{_near(unknown, self.known)}")
         columns = {name: frame.column(name) for name in self.columns}
-        return replace(read_table(columns), source=BODY, first_row=first_row)
+        return replace(self._table(columns), first_row=first_row)
+
+    def _table(self, columns: dict[str, pa.ChunkedArray]) -> Table:
+        """Cells cleaned as those of training were, whatever rows are beside them."""
+        return replace(read_table(columns, unsigned=self.model.encoder.unsigned), source=BODY)
 
     def _sentence(self, error: ValidationError) -> str:
         """The first thing that is wrong with a body of JSON, as one sentence."""
