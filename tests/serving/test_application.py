@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import tracemalloc
 
 import pytest
 from starlette.testclient import TestClient
 
 from trainwell.errors import InputError
 from trainwell.serving.app import Held, application
+from trainwell.serving.bodies import Reader
 from trainwell.serving.limits import Limits, RequestError
 
 ADDRESS = "http://127.0.0.1"
@@ -140,3 +142,29 @@ def test_the_figures_count_requests_rows_and_batches(model, limits, rows):
         "trainwell_requests_in_flight 1.0",
     ):
         assert f"\n{line}\n" in text, text
+
+
+def _grown(reader: Reader, body: bytes) -> tuple[str, int]:
+    """(the refusal of a body, bytes of Python's that were taken at most to come to it)."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError) as refused:
+            reader.rows_of(body)
+        return str(refused.value), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"rows":[' + b",".join([b"{}"] * 60_000) + b"]}", "the body has 60,000 rows, allowed are 50,000 in one request"),
+        (b'{"rows":[' + b",".join([b"{}"] * 50_000) + b"]}", "row 1 lacks the column 'age'."),
+        (b'{"rows":[{' + b",".join(b'"%d":0' % name for name in range(30_000)) + b"}]}", "row 1 has the column '0', which"),
+        (b'{"rows":[{}],' + b",".join(b'"%d":0' % name for name in range(30_000)) + b"}", "the body is not {"),
+    ],
+)
+def test_a_refused_body_takes_little_more_memory_than_its_own_however_much_is_wrong_with_it(model, body, said):
+    sentence, taken = _grown(Reader(model, Limits(rows=50_000)), body)
+    assert sentence.startswith(said)
+    assert taken < 60 * len(body)  # 3 bytes of an empty row are a mapping of 64; each mistake that was kept would take 500
