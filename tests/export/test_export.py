@@ -17,6 +17,7 @@ from trainwell.errors import InputError
 from trainwell.export import write
 from trainwell.export.certificate import LIMIT, certificate
 from trainwell.export.rows import drawn, feed
+from trainwell.recipe.run import fit
 from trainwell.techniques.activations import ACTIVATIONS
 
 # Few models with many structures each: a network of an ensemble that differs makes the ensemble differ.
@@ -99,15 +100,16 @@ def test_the_certificate_is_beside_the_file_and_says_what_was_checked(folder, bi
     assert set(found["versions"]) == {"python", "trainwell", "onnx", "onnxruntime", "numpy"}
 
 
-def test_it_is_checked_on_the_rows_of_the_run_s_table_where_that_is_at_hand(folder, tmp_path):
+def test_it_is_checked_on_the_rows_of_the_run_s_table_where_that_is_at_hand(tmp_path):
     import pyarrow as pa
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(pa.table(made_models.columns("binary", 50)), str(tmp_path / "table.csv"))
-    (tmp_path / "config.json").write_text(json.dumps({"file": str(tmp_path / "table.csv")}))
-    assert write.export(tmp_path, tmp_path / "model.onnx")["rows"][f"rows of {tmp_path / 'table.csv'}"] == 50
-    (tmp_path / "table.csv").unlink()
-    assert len(write.export(tmp_path, tmp_path / "model.onnx")["rows"]) == 1
+    table = tmp_path / "table.csv"
+    pyarrow.csv.write_csv(pa.table(made_models.columns("binary", 120)), str(table))
+    fit(table, "y", out=tmp_path / "run", effort="minimal", keep_going=True, cores=1, report=False)
+    assert write.export(tmp_path / "run", tmp_path / "model.onnx")["rows"][f"rows of {table}"] == 120
+    table.unlink()
+    assert len(write.export(tmp_path / "run", tmp_path / "model.onnx")["rows"]) == 1
 
 
 ALONE = """
