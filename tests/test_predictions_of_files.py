@@ -94,6 +94,14 @@ def test_what_a_job_raises_is_raised_in_its_turn_and_ends_the_others():
         list(found)
 
 
+@pytest.mark.parametrize("blank", ["\n", "\r\n\n"])
+def test_column_names_above_blank_lines_are_no_rows(model, tmp_path, blank):
+    (tmp_path / "rows.csv").write_text("amount,price\n" + blank)
+    with pytest.raises(InputError, match=r"rows\.csv has column names \('amount', 'price'\) but no rows\.$"):
+        predict_file(model, tmp_path / "rows.csv", str(tmp_path / "out.csv"))
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
 def test_a_damaged_line_far_down_leaves_no_output(model, files, tmp_path, monkeypatch):
     monkeypatch.setattr(csv_parts, "PART_BYTES", 10_000)
     lines = (files / "rows.csv").read_text().splitlines()
@@ -101,6 +109,12 @@ def test_a_damaged_line_far_down_leaves_no_output(model, files, tmp_path, monkey
     with pytest.raises(InputError, match=r"rows\.csv, line 651: 3 cells \('too,few,cells'\), but the first line has "):
         predict_file(model, tmp_path / "rows.csv", str(tmp_path / "out.csv"))
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_a_damaged_line_of_the_first_part_has_its_own_number(model, tmp_path):
+    (tmp_path / "rows.csv").write_text("\namount,price\n1,2\n3\n")
+    with pytest.raises(InputError, match=r"rows\.csv, line 4: 1 cells \('3'\), but the first line has 2"):
+        predict_file(model, tmp_path / "rows.csv", str(tmp_path / "out.csv"))
 
 
 def test_a_column_that_is_not_there_is_said_before_anything_is_written(model, files, tmp_path):
@@ -111,6 +125,16 @@ def test_a_column_that_is_not_there_is_said_before_anything_is_written(model, fi
     with pytest.raises(InputError, match=r"lacks a column of the training table: 'amount'\.$"):
         predict_file(model, tmp_path / "rows.csv", str(tmp_path / "out.csv"))
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_the_table_to_predict_is_not_replaced_by_its_predictions(model, files, tmp_path):
+    rows, other = tmp_path / "rows.csv", tmp_path / "other.csv"
+    rows.write_bytes((files / "rows.csv").read_bytes())
+    other.symlink_to(rows)
+    for out in (rows, other):
+        with pytest.raises(InputError, match=r"is the table to predict itself, which it would replace: name another file\.$"):
+            predict_file(model, rows, str(out))
+    assert rows.read_bytes() == (files / "rows.csv").read_bytes()
 
 
 @pytest.mark.parametrize("chunk", [0, -5, 10_000_001])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -41,9 +42,12 @@ def predict_file(
     others : as of `write_predictions`.
     """
     from trainwell.data.pieces import part_of, pieces
+    from trainwell.data.tables import read_table
 
     check_out(out)
     check_chunk(chunk)
+    if out != STDOUT and path.exists() and Path(out).exists() and path.samefile(out):
+        raise InputError(f"The output {out!r} is the table to predict itself, which it would replace: name another file.")
     keep = list(keep)
 
     def predicted(load: Callable[[], "Table"], first: bool) -> "list[pa.Table]":
@@ -52,7 +56,12 @@ def predict_file(
         return [prediction_table(model, part, keep, interval, part=not first) for part in parts]
 
     jobs = (partial(predicted, load, not number) for number, load in enumerate(pieces(path, model.encoder.unsigned, chunk)))
-    return _write((table for tables in ahead(jobs, available_cores()) for table in tables), out)
+    tables = (table for tables in ahead(jobs, available_cores()) for table in tables)
+    first = next(tables, None)
+    if first is None:  # lines, but none with cells
+        read_table(path)  # says so
+        raise InputError(f"{path} has no rows.")
+    return _write(chain([first], tables), out)
 
 
 def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[str] = (), interval: float | None = None) -> int:
