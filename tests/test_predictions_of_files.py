@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import json
 import threading
 import warnings
@@ -135,6 +136,31 @@ def test_the_table_to_predict_is_not_replaced_by_its_predictions(model, files, t
         with pytest.raises(InputError, match=r"is the table to predict itself, which it would replace: name another file\.$"):
             predict_file(model, rows, str(out))
     assert rows.read_bytes() == (files / "rows.csv").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "rows.parquet"])
+@pytest.mark.parametrize("chunk", [1, 100])
+def test_a_cell_that_cannot_be_read_refuses_no_file_however_small_its_chunk(model, tmp_path, name, chunk):
+    rows = made_models.columns("binary", 150, seed=4)
+    rows["amount"] = ["4x", *map(str, rows["amount"][1:])]
+    rows["size"] = [*map(str, rows["size"][:-1]), "big"]
+    _write(rows, tmp_path / name)
+    with cell_notes() as notes:
+        assert predict_file(model, tmp_path / name, str(tmp_path / "out.csv"), chunk=chunk) == 150
+    assert sum("'4x'" in note or "'big'" in note for note in notes) == 2
+    rows["amount"] = ["4x"] * 150
+    _write(rows, tmp_path / name)
+    with pytest.raises(InputError, match=r"holds no number in any row \(for example '4x' in row \d\)"):
+        predict_file(model, tmp_path / name, str(tmp_path / "out.csv"), chunk=chunk)
+
+
+def _write(rows, path) -> None:
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pa.table(rows), str(path))
+        return
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([list(rows), *zip(*rows.values(), strict=True)])
+    path.write_bytes(gzip.compress(text.getvalue().encode()) if path.suffix == ".gz" else text.getvalue().encode())
 
 
 @pytest.mark.parametrize("chunk", [0, -5, 10_000_001])

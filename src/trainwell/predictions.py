@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".parquet")
 STDOUT = "-"
 CHUNK = 65_536  # chosen: rows at a time; of 20 columns some ten megabytes
+LEAST_READ = 1024  # chosen: rows that are read at a time at least, so that a few cells do not stand for their column
 
 Made = TypeVar("Made")
 
@@ -53,9 +54,12 @@ def predict_file(
     def predicted(load: Callable[[], "Table"], first: bool) -> "list[pa.Table]":
         table = load()
         parts = [part_of(table, start, chunk) for start in range(0, table.rows, chunk)]
-        return [prediction_table(model, part, keep, interval, part=not first) for part in parts]
+        if first and len(parts) > 1:  # a cell says little of its column, the first rows of a file much
+            model.encoder.check(table)
+        return [prediction_table(model, part, keep, interval, part=not first or len(parts) > 1) for part in parts]
 
-    jobs = (partial(predicted, load, not number) for number, load in enumerate(pieces(path, model.encoder.unsigned, chunk)))
+    found = pieces(path, model.encoder.unsigned, max(chunk, LEAST_READ))
+    jobs = (partial(predicted, load, not number) for number, load in enumerate(found))
     tables = (table for tables in ahead(jobs, available_cores()) for table in tables)
     first = next(tables, None)
     if first is None:  # lines, but none with cells
