@@ -180,6 +180,14 @@ def test_a_note_of_many_chunks_is_told_once():
     assert second == "3 missing in 'flag', none in training rows: no level is used."
 
 
+def test_notes_of_columns_whose_names_differ_by_a_number_are_apart():
+    with cell_notes() as notes:
+        for column in ("V1", "V28", "V1"):
+            warnings.warn(CellWarning(f"3 missing in {column!r}, none in training rows: it is.", column), stacklevel=1)
+    assert [note.partition(",")[0] for note in notes] == ["3 missing in 'V1'", "3 missing in 'V28'"]
+    assert [note.endswith("So it is in 1 more parts of the file.") for note in notes] == [True, False]
+
+
 def test_a_sign_alone_in_its_row_is_the_level_that_it_was_in_training(model):
     row = {name: cells[:1] for name, cells in made_models.columns("binary", 5, seed=8).items()}
     found = {sign: model.predict_proba({**row, "sign": [sign]})[0, 1] for sign in ("+", "-", "0")}

@@ -47,7 +47,11 @@ AS_IT_IS = Calibration()
 
 
 class CellWarning(UserWarning):
-    """Cells of a table to predict are not as in training: unreadable, unseen, or missing for the first time."""
+    """Cells of a table to predict are not as in training: unreadable, unseen, or missing for the first time; of one column."""
+
+    def __init__(self, message: str, column: str | None = None):
+        super().__init__(message)
+        self.column = column
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ class Model:
         """The rows as the networks take them; what is unusual in their cells is warned of where `predict` was called."""
         arrays = self.encoder.transform(table, with_target=False, part=part)
         for note in arrays.notes:
-            warnings.warn(note.message, CellWarning, stacklevel=4)
+            warnings.warn(CellWarning(note.message, note.column), stacklevel=4)
         return arrays
 
     def average(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:

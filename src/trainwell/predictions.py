@@ -173,10 +173,11 @@ def cell_notes() -> Iterator[dict[str, None]]:
     with warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always", CellWarning)
         yield notes
-    kinds: dict[str, tuple[str, int]] = {}
+    kinds: dict[tuple[str | None, str], tuple[str, int]] = {}
     for note in noticed:
-        text = str(note.message)
-        kind = "".join(letter for letter in text.partition("(for example")[0] if not letter.isdigit() and letter != ",")
+        text, column = str(note.message), getattr(note.message, "column", None)
+        said = "".join(letter for letter in text.partition("(for example")[0] if not letter.isdigit() and letter != ",")
+        kind = (column, said)
         first, count = kinds.get(kind, (text, 0))
         kinds[kind] = (first, count + 1)
     for first, count in kinds.values():
