@@ -14,6 +14,7 @@ import pytest
 
 import made_models
 from trainwell.data import csv_parts
+from trainwell.data.tables import read_table
 from trainwell.errors import InputError
 from trainwell.model import CellWarning
 from trainwell.predictions import ahead, cell_notes, predict_file, write_predictions
@@ -112,6 +113,20 @@ def test_a_damaged_line_far_down_leaves_no_output(model, files, tmp_path, monkey
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
+def test_damage_to_any_row_group_of_a_parquet_file_is_said_of_the_input(model, files, tmp_path):
+    whole = (files / "rows.parquet").read_bytes()
+    footer = int.from_bytes(whole[-8:-4], "little")
+    groups = pyarrow.parquet.ParquetFile(files / "rows.parquet").metadata
+    pages = [groups.row_group(number).column(2).data_page_offset for number in range(groups.num_row_groups)]
+    for begin in (*pages, len(whole) - 8 - footer):
+        (tmp_path / "rows.parquet").write_bytes(whole[:begin] + bytes(40) + whole[begin + 40 :])
+        with pytest.raises(InputError, match=r"rows\.parquet is not a Parquet file or is damaged \([^\n]+\)\.$"):
+            predict_file(model, tmp_path / "rows.parquet", str(tmp_path / "out.csv"))
+        with pytest.raises(InputError, match=r"rows\.parquet is not a Parquet file or is damaged \([^\n]+\)\.$"):
+            read_table(tmp_path / "rows.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+
+
 def test_a_damaged_line_of_the_first_part_has_its_own_number(model, tmp_path):
     (tmp_path / "rows.csv").write_text("\namount,price\n1,2\n3\n")
     with pytest.raises(InputError, match=r"rows\.csv, line 4: 1 cells \('3'\), but the first line has 2"):
@@ -208,8 +223,6 @@ def test_a_sign_alone_in_a_request_is_the_level_that_it_was_in_training(model, s
 
 
 def test_a_table_given_whole_is_written_the_same_way(model, table, files, tmp_path):
-    from trainwell.data.tables import read_table
-
     write_predictions(model, read_table(table, unsigned=model.encoder.unsigned), str(tmp_path / "whole.csv"), ["id"])
     predict_file(model, files / "rows.parquet", str(tmp_path / "parts.csv"), ["id"], chunk=1_000)
     whole, parts = read(tmp_path / "whole.csv"), read(tmp_path / "parts.csv")

@@ -209,4 +209,4 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
         with whole_file(path) as file:
             yield file
     except OSError as error:
-        raise InputError(f"The output {str(path)!r} cannot be written: {error.strerror}.") from None
+        raise InputError(f"The output {str(path)!r} cannot be written: {error.strerror or error}.") from None

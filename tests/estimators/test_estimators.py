@@ -115,7 +115,7 @@ def test_a_loss_of_ones_own_is_minimized_where_the_user_says_so(frame, signal):
     found = NeuralRegressor(**LEAST, metric=distance, smaller_is_better=True).fit(frame, signal)
     assert found.score(frame, signal) > 0.5
     assert 0 < found.run_.model.test_score < 1
-    assert "smaller is better" in found.run_.evidence["squeeze"].measures["metric"]
+    assert found.run_.evidence["squeeze"].measures["metric"] == "distance (less is better)"
     with pytest.raises(ValueError, match="smaller_is_better is for a metric of your own"):
         NeuralRegressor(**LEAST, metric="rmse", smaller_is_better=True).fit(frame, signal)
 
