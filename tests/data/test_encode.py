@@ -103,6 +103,24 @@ def test_two_levels_are_a_switch():
     assert values[:4].tolist() == [[0, 0], [1, 0], [0.5, 1], [1, 0]]
 
 
+SPELLED = [["false", "true"], ["FALSE", "TRUE"], ["False", "True"], [False, True]]
+
+
+@pytest.mark.parametrize("trained", SPELLED)
+def test_a_boolean_is_the_level_that_is_the_same_word_in_any_case(trained):
+    encoder = fit(table(member=trained * 100))
+    for given in SPELLED:
+        arrays = encoder.transform(table(member=given * 100))
+        assert (arrays.numeric[:2, -1].tolist(), arrays.notes) == ([0, 1], ())
+
+
+def test_of_two_spellings_that_are_levels_each_is_its_own():
+    encoder = fit(table(member=["true", "TRUE", "no", "no"] * 50))
+    rows = encoder.transform(read_table({"feature": [1.0] * 3, "member": ["TRUE", "true", "True"]}), with_target=False)
+    assert rows.numeric[:, 1:].tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
+    assert rows.notes[0].message.startswith("1 cell of 'member' holds a category that training rows had seldom or never")
+
+
 def test_up_to_eight_levels_have_a_column_each():
     names, values = encoded("x", ["b", "a", None, "c"] * 50)
     assert names == ["x = a", "x = b", "x = c", "x is missing"]
