@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from trainwell.data.encode import Arrays, Encoder, fit_encoder
@@ -311,6 +312,14 @@ def test_a_category_of_lists_is_refused():
         str(caught.value)
         == "column 'code' of dict holds cells of the type list<item: string>, but it held categories in training."
     )
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(1)])
+def test_a_category_of_bytes_is_refused(kind):
+    encoder = fit(table(code=LETTERS))
+    rows = read_table(pa.table({"feature": [1.0], "code": pa.array([b"a"], kind)}))
+    with pytest.raises(InputError, match=r"column 'code' of DataFrame holds cells of the type .*binary.*, but it held categories"):
+        encoder.transform(rows, with_target=False)
 
 
 def test_a_column_that_is_wholly_missing_is_the_middle():

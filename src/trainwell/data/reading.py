@@ -13,6 +13,8 @@ from trainwell.data.roles import Note, unreadable_note
 from trainwell.data.tables import Table
 from trainwell.errors import InputError
 
+BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+
 
 def read_column(column: ColumnEncoder, table: Table, part: bool = False) -> Read:
     """The cells of a table's column in the way that the training column was read, and notes on those that do not fit.
@@ -36,7 +38,7 @@ def read_column(column: ColumnEncoder, table: Table, part: bool = False) -> Read
 
 def _read_levels(column: Switches | Embedded, table: Table) -> Read:
     cells_of = table.column(column.name)
-    if pa.types.is_nested(cells_of.type) or pa.types.is_binary(cells_of.type):
+    if pa.types.is_nested(cells_of.type) or any(is_bytes(cells_of.type) for is_bytes in BYTES):
         raise InputError(
             f"column {column.name!r} of {table.source} holds cells of the type {cells_of.type}, "
             "but it held categories in training."
