@@ -1,6 +1,7 @@
 """An exported model reads raw cells and predicts what its model does, whatever the columns and networks; or is not written."""
 
 import dataclasses
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -98,6 +99,18 @@ def test_the_certificate_is_beside_the_file_and_says_what_was_checked(folder, bi
     assert found["outputs"] == ["label", "probabilities"]
     assert found["model_sha256"] == json.loads((folder / "model.json").read_text())["sha256"]
     assert set(found["versions"]) == {"python", "trainwell", "onnx", "onnxruntime", "numpy"}
+
+
+def test_the_version_of_onnxruntime_is_known_under_any_name_of_its_distribution(folder, tmp_path, monkeypatch):
+    known = importlib.metadata.version
+
+    def of_a_gpu(name: str) -> str:
+        if name == "onnxruntime":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", of_a_gpu)
+    assert write.export(folder, tmp_path / "model.onnx")["versions"]["onnxruntime"] == onnxruntime.__version__
 
 
 def test_it_is_checked_on_the_rows_of_the_run_s_table_where_that_is_at_hand(tmp_path):
