@@ -110,6 +110,32 @@ def test_without_a_token_a_page_in_a_browser_cannot_reach_it_under_its_own_name(
     assert client.get("/schema", headers={"host": "localhost:8000"}).status_code == 200
 
 
+@pytest.mark.parametrize("host", ["127.0.0.2", "0:0:0:0:0:0:0:1"])
+def test_the_host_that_it_listens_on_is_a_name_of_its_own(model, limits, host):
+    name = f"[{host}]" if ":" in host else host
+    with TestClient(application(model, limits, host=host), base_url=f"http://{name}:8000") as client:
+        assert client.get("/health").status_code == 200
+        assert client.get("/schema", headers={"host": "evil.example.com"}).status_code == 400
+
+
+def test_a_client_that_leaves_before_its_request_is_whole_is_no_failure_of_the_server(model, limits):
+    said = iter([{"type": "http.request", "body": b'{"rows"', "more_body": True}, {"type": "http.disconnect"}])
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers, "query_string": b"", "http_version": "1.1"}
+
+    async def receive():
+        return next(said)
+
+    async def send(message):
+        pass
+
+    with TestClient(application(model, limits), base_url=ADDRESS) as client:
+        asyncio.run(client.app(scope, receive, send))
+        counted = client.get("/metrics").text
+    assert 'trainwell_requests_total{path="/predict",status="400"} 1.0' in counted
+    assert 'status="500"' not in counted
+
+
 def test_the_schema_is_the_tables_own(client):
     described = client.get("/openapi.json").json()
     row = described["components"]["schemas"]["Row"]
