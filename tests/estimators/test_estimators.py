@@ -21,6 +21,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trainwell import NeuralClassifier, NeuralRegressor
 from trainwell.estimators.rows import class_names, counted, features
+from trainwell.model import CellWarning
 
 ROWS = 240
 LEAST = {"effort": "minimal", "cores": 1, "random_state": 0}
@@ -192,6 +193,21 @@ def test_class_weights_move_probabilities_towards_the_heavy_class(frame, labels,
     assert balanced.score(frame, labels) > 0.85
 
 
+def test_a_fit_writes_beside_what_an_earlier_one_wrote(frame, labels, tmp_path):
+    estimator = NeuralClassifier(**LEAST, out=tmp_path / "run")
+    folders = [estimator.fit(frame, labels).run_.folder for _ in range(2)]
+    assert folders == [tmp_path / "run", tmp_path / "run-2"]
+    assert all((folder / "report.html").exists() for folder in folders)
+
+
+def test_a_run_whose_folder_is_gone_is_drawn_and_shown_all_the_same(classifier):
+    run = pickle.loads(pickle.dumps(classifier)).run_
+    assert not run.folder.exists()
+    assert {"loss_curves", "time"} <= set(run.figures)
+    assert "report.html" not in run._repr_html_()
+    assert "<table>" in run._repr_html_()
+
+
 def test_groups_are_not_torn_apart(frame, labels, tmp_path):
     import pyarrow.parquet
 
@@ -237,7 +253,8 @@ def test_an_interval_holds_its_share_of_the_truth(regressor, frame, signal):
 
 def test_classes_of_any_kind_come_back_as_they_were(frame, signal):
     numbers = frame[["length"]].to_numpy()
-    for classes in (np.array([False, True]), np.array([0.0, 1.0]), np.array([3, 17]), np.array(["NA", "2024-01-01"], dtype=object)):
+    odd = np.array(["NA", "2024-01-01"], dtype=object)
+    for classes in (np.array([False, True]), np.array([0.0, 1.0]), np.array([3, 17]), odd):
         target = classes[(signal > 0).astype(int)]
         found = NeuralClassifier(**LEAST).fit(numbers, target)
         assert set(found.predict(numbers)) == set(classes)
@@ -318,11 +335,9 @@ def test_a_model_of_a_frame_takes_an_array_in_the_same_order_with_scikit_learns_
 
 
 def test_a_warning_counts_the_rows_that_were_given(classifier, frame):
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(CellWarning, match="^1 cell of 'colour' holds a category that training rows had seldom") as warned:
         classifier.predict(frame[:1].assign(colour="purple"))
-    (said,) = [str(one.message) for one in warned]
-    assert said.startswith("1 cell of 'colour' holds a category that training rows had seldom or never")
-    assert warned[0].filename == __file__
+    assert [one.filename for one in warned] == [__file__]
 
 
 def test_a_sign_is_the_level_that_it_was_in_training_whatever_rows_are_beside_it(signal):

@@ -34,7 +34,8 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
     ignore, categories, numbers : columns that must not be used, columns of numbers that are names, and columns that stay
         numbers though they look like identifiers; by name or place.
     group, time : column to split by, so that equal values stay together, or that the latest rows validate and test.
-    out : a folder for the run; a temporary one when left out, of which the estimator carries what it needs.
+    out : a folder for the run, with a number behind its name where an earlier fit has written; a temporary one when left out,
+        of which the estimator carries what it needs.
     cores : how many cores to use; all when left out.
     keep_going : whether a fit goes on where a stage says that it is no use; a stage's verdict is in ``run_.evidence``.
     random_state : the seed, or what scikit-learn takes in its place; chance decides when left out.

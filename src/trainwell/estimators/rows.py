@@ -1,8 +1,8 @@
 """From X, y, weights and groups, as scikit-learn hands them over, to the table that the recipe takes.
 
 Rows come in an order of their own, whatever order they were given in, and whole-number weights are repetitions: so a weight of
-two, and the same row twice, give the same network to the last bit. Weights that all rows share say nothing, and those of classes
-are no repetitions: copies of a row would be torn between the rows that train and those that measure.
+two, and the same row twice, give the same network to the last bit. Weights that all rows share say nothing, and those of
+classes are no repetitions: copies of a row would be torn between the rows that train and those that measure.
 """
 
 from collections.abc import Collection
@@ -106,7 +106,7 @@ def counted(
 
 
 def _repeats(weights: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """(how often each row is there, what each weighs): whole numbers are repetitions where these are not too many and differ."""
+    """(how often each row is there, what each weighs): whole numbers that differ are repetitions where these are not too many."""
     if weights is None:
         return np.ones(rows, int), None
     if len(np.unique(weights[weights > 0])) == 1:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 from trainwell import words
 from trainwell.data.tables import Table
 from trainwell.errors import InputError
-from trainwell.estimators.kept import files_of, read_run, write_files
+from trainwell.estimators.kept import files_of, next_folder, read_run, write_files
 from trainwell.estimators.rows import counted, features, is_frame, own_name, with_column
 from trainwell.inference.ensemble import BLOCK
 from trainwell.recipe.run import fit as run_recipe
@@ -122,6 +122,7 @@ class NeuralNetwork(BaseEstimator):
         """One run for each target, (values of the column, class numbers of the rows), or None where all values are the same."""
         plain = features(X)
         table, group = self._with_groups(plain, groups)
+        out = None if self.out is None else next_folder(Path(self.out))
         options = {**self._options(X, plain), "task": task, "group": group, "seed": self._seed()}
         name = own_name(name, table)
         kept: list[tuple[dict[str, bytes] | None, str | None]] = []
@@ -131,17 +132,18 @@ class NeuralNetwork(BaseEstimator):
                 continue
             values, classes = target
             rows = counted(with_column(table, name, values), weights, classes, class_weights)
-            kept.append(self._one_run(rows, name, options, None if len(targets) == 1 else f"output-{place}"))
+            part = out if out is None or len(targets) == 1 else out / f"output-{place}"
+            kept.append(self._one_run(rows, name, options, part))
         self._files = [files for files, _ in kept]
         self._folders = [folder for _, folder in kept]
         self._columns = plain.columns
         self._restore()
 
-    def _one_run(self, rows: Table, name: str, options: dict[str, Any], part: str | None) -> tuple[dict[str, bytes], str]:
+    def _one_run(self, rows: Table, name: str, options: dict[str, Any], out: Path | None) -> tuple[dict[str, bytes], str]:
         given = {key: value for key, value in options.items() if value is not None}
         with tempfile.TemporaryDirectory(prefix="trainwell-") as temporary:
-            out = Path(temporary) / "run" if self.out is None else Path(self.out) / (part or "")
-            run = run_recipe(rows, name, out=out, report=self.out is not None, **given)
+            folder = Path(temporary) / "run" if out is None else out
+            run = run_recipe(rows, name, out=folder, report=out is not None, **given)
             if run.model is None:
                 raise KeyboardInterrupt if run.interrupted else InputError("the run ended before it had a model.")
             return files_of(run.folder), str(run.folder)
