@@ -318,7 +318,9 @@ def test_a_category_of_lists_is_refused():
 def test_a_category_of_bytes_is_refused(kind):
     encoder = fit(table(code=LETTERS))
     rows = read_table(pa.table({"feature": [1.0], "code": pa.array([b"a"], kind)}))
-    with pytest.raises(InputError, match=r"column 'code' of DataFrame holds cells of the type .*binary.*, but it held categories"):
+    with pytest.raises(
+        InputError, match=r"column 'code' of DataFrame holds cells of the type .*binary.*, but it held categories"
+    ):
         encoder.transform(rows, with_target=False)
 
 

@@ -121,7 +121,14 @@ def test_the_host_that_it_listens_on_is_a_name_of_its_own(model, limits, host):
 def test_a_client_that_leaves_before_its_request_is_whole_is_no_failure_of_the_server(model, limits):
     said = iter([{"type": "http.request", "body": b'{"rows"', "more_body": True}, {"type": "http.disconnect"}])
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers, "query_string": b"", "http_version": "1.1"}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/predict",
+        "headers": headers,
+        "query_string": b"",
+        "http_version": "1.1",
+    }
 
     async def receive():
         return next(said)

@@ -35,7 +35,8 @@ MISSING = (
     "None",
 )
 
-TRUTHS = (("true", "True", "TRUE"), ("false", "False", "FALSE"))  # as JSON, Python (and so a boolean cell) and spreadsheets write
+# As JSON, Python (and so a boolean cell of any table) and spreadsheets write them.
+TRUTHS = (("true", "True", "TRUE"), ("false", "False", "FALSE"))
 
 LARGEST = float(np.finfo(np.float32).max)  # networks count in float32: what is beyond it is infinite to them
 READABLE_SHARE = 0.95  # chosen: a few typing errors do not make a measurement a category; one cell in twenty is no typing error
