@@ -106,7 +106,7 @@ def counted(
 
 
 def _repeats(weights: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """(how often each row is there, what each weighs): whole numbers that differ are repetitions where these are not too many."""
+    """(how often each row is there, what each weighs): whole numbers that differ are repetitions where they are few."""
     if weights is None:
         return np.ones(rows, int), None
     if len(np.unique(weights[weights > 0])) == 1:
