@@ -68,7 +68,7 @@ class Reader:
             if isinstance(row, dict) and len(row) > len(self.known):
                 raise RequestError(422, self._unknown(number, next(name for name in row if name not in self.known)))
         try:
-            return self.rows.model_validate(found).rows  # type: ignore[attr-defined, no-any-return]
+            return self.rows.model_validate(found).rows  # type: ignore[attr-defined]
         except ValidationError as error:
             raise RequestError(422, self._sentence(error)) from None
 

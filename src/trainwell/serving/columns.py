@@ -50,10 +50,8 @@ def rows_model(row: type[BaseModel], most: int) -> type[BaseModel]:
     """The body of a request: one row or more."""
     # The most is said in the schema and checked by hand, since more get another status than a wrong body. One row that is wrong
     # suffices to refuse a body: errors of millions would take more memory than there is.
-    rows = (
-        Annotated[list[row], FailFast()],  # type: ignore[valid-type]
-        Field(min_length=1, json_schema_extra={"maxItems": most}, description="One mapping for each row."),
-    )
+    several: Any = Annotated[list[row], FailFast()]  # type: ignore[valid-type]
+    rows = (several, Field(min_length=1, json_schema_extra={"maxItems": most}, description="One mapping for each row."))
     return create_model("Rows", __config__=ConfigDict(extra="forbid"), rows=rows)
 
 
