@@ -81,8 +81,8 @@ def first_rows(structure: Structure) -> int:
 
 
 def balance(target: Int[Array, " rows"], structure: Structure, weights=None) -> Float[Array, " classes"] | None:
-    """Balanced class weights, rows / (classes x rows of the class): every class weighs the same, and one without rows, as it may
-    be in a streamed chunk, nothing. None where not chosen."""
+    """Balanced class weights, rows / (classes x rows of the class): every class weighs the same, and one without rows, as there
+    may be in a streamed chunk, nothing. None where not chosen."""
     if structure.class_weights == "none":
         return None
     classes = max(2, structure.outputs)
