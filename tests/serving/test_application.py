@@ -201,3 +201,9 @@ def test_a_refused_body_takes_little_more_memory_than_its_own_however_much_is_wr
     sentence, taken = _grown(Reader(model, Limits(rows=50_000)), body)
     assert sentence.startswith(said)
     assert taken < 60 * len(body)  # 3 bytes of an empty row are a mapping of 64; each mistake that was kept would take 500
+
+
+def test_what_a_column_that_is_not_used_holds_is_not_kept(model, rows):
+    row = rows[1] | {"customer id": [[]] * 1000}
+    (read,) = Reader(model, Limits()).rows_of(json.dumps({"rows": [row]}).encode())
+    assert read.model_dump(by_alias=True) == row | {"customer id": None}

@@ -32,6 +32,7 @@ class Reader:
         self.model, self.limits = model, limits
         self.columns: dict[str, ColumnEncoder] = {column.name: column for column in model.encoder.columns}
         self.known = {column.name for column in model.schema.columns}
+        self.unused = self.known - set(self.columns)
         self.row = row_model(model)
         self.rows = rows_model(self.row, limits.rows)
         self._fields = {field.alias: name for name, field in self.row.model_fields.items()}
@@ -65,8 +66,12 @@ class Reader:
         if len(found["rows"]) > self.limits.rows:
             raise too_many_rows(len(found["rows"]), self.limits)
         for number, row in enumerate(found["rows"], start=1):
-            if isinstance(row, dict) and len(row) > len(self.known):
+            if not isinstance(row, dict):
+                break  # which is said below
+            if len(row) > len(self.known):
                 raise RequestError(422, self._unknown(number, next(name for name in row if name not in self.known)))
+            for name in self.unused & row.keys():  # which may hold anything of any size
+                del row[name]
         try:
             return self.rows.model_validate(found).rows  # type: ignore[attr-defined]
         except ValidationError as error:
