@@ -1,6 +1,7 @@
 """The command line: what it understands, the sentences it says, the codes it exits with."""
 
 import csv
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -320,3 +321,13 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.stderr.read() == b""
     assert process.wait(timeout=60) == 141
     process.stderr.close()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_a_terminal_that_cannot_write_a_name_gets_it_with_other_letters(tmp_path, monkeypatch, encoding):
+    runs = [made_up_run.write_run(tmp_path / name) for name in ("größe 模型", "other")]
+    screen = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert cli.run_command(["compare", *map(str, runs)]) == 0
+    said = screen.buffer.getvalue().decode(encoding)
+    assert "ße ??" in said or "?e ??" in said

@@ -147,3 +147,10 @@ def test_a_run_that_was_stopped_before_it_had_a_model_says_how_to_continue():
 def test_a_run_without_a_final_score_says_none():
     end = made_up_run.events()[-1] | {"test_score": None, "low": None, "high": None}
     assert "score" not in listen([end])
+
+
+def test_commands_can_be_pasted_where_the_folder_has_blanks():
+    events = made_up_run.events(folder="my runs/it's one")
+    assert """trainwell predict 'my runs/it'"'"'s one' new.csv -o predictions.csv\n""" in listen(events)
+    events[-1] |= {"model": None}
+    assert """trainwell fit --resume 'my runs/it'"'"'s one' continues this run\n""" in listen(events)

@@ -4,6 +4,7 @@ In a terminal: one line for each finished stage with what was noticed in it, and
 pipe): the same lines, plain, and now and then one that says how far the run is.
 """
 
+import shlex
 import time
 from collections.abc import Iterable
 from types import TracebackType
@@ -130,9 +131,9 @@ class Terminal:
             self._pair("" if place else "what next", f"{place + 1}. {step.get('what')}{gain}")
         if not event.get("model") and self.folder:
             again = " --keep-going" if self._verdict == "stop" else ""
-            self._pair("no model yet", f"trainwell fit --resume {self.folder}{again} continues this run")
+            self._pair("no model yet", f"trainwell fit --resume {shlex.quote(self.folder)}{again} continues this run")
         elif self.folder:
-            self._pair("next", f"trainwell predict {self.folder} new.csv -o predictions.csv", "dim")
+            self._pair("next", f"trainwell predict {shlex.quote(self.folder)} new.csv -o predictions.csv", "dim")
 
     # How things are printed.
 

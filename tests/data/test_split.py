@@ -89,6 +89,16 @@ def test_groups_are_drawn_so_that_every_class_is_trained_on():
         assert set(target[make_split(target, "binary", seed=seed, groups=groups).train]) == {0, 1}
 
 
+def test_a_draw_of_groups_has_two_classes_in_every_part_where_one_can():
+    groups = np.repeat(np.arange(20), 10)
+    target = ((groups >= 14) & (np.arange(200) % 2 == 0)).astype(int)  # six groups have rows of both classes
+    for seed in range(40):
+        split = make_split(target, "binary", seed=seed, groups=groups)
+        assert [len(np.unique(target[part])) for part in parts(split)] == [2, 2, 2], seed
+    numbers = make_split(target.astype(float), "regression", seed=0, groups=groups)
+    assert_whole(numbers, 200)
+
+
 def test_the_latest_rows_are_the_test_and_those_before_them_the_validation():
     times = np.random.default_rng(0).permutation(100).astype(float)
     split = make_split(NUMBERS, "regression", seed=0, times=times)

@@ -3,6 +3,8 @@
 import datetime
 import decimal
 import gzip
+import os
+from pathlib import Path
 
 import narwhals as nw
 import numpy as np
@@ -105,6 +107,15 @@ def test_blanks_around_cells_and_names_go_and_missing_words_become_null(write):
         ("x,2020-01-01\ny,2020-01-02\n", False),
         ("x,s,n\nx,s,w\nb,s,n\n", False),  # its cells come again below
         ("39, Private\n50, State\n", False),
+        ("0,1,2,3,label\n5.1,3.5,1.4,2,a\n4.9,3.0,1.4,2,b\n6.3,2.9,5.6,1,a\n", True),  # by place, the label is no label
+        ("country,2019,2020,class\nChad,5,60.5,low\nPeru,7,80,high\nMali,8,90,low\n", True),  # years above no years
+        ("wave,400,405,410\nleaf,0.1,0.3,0.2\nsoil,0.2,0.2,0.4\n", True),  # even steps above other numbers
+        ("1,2,3,a\n4,5,6,b\n7,8,9,a\n", False),  # its label comes again
+        ("1,2,3,a\n4,5,6,b\n7,8,9,c\n", False),  # no label ever does
+        ("Chad,2019,2020,low\nPeru,2015,2021,high\nMali,2020,2022,high\n", False),  # years above years
+        ("0,1,x\n3,1,y\n0,2,y\n", False),
+        ("1,2,b\n5,6,a\n7,8,a\n", False),
+        ("2020-01-01,0,1,2,label\n2020-01-02,5,6,7,a\n2020-01-03,8,9,7,a\n", False),
     ],
 )
 def test_a_line_of_column_names_is_told_from_data(write, content, named):
@@ -211,6 +222,12 @@ def test_a_file_that_is_not_there_is_named_with_its_nearest_neighbour(write):
     assert refused(lost) == f"{lost}: there is no such file."
     homeless = path.parent / "no" / "churn.csv"
     assert refused(homeless) == f"{homeless}: there is no folder {homeless.parent}."
+
+
+def test_a_pipe_and_a_device_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        assert refused(path) == f"{path} is a pipe or a device and no file; save the table to a file and give that."
 
 
 def test_a_folder_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 import datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from trainwell.data.schema import Schema, infer_schema, target_values, usable_rows
@@ -147,3 +148,53 @@ def test_a_new_table_with_a_wrong_target_is_refused():
         assert str(caught.value) == says
     with pytest.raises(InputError, match=r"^dict has no column 'y', did you mean 'Y'\?$"):
         target_values(read_table({"Y": [1, 2]}), classes)
+
+
+def test_cells_that_are_no_value_of_a_target_of_numbers_are_dropped_and_said():
+    infinite = "of 'y' are infinite or too large (for example 'inf' in row {}): dropped."
+    words = "4 cells of 'y' are no number (for example 'unknown' in row 121): dropped"
+    schema, notes = infer(["0", "1"] * 60 + ["unknown"] * 4)
+    assert (schema.task, schema.classes, schema.column("y").missing) == ("binary", ("0", "1"), 4)
+    assert notes == [f"{words} (task multiclass takes them as classes).", positive("1")]
+    assert len(usable_rows(table(["0", "1"] * 60 + ["unknown"] * 4), schema)) == 120
+    schema, notes = infer([0.0, 1.0] * 20 + [np.inf, -np.inf, np.inf])
+    assert (schema.task, schema.classes) == ("binary", ("0", "1"))
+    assert notes == ["3 cells " + infinite.format(41), positive("1")]
+    schema, notes = infer([0.0, 1.0, 2.0, 3.0, 4.0] * 30 + [np.inf] * 5)
+    assert (schema.task, schema.classes) == ("multiclass", ("0", "1", "2", "3", "4"))
+    assert notes[0] == "y holds 5 whole numbers: taken as classes (task regression takes them as a number)."
+    assert notes[1] == "5 cells " + infinite.format(151)
+    schema, notes = infer(["0", "1"] * 60 + ["unknown"] * 4, task="binary")
+    assert (schema.classes, notes) == (("0", "1"), [f"{words}.", positive("1")])
+
+
+def test_words_among_numbers_are_a_class_where_they_may_be_meant_as_one():
+    assert infer(["0"] * 97 + ["bad"] * 3)[0].classes == ("0", "bad")
+    assert infer(["0", "1"] * 60 + ["unknown"] * 4, task="multiclass")[0].classes == ("0", "1", "unknown")
+    assert infer(["0", "1"] * 20 + ["unknown"] * 4)[0].classes == ("0", "1", "unknown")
+
+
+def test_a_target_without_a_number_that_is_finite_is_refused():
+    assert refused([np.inf] * 20) == "the target 'y' holds no finite number; there is nothing to learn."
+
+
+def test_of_many_rare_classes_it_is_said_how_many_more_there_are():
+    rare = [f"r{i:02d}" for i in range(23)]
+    _, notes = infer(["a", "b"] * 20 + rare + rare[-1:])
+    assert notes[0] == "class 'r22' of y has 2 rows, too few to train and test on: dropped."
+    assert notes[20:] == ["3 more classes of y with 3 rows in all are as rare: dropped.", positive("b")]
+    assert sum("too few" in note for note in notes) == 20
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.struct([("a", pa.int64())])])
+def test_lists_and_structures_are_no_target_and_no_group(kind):
+    cell = [1] if pa.types.is_list(kind) else {"a": 1}
+    odd = pa.table({"x": np.arange(20.0), "y": pa.array([cell] * 20, kind), "z": ["a", "b"] * 10})
+    with pytest.raises(InputError) as caught:
+        infer_schema(read_table(odd), "y")
+    assert str(caught.value) == (
+        f"the target 'y' holds cells of the type {kind} in DataFrame; allowed are numbers and classes."
+    )
+    with pytest.raises(InputError) as caught:
+        infer_schema(read_table(odd), "z", group="y")
+    assert str(caught.value) == f"the group column 'y' holds cells of the type {kind}; allowed are text, numbers and dates."

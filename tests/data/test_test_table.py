@@ -192,3 +192,15 @@ def test_test_rows_that_are_not_later_than_all_others_are_said():
     assert (
         notes[1].message == "when: of dict 2 rows are not later than the last of dict: the test says less of what is to come."
     )
+
+
+@pytest.mark.parametrize("unit", [["cm"] * 3, [7, 7, 7], pd.Categorical(["cm"] * 3)])
+def test_columns_that_are_ignored_or_hold_one_value_may_be_left_out_of_the_test(unit):
+    own = read_table(pd.DataFrame({**OWN, "unit": unit, "alive": ["yes", "no", "yes"]}))
+    assert refused(own, read_table(GIVEN)) == "dict lacks a column of DataFrame: 'alive'."
+    table, of_test = joined(own, read_table(GIVEN), ["alive"])
+    assert of_test.sum() == 2
+    assert table.column("alive").to_pylist() == ["yes", "no", "yes", None, None]
+    assert table.column("unit").to_pylist() == [unit[0]] * 5
+    mixed = read_table({"size": [1], "colour": ["red"], "unit": [None], "y": ["a"]})
+    assert "'unit'" not in refused(own, mixed)

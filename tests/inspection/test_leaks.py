@@ -1,5 +1,7 @@
 """Features that are the target, or parts of it, are found; strong honest ones are left in peace."""
 
+import shlex
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -49,6 +51,11 @@ def test_a_column_that_renames_the_classes_is_the_target_in_other_words(inspecte
     (remark,) = copies_of_the_target(table)
     assert (remark.weight, remark.columns, remark.action) == ("stop", ("a",), "Leave it out: --ignore 'a'.")
     assert remark.says == "'a' is the target in other words: one follows from the other in all 2,000 rows looked at."
+
+
+def test_where_the_rows_are_of_one_class_nothing_constant_is_a_copy(inspected, random):
+    table = inspected(np.zeros(ROWS), x=np.ones(ROWS), y=random.normal(size=ROWS))
+    assert copies_of_the_target(table) == []
 
 
 def test_one_row_that_disagrees_makes_it_no_copy(inspected, random):
@@ -120,3 +127,13 @@ def test_columns_that_spell_the_class_are_its_parts(inspected, random):
     assert (remark.weight, remark.columns) == ("stop", ("drug", "gene"))
     (remark,) = parts_of_the_target(table.without({"gene"}))
     assert remark.weight == "warn"
+
+
+def test_the_option_that_leaves_a_column_out_can_be_pasted_whole(inspected, random):
+    target = random.integers(0, 2, ROWS)
+    name = "the day's " + "long " * 20 + "name"
+    table = inspected(target, **{name: target, "y": random.normal(size=ROWS)})
+    (remark,) = copies_of_the_target(table)
+    assert shlex.split(remark.action.removesuffix("."))[-2:] == ["--ignore", name]
+    (remark,) = suspects(alone(table, "AUC", 0), set())
+    assert shlex.split(remark.action.split("(")[1].split(")")[0]) == ["--ignore", name]

@@ -14,6 +14,7 @@ from trainwell.population.budget import Budget
 from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
 from trainwell.recipe.chosen_stages import chosen_stages
+from trainwell.recipe.events import closed_by_ctrl_c
 from trainwell.recipe.evidence import STAGES, Evidence
 from trainwell.recipe.gates import beaten
 from trainwell.recipe.options import Options
@@ -172,11 +173,11 @@ def context(table, tmp_path):
     return _prepare(table, Options.checked(target="left", trials=1, out=tmp_path / "given"), Budget(), None, ())[0]
 
 
-def judged(context, guess: float, stage: str, scores: list[float]) -> Evidence:
-    """What becomes of a stage after which networks have these validation scores, and one who guesses that one."""
+def judged(context, guess: float, stage: str, scores: list[float], loss: float = 0.7) -> Evidence:
+    """What becomes of a stage after which networks have these validation scores and losses, and one who guesses that score."""
     structure = context.structure()
     trainings = [
-        Training(Member(number, structure, {}, "tune"), None, Curves((0.5,), (0.5,), (one,), (True,)))
+        Training(Member(number, structure, {}, "tune"), None, Curves((0.5,), (loss,), (one,), (True,)))
         for number, one in enumerate(scores)
     ]
     done = {"baselines": Evidence("baselines", "pass", "", measures={"majority.score": guess})}
@@ -198,6 +199,32 @@ def test_one_that_does_better_is_enough_to_go_on_and_of_a_few_nothing_is_conclud
     assert judged(context, 0.5, "overfit", [0.4, 0.41, 0.48, 0.5]).verdict == "pass"
 
 
+def test_networks_that_name_the_same_class_as_a_guess_but_are_far_surer_of_it_have_learned(context):
+    assert judged(context, 0.5, "tune", [0.5, 0.41, 0.48, 0.5], loss=0.4).verdict == "pass"
+    assert judged(context, 0.5, "tune", [0.5, 0.41, 0.48, 0.5], loss=0.65).verdict == "stop"
+
+
 def test_of_a_handful_of_validation_rows_nothing_is_concluded(context):
     few = dataclasses.replace(context.split, validation=context.split.validation[:9])
     assert judged(dataclasses.replace(context, split=few), 0.5, "tune", [0.0, 0.1, 0.2, 0.3]).verdict == "pass"
+
+
+def test_a_run_whose_closing_was_cut_short_stays_unfinished_when_a_part_of_it_is_made(tmp_path):
+    closing = [{"event": "run_started"}, {"event": "stage_started", "stage": "squeeze"}]
+    part = [{"event": "run_started"}, {"event": "stage_started", "stage": "look"}, {"event": "run_finished"}]
+    for events, cut in (
+        (closing, False), ([*closing, {"event": "interrupted"}], True), ([*closing, {"event": "interrupted"}, *part], True),
+        ([*closing, {"event": "interrupted"}, *part, *closing], False), ([*closing, *part, {"event": "interrupted"}], False),
+    ):  # fmt: skip
+        (tmp_path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+        assert closed_by_ctrl_c(tmp_path) is cut
+
+
+def test_a_run_of_the_least_effort_is_begun_anew_from_a_stage_without_those_that_it_has_not(table, tmp_path):
+    few = {name: values[:60] for name, values in table.items()}
+    fit(few, "left", out=tmp_path / "run", effort="minimal", cores=1)
+    run = fit(few, resume=tmp_path / "run", from_stage="tune")
+    assert list(run.evidence) == ["look", "tune", "squeeze"]
+    assert run.model is not None
+    with pytest.raises(InputError, match=r"stage tune needs what overfit and regularize found, and .*run does not hold it"):
+        fit(few, resume=tmp_path / "run", from_stage="tune", effort="fast")

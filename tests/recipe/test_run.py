@@ -142,10 +142,15 @@ def test_a_finished_run_has_nothing_to_resume_and_is_handed_back(run, table):
 def test_a_run_is_not_resumed_with_another_table(run, make_table, tmp_path):
     unfinished = shutil.copytree(run.folder, tmp_path / "unfinished")
     (unfinished / "evidence" / "tune.json").unlink()
+    before = {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
     with pytest.raises(InputError, match="cannot be resumed with this table"):
         fit({**make_table(), "one more": list(range(300))}, resume=unfinished)
     with pytest.raises(InputError, match="cannot be resumed without its table: that was no file"):
         fit(resume=unfinished)
+    with pytest.raises(InputError, match="there is no such file"):
+        fit(unfinished / "moved.csv", resume=unfinished)
+    after = {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
+    assert after == before, "a refusal leaves the model of the run where it is"
 
 
 def test_what_is_no_run_folder_is_not_resumed(tmp_path):
@@ -227,5 +232,8 @@ def test_ctrl_c_ends_in_order_with_the_best_model_so_far(table, tmp_path):
     assert np.isfinite(run.predict_proba(table)).all()
     assert not (run.folder / "evidence" / "tune.json").exists(), "what was cut short is not done"
     assert (run.folder / "members" / "regularize.safetensors").exists(), "what a resumed run needs is kept"
+    kept = sorted((run.folder / "members").glob("*.safetensors"))
+    fit(table, resume=run.folder, only=["look"])
+    assert sorted((run.folder / "members").glob("*.safetensors")) == kept, "also when a part of it is made in between"
     with pytest.raises(InputError, match="a resumed run has the options it was started with: leave out 'trials'"):
         fit(table, resume=run.folder, trials=3)

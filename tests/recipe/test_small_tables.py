@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trainwell.errors import InputError
+from trainwell.recipe.baselines.simple_models import some_rows
 from trainwell.recipe.run import fit
 
 RANDOM = np.random.default_rng(3)
@@ -36,3 +37,14 @@ def test_large_targets_keep_their_figures(tmp_path):
     table = {"x": x.tolist(), "y": (1.7e9 + 10 * x).tolist()}
     run = fit(table, "y", out=tmp_path / "run", time_limit=6)
     assert len(set(run.predict(table))) > 100
+
+
+def test_a_sample_of_rows_has_some_of_each_class_and_is_the_same_where_the_draw_has_them_all():
+    classes = np.zeros(1000, int)
+    classes[[3, 500]], classes[400:450] = 1, 2
+    without = next(seed for seed in range(100) if not np.isin([3, 500], some_rows(1000, 50, seed)).any())
+    drawn = some_rows(1000, 50, without, classes)
+    assert set(drawn) == {*some_rows(1000, 50, without), 3, 500}
+    assert (np.diff(drawn) > 0).all()
+    complete = next(seed for seed in range(1000) if len(set(classes[some_rows(1000, 50, seed)])) == 3)
+    np.testing.assert_array_equal(some_rows(1000, 50, complete, classes), some_rows(1000, 50, complete))

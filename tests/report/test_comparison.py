@@ -91,6 +91,21 @@ def test_runs_of_different_questions_are_told_apart(one, file, fields, sentence)
     assert not any("has the best" in said for said in comparison.sentences)
 
 
+@pytest.mark.parametrize(
+    "uncounted",
+    [
+        {"role": "ignored", "why": "named in ignore", "missing": 0, "distinct": 0},
+        {"role": "time", "why": "named as the time", "missing": 11, "distinct": 0},
+    ],
+)
+def test_what_a_run_did_not_count_in_a_column_tells_no_tables_apart(one, uncounted):
+    columns = json.loads((one / "schema.json").read_text())["columns"]
+    others = [{**column, **(uncounted if column["name"] == "TotalCharges" else {})} for column in columns]
+    assert compare(one, changed(one, "other", "schema.json", columns=others)).comparable == ["one", "other"]
+    others[1]["distinct"] = 3
+    assert compare(one, changed(one, "another", "schema.json", columns=others)).comparable == ["one"]
+
+
 def test_other_tables_and_other_metrics_are_told_apart(one):
     table, metric = changed(one, "table"), changed(one, "metric")
     text = (one / "events.jsonl").read_text()

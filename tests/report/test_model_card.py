@@ -1,11 +1,15 @@
 """The model card: what it says of data, use, scores, subgroups and limits, and that it is what model hubs read."""
 
 import dataclasses
+import json
 
 import pytest
 import yaml
 
 import made_up_run
+from trainwell.data.profile import profile
+from trainwell.data.schema import infer_schema
+from trainwell.data.tables import read_table
 from trainwell.recipe.evidence import write_evidence
 from trainwell.report.card_limits import limits
 from trainwell.report.markdown import card_text
@@ -47,6 +51,16 @@ def test_data_names_file_rows_target_and_what_became_of_the_columns(folder):
     said = section(read_record(folder), "Data")
     for part in ("churn.csv", "7,043", "Churn", "3 category", "3 numeric", "1 identifier"):
         assert part in said
+
+
+def test_data_say_from_when_to_when_the_dates_go(tmp_path):
+    folder = made_up_run.write_run(tmp_path / "run")
+    table = read_table({"day": ["2023-12-31", "2024-01-05"] * 10, "hour": ["2024-01-05 10:30", "2024-02-01 00:15"] * 10,
+                        "y": ["a", "b"] * 10})  # fmt: skip
+    (folder / "profile.json").write_text(json.dumps(profile(table, infer_schema(table, "y")[0])))
+    said = section(read_record(folder), "Data")
+    assert "period by day 2023-12-31 to 2024-01-05" in said
+    assert "period by hour 2024-01-05T10:30:00 to 2024-02-01T00:15:00" in said
 
 
 def test_use_names_the_columns_that_the_model_reads_and_no_others(folder):

@@ -14,6 +14,7 @@ import made_up_run
 from trainwell.cli import run_command
 from trainwell.errors import InputError
 from trainwell.recipe.evidence import Figure, Series, write_evidence
+from trainwell.recipe.opened import open_run
 from trainwell.report.markdown import card_text
 from trainwell.report.page import render, write_report
 from trainwell.report.record import read_record
@@ -181,3 +182,15 @@ def replaced(content, value, chance: random.Random):
     copy = dict(content) if isinstance(content, dict) else list(content)
     copy[place] = replaced(content[place], value, chance)
     return copy
+
+
+def test_a_run_of_the_least_effort_is_finished_after_its_three_stages(tmp_path):
+    folder = made_up_run.write_run(tmp_path / "run", ("look", "tune", "squeeze"))
+    assert "not finished" in written(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "effort": "minimal"}))
+    assert read_record(folder).missing_stages == ()
+    assert "not finished" not in written(folder)
+    assert not open_run(folder).interrupted
+    (folder / "evidence" / "tune.json").unlink()
+    assert read_record(folder).missing_stages == ("tune",)

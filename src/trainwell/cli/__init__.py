@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a bug in trainwell, 2 something given cannot be used, 3 a 
 130 stopped by Ctrl-C, 141 nobody reads what is printed.
 """
 
+import io
 import os
 import sys
 import warnings
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run a command; whatever goes wrong becomes one sentence on standard error and an exit code."""
+    _bear_any_letter()
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -42,6 +44,12 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         sentence, code = explain(error)
         print(f"trainwell: {words.printable(sentence)}", file=sys.stderr)
         return code
+
+
+def _bear_any_letter() -> None:
+    """Names of a table may have letters that a terminal's encoding has not: they are replaced, and the run goes on."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _debugging() -> bool:

@@ -1,5 +1,6 @@
 """What is done with a run: its page, watching, comparing, serving its model, trackers; and what needs no run."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -157,4 +158,4 @@ def demo(*, folder: Path = Path("demo")) -> None:
 
     written = write_demo(folder)
     print(f"569 tumours, benign or malignant, in {written.train}; 40 of them without the diagnosis in {written.new}")
-    print(f"next: trainwell fit {written.train} --target {written.target}")
+    print(f"next: trainwell fit {shlex.quote(str(written.train))} --target {shlex.quote(written.target)}")

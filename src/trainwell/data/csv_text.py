@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,6 +20,9 @@ from trainwell.errors import InputError, listed
 SAMPLE_RECORDS = 200  # chosen: enough to see how a file is written
 DELIMITERS = ("\t", ";", "|", ",")  # on a tie the earlier wins: text between commas is common, text between tabs is not
 _NUMBER = re.compile(r"[+-]?[$€£¥]?(\d[\d.,]*|\.\d+)([eE][+-]?\d+)?\s?[$€£¥%]?")  # decimal commas and units too
+_COUNT = re.compile(r"\d+")
+_YEARS = (1900, 2100)  # chosen: whole numbers between are years where they name columns
+FEWEST_COUNTED = 3  # chosen: so many numbers counted on from 0 or 1 are the places of columns
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}.*|\d{1,2}[./-]\d{1,2}[./-]\d{4}.*")
 _WIDE_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16's mark, so it is looked for first
@@ -204,9 +207,39 @@ def _has_header(records: list[list[str]]) -> bool:
         if name and not _is_data(name) and below and all(_is_data(cell) for cell in below):
             return True
     if any(_is_data(name) for name in first):
-        return False
+        return _are_numbered(first, columns)
     repeated = sum(name in below for name, below in zip(first, columns, strict=True))
     return 2 * repeated <= len(first)
+
+
+def _are_numbered(names: list[str], columns: list[list[str]]) -> bool:
+    """Whether the first record names the columns by numbers and words, as ``0,1,2,label`` and ``country,2019,2020,class`` do:
+    its numbers ascend, its words do not come again below, and no row of data would begin so.
+
+    Places count on from 0 or 1 beside a column of words that come again; years and even steps lie outside of the numbers below.
+    """
+    words = [(name, below) for name, below in zip(names, columns, strict=True) if name and not _is_data(name)]
+    counted = [(int(name), below) for name, below in zip(names, columns, strict=True) if _COUNT.fullmatch(name)]
+    numbers = [number for number, _ in counted]
+    steps = {second - first for first, second in pairwise(numbers)}
+    if len(words) + len(counted) < sum(map(bool, names)) or any(name in below for name, below in words):
+        return False
+    if not (words and steps and min(steps) > 0):
+        return False
+    if len(numbers) >= FEWEST_COUNTED and numbers[0] in (0, 1) and steps == {1}:
+        return any(len(set(below)) < len(below) for _, below in words)
+    years = _YEARS[0] <= numbers[0] and numbers[-1] <= _YEARS[1]
+    even = len(numbers) >= FEWEST_COUNTED and len(steps) == 1
+    return (years or even) and all(_is_outside(number, below) for number, below in counted)
+
+
+def _is_outside(number: int, cells: list[str]) -> bool:
+    """Whether a number is smaller or larger than all of the cells, which are numbers."""
+    try:
+        values = [float(cell) for cell in cells]
+    except ValueError:
+        return False
+    return bool(values) and not min(values) <= number <= max(values)
 
 
 def _is_data(cell: str) -> bool:

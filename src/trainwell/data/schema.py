@@ -219,6 +219,9 @@ def _time_column(table: Table, name: str) -> tuple[Column, list[Note]]:
 
 
 def _group_column(table: Table, name: str) -> tuple[Column, list[Note]]:
+    kind = table.column(name).type
+    if pa.types.is_nested(kind):
+        raise InputError(f"the group column {name!r} holds cells of the type {kind}; allowed are text, numbers and dates.")
     column, _ = infer_role(table, name)
     column = replace(column, role="group", why="named as the group", levels=None)
     names = numbered.before_number(cells.labels(table.column(name))) if cells.is_text(table.column(name)) else None

@@ -180,14 +180,17 @@ def _cut_blocks(block: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
 def _by_group(
     groups: np.ndarray, target: np.ndarray, task: str, random: np.random.Generator, shares: tuple[float, float]
 ) -> np.ndarray:
-    """The draw of groups that comes nearest to the wished shares, among those that keep every class in training."""
+    """The draw of groups that comes nearest to the wished shares, among those that keep every class in training and, if that
+    can be, two in each other part: rows of one class measure nothing."""
     size = int(groups.max()) + 1
     classes = 0 if task == "regression" else len(np.unique(target))
+    held_out = [number for number, share in ((1, shares[1]), (2, shares[0])) if share and classes > 1]
 
     def miss(part: np.ndarray) -> float:
         lost = classes - len(np.unique(target[part == 0])) if classes else 0
-        held_out = max(abs((part == 2).mean() - shares[0]), abs((part == 1).mean() - shares[1]))
-        return float(lost + held_out)
+        alone = sum(len(np.unique(target[part == number])) < 2 for number in held_out)
+        missed = max(abs((part == 2).mean() - shares[0]), abs((part == 1).mean() - shares[1]))
+        return float(4 * lost + alone + missed)  # a class lost to training counts more than all else together
 
     return best_draw((_cut_blocks(random.permutation(size)[groups], shares) for _ in range(DRAWS)), miss)
 

@@ -134,7 +134,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def check_file(path: Path) -> None:
-    """`InputError` for a path that is no file or an empty one."""
+    """`InputError` for a path that is no file, one that cannot be read twice (a pipe, a device), or an empty one."""
     if path.is_dir():
         raise InputError(f"{path} is a folder; give one CSV or Parquet file.")
     if not path.exists():
@@ -143,7 +143,9 @@ def check_file(path: Path) -> None:
             raise InputError(f"{path}: there is no folder {folder}.")
         near = nearest(path.name, (entry.name for entry in folder.iterdir()))
         raise InputError(f"{path}: there is no such file{near or '.'}")
-    if path.is_file() and not path.stat().st_size:
+    if not path.is_file():
+        raise InputError(f"{path} is a pipe or a device and no file; save the table to a file and give that.")
+    if not path.stat().st_size:
         raise InputError(f"{path} is empty; a table needs a line of column names and rows below it.")
 
 

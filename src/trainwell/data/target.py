@@ -18,6 +18,7 @@ TASKS = ("binary", "multiclass", "regression")
 # All chosen.
 NUMBER_CLASSES = 20  # a number with more values than this is a quantity
 NUMBER_CLASS_ROWS = 20  # and so is one whose values come fewer times than this on average
+MOST_NAMED = 20  # classes that are dropped, each in a sentence of its own
 CLASS_ROWS = 3  # one row each to train, validate and test
 MOST_CLASSES = 1000
 
@@ -41,6 +42,10 @@ def infer_target(table: Table, name: str, task: Task | None) -> Target:
     missing = int(cells.missing_mask(column).sum())
     if missing == table.rows:
         raise InputError(f"the target {name!r} is missing in every row of {table.source}; there is nothing to learn.")
+    if pa.types.is_nested(column.type):
+        raise InputError(
+            f"the target {name!r} holds cells of the type {column.type} in {table.source}; allowed are numbers and classes."
+        )
     if cells.is_date(column) or (dates.date_style(column) and not cells.number_style(column)):
         raise InputError(f"the target {name!r} holds dates; allowed are numbers and classes (a duration in days is a number).")
     style = cells.number_style(column)
@@ -48,13 +53,35 @@ def infer_target(table: Table, name: str, task: Task | None) -> Target:
     chosen = task or _task(name, column, style, notes)
     if chosen == "regression":
         return _regression(table, name, style, task, notes)
-    return _classification(name, column, chosen, missing, notes)
+    counts = level_counts(column)
+    if style is not None and not cells.is_category(column):
+        no_values, more = _no_values(table, name, style, task)
+        missing += sum(counts.pop(label) for label in no_values)
+        notes += more
+    return _classification(name, counts, chosen, missing, notes, table.rows)
 
 
 def class_indices(column: pa.ChunkedArray, classes: tuple[str, ...]) -> np.ndarray:
     """The class of every row as an int32, -1 where there is none or another."""
     found = pc.index_in(cells.labels(column), value_set=pa.array(classes, pa.string()))
     return np.asarray(numpy_of(found.fill_null(-1)), np.int32)
+
+
+def _no_values(table: Table, name: str, style: str, task: Task | None) -> tuple[set[str], list[Note]]:
+    """(labels of a target of numbers that are no value of it, what is said of them): infinite ones; and what is no number,
+    unless the numbers alone are no two classes, or more classes were asked for."""
+    column = table.column(name)
+    read = cells.numbers(column, style)
+    words = read.unreadable & (task != "multiclass" and count_distinct(read.values) >= 2)
+    notes = _dropped(table, name, words, "no number", " (task multiclass takes them as classes)" * (task is None))
+    notes += _dropped(table, name, read.infinite, "infinite or too large")
+    labels = cells.labels(column).filter(pa.array(words | read.infinite))
+    return set(pc.unique(labels).to_pylist()), notes
+
+
+def _dropped(table: Table, name: str, found: np.ndarray, what: str, more: str = "") -> list[Note]:
+    notes = unreadable_note(table, name, found, what)
+    return [Note(note.column, note.message.replace("treated as missing", "dropped" + more)) for note in notes]
 
 
 def _task(name: str, column: pa.ChunkedArray, style: str | None, notes: list[Note]) -> Task:
@@ -86,21 +113,15 @@ def _regression(table: Table, name: str, style: str | None, task: Task | None, n
         only = f"has one value only, {read.values[np.isfinite(read.values)][0]:g}," if distinct else "holds no finite number"
         raise NothingToLearn(f"the target {name!r} {only} in {table.source}; there is nothing to learn.")
     for found, what in ((read.unreadable, "no number"), (read.infinite, "infinite or too large")):
-        notes += [
-            Note(name, note.message.replace("treated as missing", "dropped"))
-            for note in unreadable_note(table, name, found, what)
-        ]
+        notes += _dropped(table, name, found, what)
     missing = int(np.isnan(read.values).sum())
     return Target(Column(name, "target", style=style, missing=missing, distinct=distinct), "regression", (), tuple(notes))
 
 
-def _classification(name: str, column: pa.ChunkedArray, task: Task, missing: int, notes: list[Note]) -> Target:
-    counts = level_counts(column)
+def _classification(name: str, counts: dict[str, int], task: Task, missing: int, notes: list[Note], rows: int) -> Target:
     kept = {label: count for label, count in counts.items() if count >= CLASS_ROWS}
-    _check_classes(name, counts, kept, len(column) - missing, task)
-    for label in [label for label in counts if label not in kept][:20]:
-        rows = f"{counts[label]} row{'s' if counts[label] > 1 else ''}"
-        notes.append(Note(name, f"class {label!r} of {name} has {rows}, too few to train and test on: dropped."))
+    _check_classes(name, counts, kept, rows - missing, task)
+    notes += _rare_notes(name, {label: count for label, count in counts.items() if label not in kept})
     if task == "multiclass" and len(kept) == 2:
         task = "binary"
     classes = _sorted(kept)
@@ -109,7 +130,24 @@ def _classification(name: str, column: pa.ChunkedArray, task: Task, missing: int
     return Target(Column(name, "target", missing=missing, distinct=len(counts), levels=classes), task, classes, tuple(notes))
 
 
+def _rare_notes(name: str, rare: dict[str, int]) -> list[Note]:
+    """A note for each class of too few rows; of many for the first, and how many more there are."""
+    notes = [
+        Note(
+            name,
+            f"class {label!r} of {name} has {count} row{'s' if count > 1 else ''}, too few to train and test on: dropped.",
+        )
+        for label, count in list(rare.items())[:MOST_NAMED]
+    ]
+    if more := list(rare.values())[MOST_NAMED:]:
+        rows = f"{len(more):,} more class{'es' if len(more) > 1 else ''} of {name} with {sum(more):,} rows in all"
+        notes.append(Note(name, f"{rows} {'are' if len(more) > 1 else 'is'} as rare: dropped."))
+    return notes
+
+
 def _check_classes(name: str, counts: dict[str, int], kept: dict[str, int], rows: int, task: Task) -> None:
+    if not counts:
+        raise NothingToLearn(f"the target {name!r} holds no finite number; there is nothing to learn.")
     if len(counts) == 1:
         raise NothingToLearn(f"the target {name!r} has one class only, {next(iter(counts))!r}; there is nothing to learn.")
     if len(counts) > MOST_CLASSES or (len(counts) > max(2, 0.5 * rows)):

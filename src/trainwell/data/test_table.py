@@ -1,5 +1,6 @@
 """A table whose test rows were given as another table: both as one, and which rows are the test."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +14,12 @@ from trainwell.data.tables import Table
 from trainwell.errors import InputError, nearest
 
 
-def joined(table: Table, test: Table) -> tuple[Table, np.ndarray]:
+def joined(table: Table, test: Table, ignored: Collection[str] = ()) -> tuple[Table, np.ndarray]:
     """(the rows of ``table`` and below them those of ``test``, true for each of the latter).
 
     The columns are those of ``table``; others of ``test`` are passed over. A column that is numbers in one and text in the
-    other is taken as text, as if both had been one file. Rows keep the numbers that they have in their own file.
+    other is taken as text, as if both had been one file. Rows keep the numbers that they have in their own file. Columns that
+    tell nothing, the ``ignored`` ones and those of one value, may be left out of ``test``.
 
     Raises
     ------
@@ -25,6 +27,7 @@ def joined(table: Table, test: Table) -> tuple[Table, np.ndarray]:
     """
     if not test.rows:
         raise InputError(f"{test.source} has no rows to test on.")
+    test = _with_columns_that_tell_nothing(table, test, ignored)
     _check_columns(table, test)
     of_test = np.arange(table.rows + test.rows) >= table.rows
     whole = replace(
@@ -91,6 +94,25 @@ def notes_of_test(table: Table, of_test: np.ndarray, schema: Schema) -> list[Not
             told = f"{words} not later than the last of {table.source}: the test says less of what is to come."
             notes.append(Note(schema.time, f"{schema.time}: of {table.other} {told}"))
     return notes
+
+
+def _with_columns_that_tell_nothing(table: Table, test: Table, ignored: Collection[str]) -> Table:
+    """``test`` with the columns of ``table`` that it lacks and nobody reads: ignored ones empty, constant ones as they are."""
+    made = {}
+    for name in table.columns:
+        column = table.column(name)
+        if name in test.columns:
+            continue
+        if name in ignored:
+            made[name] = pa.nulls(test.rows, column.type)
+        elif _is_constant(column):
+            made[name] = column.take(pa.array([0] * test.rows, pa.int64()))
+    return replace(test, frame=pa.table({**{name: test.column(name) for name in test.columns}, **made})) if made else test
+
+
+def _is_constant(column: pa.ChunkedArray) -> bool:
+    alike = len(column) > 1 and not pa.types.is_nested(column.type) and not column.null_count
+    return alike and len(pc.unique(column)) == 1
 
 
 def _check_columns(table: Table, test: Table) -> None:

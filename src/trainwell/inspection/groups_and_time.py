@@ -21,7 +21,7 @@ import numpy as np
 from trainwell.inspection.candidates import Candidate
 from trainwell.inspection.inspected import Inspected
 from trainwell.inspection.quick_models import SCORES, filled, held_out_score
-from trainwell.inspection.remarks import Remark, short
+from trainwell.inspection.remarks import Remark, in_shell, short
 
 TURNS = 4  # chosen
 MOST_TURNS = 0.75  # chosen: share of the pairs of turns
@@ -126,7 +126,7 @@ def remark_of(compared: Compared) -> Remark | None:
     """A warning where the random score is far better than the other."""
     if not compared.alarm:
         return None
-    option = f"--{compared.kind} {short(compared.column)!r}"
+    option = f"--{compared.kind} {in_shell(compared.column)}"
     what = "groups that training never saw" if compared.kind == "group" else "rows later than those of training"
     return Remark(
         "groups" if compared.kind == "group" else "time",

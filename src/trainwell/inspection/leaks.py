@@ -123,7 +123,7 @@ def suspects(found: Alone, copies: set[str]) -> list[Remark]:
             (name,),
             "warn",
             f"{short(name)!r} alone predicts the target with {found.metric} {value:.4f} on held-out rows.",
-            f"Leave {short(name)!r} out (--ignore {short(name)!r}) if it is not known when you predict: it tells the target.",
+            f"Leave {short(name)!r} out ({ignoring([name])}) if it is not known when you predict: it tells the target.",
             value,
             LEAK,
         )
@@ -135,7 +135,7 @@ def suspects(found: Alone, copies: set[str]) -> list[Remark]:
 def copies_of_the_target(inspected: Inspected) -> list[Remark]:
     """Features that are the target one to one: as many values as classes, each with its own class; or the same number in
     another unit."""
-    if len(inspected.rows) < FEWEST_ROWS:
+    if len(inspected.rows) < FEWEST_ROWS or len(np.unique(inspected.target)) < 2:  # of one value everything constant is a copy
         return []
     same = _same_number if inspected.task == "regression" else _same_classes
     names = [name for place, name in enumerate(inspected.names) if same(inspected, place)]

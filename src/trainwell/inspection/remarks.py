@@ -1,5 +1,6 @@
 """What an inspection says: one remark with its columns, its figures, and what to do about it."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,5 +56,15 @@ def quoted(names: tuple[str, ...] | list[str], most: int = 6) -> str:
 
 
 def ignoring(names: tuple[str, ...] | list[str]) -> str:
-    """The options that leave columns out."""
-    return " ".join(f"--ignore {short(name)!r}" for name in names)
+    """The options that leave columns out, to be pasted: names are whole, however long.
+
+    >>> print(ignoring(["age", "the owner's"]))
+    --ignore 'age' --ignore 'the owner'"'"'s'
+    """
+    return " ".join(f"--ignore {in_shell(name)}" for name in names)
+
+
+def in_shell(name: str) -> str:
+    """A name as a shell takes it, always between quotes, so that the sentence around it is told from it."""
+    safe = shlex.quote(name)
+    return safe if safe != name else f"'{name}'"

@@ -1,5 +1,6 @@
 """What a run is doing now, from its diary: one line of words, a share of the stage, the curves of its networks."""
 
+import shlex
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ class Happening:
     def says(self, going_on: bool | None, now: float) -> str:
         """The state in a sentence or two."""
         state, stage = self.state(going_on), self.stage.get("stage")
-        again = f"trainwell fit --resume {self.folder} continues it."
+        again = f"trainwell fit --resume {shlex.quote(str(self.folder))} continues it."
         return {
             "not begun": f"No run has begun in {self.folder} yet; the page fills when one does.",
             "going on": self._how_far(now),

@@ -11,7 +11,7 @@ from typing import Any
 
 from trainwell.errors import InputError, listed, nearest
 from trainwell.files import write_whole
-from trainwell.recipe.evidence import STAGES
+from trainwell.recipe.evidence import STAGES, stages_of
 
 NEEDS = {"regularize": ("overfit",), "tune": ("overfit", "regularize"), "squeeze": ("tune",)}
 LEFT = {  # what a stage leaves beside its evidence; the model comes last, and is what makes a run a finished one
@@ -41,10 +41,12 @@ def chosen_stages(only: Sequence[str] = (), from_stage: str | None = None) -> tu
     return tuple(stage for stage in STAGES if stage in only)
 
 
-def check_needs(folder: Path | None, chosen: Sequence[str]) -> None:
-    """`InputError` where a stage needs what another one finds, and that one is neither chosen nor done."""
+def check_needs(folder: Path | None, chosen: Sequence[str], effort: object = None) -> None:
+    """`InputError` where a stage needs what another one of this effort finds, and that one is neither chosen nor done."""
+    made = stages_of(effort)
     for stage in chosen:
-        missing = [need for need in NEEDS.get(stage, ()) if need not in chosen and not _is_done(folder, need)]
+        needed = [need for need in NEEDS.get(stage, ()) if need in made]
+        missing = [need for need in needed if need not in chosen and not _is_done(folder, need)]
         if missing:
             where = "a new run has nothing yet" if folder is None else f"{folder} does not hold it"
             raise InputError(

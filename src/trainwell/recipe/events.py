@@ -80,6 +80,19 @@ def read_events(path: Path) -> list[Event]:
     return [event for event in events if isinstance(event, dict) and "event" in event]
 
 
+def closed_by_ctrl_c(folder: Path) -> bool:
+    """Whether Ctrl-C ended what came to the last stage of a run last; stages that were made alone since then change nothing."""
+    closing = interrupted = found = False
+    for event in read_events(folder / "events.jsonl"):
+        if event["event"] == "run_started":
+            closing = interrupted = False
+        closing = closing or (event["event"] == "stage_started" and event.get("stage") == "squeeze")
+        interrupted = interrupted or event["event"] == "interrupted"
+        if closing:
+            found = interrupted
+    return found
+
+
 def _plain(value: Any) -> Any:
     """JSON has no NaN and no NumPy numbers: None and Python's own instead."""
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:

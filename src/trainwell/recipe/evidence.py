@@ -13,7 +13,13 @@ from trainwell.errors import InputError
 from trainwell.files import write_whole
 
 STAGES = ("look", "baselines", "overfit", "regularize", "tune", "squeeze")
+STAGES_OF = {"minimal": ("look", "tune", "squeeze")}  # by effort; the others compare, and there nothing is compared
 Cell = str | int | float | bool | None
+
+
+def stages_of(effort: object) -> tuple[str, ...]:
+    """The stages of a run of this effort, in their order."""
+    return STAGES_OF.get(str(effort), STAGES)
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,17 @@ class Evidence:
     tables: Mapping[str, Sequence[Mapping[str, Cell]]] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
+
+
+def free_name(line: Mapping[str, Cell], name: str) -> str:
+    """A heading that no other cell of a table's line stands under, for a feature may be called as one of them.
+
+    >>> free_name({"row": "7"}, "row"), free_name({"row": "7"}, "age")
+    ('row (feature)', 'age')
+    """
+    while name in line:
+        name += " (feature)"
+    return name
 
 
 _evidence = TypeAdapter(Evidence)

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shlex
 from collections.abc import Sequence
 from datetime import date
 from itertools import count
@@ -24,7 +25,8 @@ def create(out: Path | None, name: str) -> Path:
     if out is not None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise InputError(
-                f"{out} exists and is not an empty folder: name another with --out, or continue it with --resume {out}."
+                f"{out} exists and is not an empty folder: name another with --out, or continue it with "
+                f"--resume {shlex.quote(str(out))}."
             )
         return _make(out)
     stem = re.sub(r"[^\w-]+", "_", name)[:60].strip("_") or "table"

@@ -5,15 +5,22 @@ help, below the base rate it does not: then nothing in the inputs says anything 
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
+import jax.numpy as jnp
+
 from trainwell.population.member import Training
+from trainwell.population.metrics import predictions_of
+from trainwell.population.scores import negative_log_loss
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence
 
 GUESSING = ("majority", "mean", "quantile")  # the simple models that look at no input
 GATED = ("regularize", "tune")  # after these stages a run may be found to be of no use
 FEWEST = 4  # chosen: networks that came to a score, before anything is concluded from them
+LOG_LOSSES = ("binary_cross_entropy", "cross_entropy")
+LIKELIER = 10.0  # nats, chosen: one that was fixed before comes to such a likelihood by chance once in e^10 = 22,000 times
 FEWEST_ROWS = 30  # chosen: validation rows; on a handful networks that have learned lose to a guess by chance
 
 
@@ -22,7 +29,8 @@ def beaten(
 ) -> Evidence:
     """The stage's evidence, with the verdict "stop" where no network of the run predicts better than a guess.
 
-    Scores are of the validation rows, each network's at its best epoch: a comparison that flatters the networks.
+    Scores are of the validation rows, each network's at its best epoch: a comparison that flatters the networks. One whose log
+    loss is clearly lower than that of the base rate has learned, too, though it may name the same class in every row.
     """
     measures = done["baselines"].measures if "baselines" in done else {}
     guess = next((name for name in GUESSING if isinstance(measures.get(f"{name}.score"), int | float)), None)
@@ -32,7 +40,7 @@ def beaten(
     if len(scores) < FEWEST or len(context.split.validation) < FEWEST_ROWS:
         return evidence
     level = float(measures[f"{guess}.score"] or 0.0)
-    if max(scores) > level:
+    if max(scores) > level or _likelier(context, trainings):
         return evidence
     label, said = context.metric.label, context.said
     summary = (
@@ -49,3 +57,19 @@ def beaten(
     return dataclasses.replace(
         evidence, verdict="stop", summary=summary, explanation=explanation, actions=(advice, *evidence.actions)
     )
+
+
+def _likelier(context: Context, trainings: Sequence[Training]) -> bool:
+    """Whether some network gives the validation rows a clearly higher likelihood than the base rate of the training rows does.
+
+    The likelihood ratio of any predictions fixed before and the true ones has a mean of 1, so that it is above e^c by chance
+    with a probability of e^-c at most (Markov's inequality).
+    """
+    if context.task == "regression" or context.class_weights is not None:
+        return False
+    sound = [t for t in trainings if t.sound and t.curves.best_epoch and t.member.structure.loss in LOG_LOSSES]
+    losses = [t.curves.validation_loss[t.curves.best_epoch - 1] for t in sound]
+    rows = context.validation
+    outputs = jnp.broadcast_to(jnp.asarray(context.prior), (len(rows.target), context.outputs))
+    of_prior = -float(negative_log_loss(predictions_of(outputs, context.task), rows.target, rows.weights))
+    return len(rows.target) * (of_prior - min(losses, default=math.inf)) > LIKELIER

@@ -23,8 +23,8 @@ from trainwell.recipe.baselines.simple_models import score_simple_models
 from trainwell.recipe.baselines.stage import baselines
 from trainwell.recipe.chosen_stages import WITHOUT_WEIGHTS, earlier_members, without_weights
 from trainwell.recipe.context import Context
-from trainwell.recipe.events import read_events
-from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, write_evidence
+from trainwell.recipe.events import closed_by_ctrl_c, read_events
+from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, stages_of, write_evidence
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.gates import beaten
 from trainwell.recipe.look.stage import look
@@ -54,7 +54,6 @@ ENDS = {
 }  # chosen: shares of the time
 LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chosen: by when a stage may end, compiling included
 LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
-STAGES_OF_MINIMAL = ("look", "tune", "squeeze")  # the others compare, and there nothing is compared
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
@@ -118,11 +117,6 @@ def closing(run: Run) -> dict[str, Any]:
     measures = run.evidence["squeeze"].measures if "squeeze" in run.evidence else {}
     found = {name: measures.get(name) for name in ("test_score", "low", "high", "metric")}
     return {**found, "model": run.folder / "model" if run.model is not None else None, "report": run.report}
-
-
-def stages_of(effort: str) -> tuple[str, ...]:
-    """The stages of a run, in their order."""
-    return STAGES_OF_MINIMAL if effort == MINIMAL else STAGES
 
 
 class Recipe:
@@ -353,6 +347,12 @@ class Recipe:
     def _trained(self) -> bool:
         return any(t.sound for t in self.result.trainings)
 
+    @property
+    def _is_whole(self) -> bool:
+        """Whether nothing is left to resume: after a part of the recipe the folder may be that of a run that was cut short."""
+        wanted = stages_of(self.context.options.effort)
+        return set(wanted) <= set(self.result.evidence) and not closed_by_ctrl_c(self.context.folder)
+
     def _finish(self, reason: str | None) -> Run:
         run, folder = self.result, self.context.folder
         if self.chosen:
@@ -368,7 +368,7 @@ class Recipe:
             write_report(folder)
         if reason is not None:
             raise StageStopped(reason)
-        if run.model is not None and not run.interrupted:
+        if run.model is not None and not run.interrupted and self._is_whole:
             forget_rows(folder)
             folders.remove_weights(folder)
             (folder / WITHOUT_WEIGHTS).unlink(missing_ok=True)

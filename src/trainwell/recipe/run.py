@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import signal
 import threading
 import time
@@ -33,10 +34,10 @@ from trainwell.recipe.chosen_metric import check_function, function_metric, name
 from trainwell.recipe.chosen_stages import changed_options, check_needs, check_nothing_hangs_on, chosen_stages, forget
 from trainwell.recipe.context import Context
 from trainwell.recipe.curves import CurveTeller
-from trainwell.recipe.events import EventLog, Listener, read_events
-from trainwell.recipe.evidence import read_evidence
+from trainwell.recipe.events import EventLog, Listener, closed_by_ctrl_c
+from trainwell.recipe.evidence import read_evidence, stages_of
 from trainwell.recipe.options import Options
-from trainwell.recipe.order import Recipe, Run, closing, stages_of
+from trainwell.recipe.order import Recipe, Run, closing
 from trainwell.recipe.running import is_going_on
 from trainwell.recipe.tune import spaces
 from trainwell.recipe.tune import stage as tune
@@ -87,12 +88,10 @@ def fit(
         if stages and options.get("space") is not None:
             label, options["space"] = spaces.label_of(options["space"]), spaces.read(options["space"], {})
         source, chosen = _options_of(Path(resume), source, options, stages)
-        if not stages:
-            _forget_the_closing(Path(resume))
     else:
         if from_stage is not None:
             raise InputError(f"--from {from_stage} goes on in a run that was begun: say which, with --resume RUN.")
-        check_needs(None, stages)
+        check_needs(None, stages, options.get("effort"))
         if target is None:
             raise InputError("There is no target: name the column to predict.")
         if options.get("space") is not None:
@@ -115,12 +114,12 @@ def fit(
 def _check_free(folder: Path) -> None:
     """`InputError` where another process is at work on a run."""
     if is_going_on(folder):
-        raise InputError(f"{folder} is going on in another process: trainwell watch {folder} shows it.")
+        raise InputError(f"{folder} is going on in another process: trainwell watch {shlex.quote(str(folder))} shows it.")
 
 
 def _begin_anew(folder: Path, stages: Sequence[str], only: bool, config: Mapping[str, Any]) -> None:
     """Forget what the chosen stages left in a folder, once all that can be refused is refused."""
-    check_needs(folder, stages)
+    check_needs(folder, stages, config["effort"])
     if only:
         check_nothing_hangs_on(folder, stages)
     try:
@@ -138,7 +137,7 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
     if not config.is_file():
         return None
     wanted = stages_of(folders.read_json(config).get("effort", ""))
-    if set(evidence) != set(wanted) or not (folder / "model" / "model.json").is_file() or _was_interrupted(folder):
+    if set(wanted) - set(evidence) or not (folder / "model" / "model.json").is_file() or closed_by_ctrl_c(folder):
         return None
     run = Run(folder, evidence, load(folder))
     folders.remove_weights(folder)  # where a kill kept the run from it
@@ -146,12 +145,6 @@ def _finished(folder: Path, listeners: tuple[Listener, ...]) -> Run | None:
         write_report(folder)
     EventLog(None, listeners).add("run_finished", **closing(run))
     return run
-
-
-def _was_interrupted(folder: Path) -> bool:
-    """Whether Ctrl-C ended the latest run of a folder."""
-    kinds = [event["event"] for event in read_events(folder / "events.jsonl")]
-    return next((kind for kind in reversed(kinds) if kind in ("run_started", "interrupted")), None) == "interrupted"
 
 
 def _forget_the_closing(folder: Path) -> None:
@@ -188,7 +181,8 @@ def _prepare(
     stages: Sequence[str] = (),
     only: bool = False,
 ):
-    """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made."""
+    """(context, notes of what was inferred). Everything that can be refused is refused before the folder is made, or before
+    anything in a resumed one is removed."""
     file = too_large(source, options.stream_above)
     sample = None if file is None else draw_sample(file, options.seed)
     table = read_table(source) if sample is None else sample.table
@@ -223,6 +217,8 @@ def _prepare(
         _check_contents(folder, table, schema)
         _begin_anew(folder, stages, only, _config(source, options))
     log = EventLog(folder / "events.jsonl", listeners)
+    if resumed and not stages:
+        _forget_the_closing(folder)
     context = dataclasses.replace(context, folder=folder, log=log, on_advanced=CurveTeller(log))
     _write_givens(context, source, resumed)
     return context, notes
@@ -234,7 +230,7 @@ def _with_test(table: Table, options: Options, sample: Sample | None) -> tuple[T
         return table, np.zeros(table.rows, bool)
     if sample is not None:
         raise InputError(f"{table.source} is streamed from disk, which takes its test rows from itself: leave --test out.")
-    return joined(table, read_table(options.test))
+    return joined(table, read_table(options.test), options.ignore)
 
 
 def _sample_notes(sample: Sample | None) -> list[Note]:

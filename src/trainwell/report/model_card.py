@@ -18,6 +18,7 @@ from trainwell.words import metric_name, number, printable, score, shortened
 
 USED = ("numeric", "category", "date")  # roles of columns that the model reads
 MOST_NAMED = 12  # columns named in a sentence, chosen
+MIDNIGHT = "T00:00:00"  # of a date without a time
 LONGEST_NAME = 60  # letters of a name in a sentence, chosen
 
 
@@ -115,7 +116,6 @@ def _data_rows(record: Record) -> list[dict[str, Any]]:
         ("latest rows tested, by", config.get("time")),
         ("test file", config.get("test")),
         *(("period by " + _short(name), said) for name, said in _periods(profile)),
-        *(("hash of the table", profile.get(name) or record.started.get(name)) for name in ("sha256", "hash")),
     ]
     return [{"what": what, "value": _text(value)} for what, value in facts if value not in (None, "", [], {})]
 
@@ -135,10 +135,9 @@ def _periods(profile: Mapping[str, Any]) -> list[tuple[str, str]]:
     dates = [one for one in columns if isinstance(one, dict) and one.get("role") == "date"] if isinstance(columns, list) else []
     found = []
     for one in dates:
-        ends = one["quantiles"] if isinstance(one.get("quantiles"), dict) else one
-        first, last = (ends.get(name) for name in ("minimum", "maximum"))
-        if first is not None and last is not None:
-            found.append((str(one.get("name")), f"{_text(first)} to {_text(last)}"))
+        first, last = (str(one.get(end) or "").removesuffix(MIDNIGHT) for end in ("first", "last"))
+        if first and last:
+            found.append((str(one.get("name")), f"{first} to {last}"))
     return found
 
 

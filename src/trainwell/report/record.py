@@ -8,7 +8,7 @@ from typing import Any
 
 from trainwell.errors import InputError
 from trainwell.recipe.events import Event
-from trainwell.recipe.evidence import STAGES, Evidence
+from trainwell.recipe.evidence import Evidence, stages_of
 from trainwell.report.reading import ColumnEntry, MemberEntry, fitting, missing_of, read_diary, read_mapping, read_stages
 from trainwell.words import is_loss
 
@@ -68,7 +68,7 @@ class Record:
 
     @property
     def missing_stages(self) -> tuple[str, ...]:
-        return tuple(stage for stage in STAGES if stage not in self.evidence)
+        return tuple(stage for stage in stages_of(self.config.get("effort")) if stage not in self.evidence)
 
     @property
     def stopped_by(self) -> str | None:

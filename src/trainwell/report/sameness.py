@@ -8,6 +8,7 @@ from trainwell.report.record import Record
 from trainwell.words import metric_name
 
 UNKNOWN = "unknown"
+LEFT_OUT = "named in ignore"  # why a column was left out unread
 
 
 class Question(NamedTuple):
@@ -17,7 +18,7 @@ class Question(NamedTuple):
     ----------
     table, target, task, metric : names; empty where the run did not come so far.
     rows : of the table; None where unknown.
-    contents : a digest of what the columns of the table hold, of the target's column and those that two runs have; by column.
+    contents : what was counted in each column, by column: missing cells and different values, as far as they were counted.
     tested_on : a digest of which rows are kept for the test; empty where unknown.
     """
 
@@ -26,7 +27,7 @@ class Question(NamedTuple):
     task: str
     metric: str
     rows: int | None
-    contents: Mapping[str, str]
+    contents: Mapping[str, Mapping[str, Any]]
     tested_on: str
 
     def same_as(self, other: "Question") -> bool:
@@ -34,10 +35,11 @@ class Question(NamedTuple):
         return (self.target, self.task, self.metric) == (other.target, other.task, other.metric) and self.same_table(other)
 
     def same_table(self, other: "Question") -> bool:
-        """Whether both were made from the same rows, by their number and by what the columns hold that both have."""
+        """Whether both were made from the same rows, by their number and by what both counted in the columns that both have."""
         if self.contents and other.contents:
             both = set(self.contents) & set(other.contents)
-            return self.rows == other.rows and bool(both) and all(self.contents[name] == other.contents[name] for name in both)
+            pairs = [(self.contents[name], other.contents[name]) for name in both]
+            return self.rows == other.rows and bool(both) and all(_same(one, another) for one, another in pairs)
         return (self.table, self.rows) == (other.table, other.rows)
 
 
@@ -56,10 +58,22 @@ def question_of(record: Record) -> Question:
     )
 
 
-def _contents(record: Record) -> dict[str, str]:
-    """What each column holds, in short; the role is left out, which is the run's choice and not the table's."""
+def _contents(record: Record) -> dict[str, dict[str, Any]]:
+    """What was counted in each column; the role is left out, which is the run's choice and not the table's."""
     columns: Any = record.schema.get("columns") or ()
-    return {str(column["name"]): f"{column.get('missing')} {column.get('distinct')}" for column in columns}
+    return {str(column["name"]): _counted(column) for column in columns}
+
+
+def _counted(column: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts that a run made: none in a column that it was told to ignore, and of times not how many there are."""
+    if column.get("role") == "ignored" and column.get("why") == LEFT_OUT:
+        return {}
+    counts = {name: column.get(name) for name in ("missing", "distinct")}
+    return counts if counts["distinct"] else {"missing": counts["missing"]}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in set(one) & set(other))
 
 
 def what_differs(questions: Mapping[str, Question], runs: Mapping[str, Record]) -> list[str]:

@@ -18,6 +18,7 @@ from trainwell.population.budget import Budget
 from trainwell.recipe.context import Context
 
 MOST_ROWS = {"nearest neighbours": 10_000, "linear": 50_000}  # chosen: training rows that they take a few seconds for
+ROWS_OF_MISSED = 5  # chosen: rows of each class that such a draw missed; few, so that the shares of the others stay
 NEIGHBOURS = 15  # chosen
 MOST_ITERATIONS, FEWEST_ITERATIONS = 300, 50  # chosen: by the first most tables are fitted, by the second nearly
 MOST_PASSED = 1e11  # chosen: numbers (times outputs) that all iterations pass; about ten seconds of a core
@@ -44,7 +45,8 @@ def score_simple_models(context: Context) -> dict[str, Scored]:
         if context.budget.passed and found and not quick:
             context.log.note("baselines", f"{name} was left out: the time for simple models was used up.")
             continue
-        rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS.get(name), context.options.seed))
+        classes = None if context.task == "regression" else context.train.target
+        rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS.get(name), context.options.seed, classes))
         if not _fit(model, _inputs(name, rows), rows, Budget() if quick else context.budget):
             context.log.note("baselines", f"{name} ended after {model.n_iter_} rounds: the time for simple models was used up.")
         guess, on_test = (_predictions(model, _inputs(name, part), context) for part in (context.validation, context.test))
@@ -60,11 +62,16 @@ def score_simple_models(context: Context) -> dict[str, Scored]:
     return found
 
 
-def some_rows(rows: int, most: int | None, seed: int) -> np.ndarray:
-    """All row numbers where they are few, else ``most`` drawn ones, ascending."""
+def some_rows(rows: int, most: int | None, seed: int, classes: np.ndarray | None = None) -> np.ndarray:
+    """All row numbers where they are few, else ``most`` drawn ones, ascending; and of each of the ``classes`` (rows,) that the
+    draw missed a few more, because a model of one class cannot be fitted."""
     if most is None or rows <= most:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    random = np.random.default_rng(seed)
+    drawn = random.choice(rows, most, replace=False)
+    missed = np.setdiff1d(classes, classes[drawn]) if classes is not None else ()
+    more = [random.permutation(np.flatnonzero(classes == label))[:ROWS_OF_MISSED] for label in missed]
+    return np.sort(np.concatenate([drawn, *more]))
 
 
 def _models(context: Context) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Tables of the stage look: what was found, and the rows and columns that it was found in."""
 
+import shlex
+
 import numpy as np
 
 from trainwell.inspection.inspect import Inspection
 from trainwell.inspection.remarks import short
 from trainwell.recipe.context import Context
-from trainwell.recipe.evidence import Cell
+from trainwell.recipe.evidence import Cell, free_name
 
 WEIGHTS = {"stop": "stop", "warn": "look", "note": "note"}
 MOST_LINES = 20  # chosen: of a table, what a person reads
@@ -49,7 +51,7 @@ def _compared(found: Inspection) -> Rows:
             f"{one.metric} on random rows": round(one.random, 3),
             f"{one.metric} on rows apart": round(one.apart, 3),
             "rows": one.rows,
-            "a split that is right": f"--{one.kind} {short(one.column)}" if one.alarm else "either",
+            "a split that is right": f"--{one.kind} {shlex.quote(one.column)}" if one.alarm else "either",
         }
         for one in found.compared
     ]
@@ -67,7 +69,8 @@ def _suspects(context: Context, found: Inspection) -> Rows:
         else:
             given, expected = (short(context.schema.classes[int(place)]) for place in (one.given, one.expected))
             line |= {"given": given, "expected": expected, "probability": round(one.strength, 3)}
-        line |= {short(name): _cell(context, name, one.row) for name in features}
+        for name in features:
+            line[free_name(line, short(name))] = _cell(context, name, one.row)
         rows.append(line)
     return rows
 

@@ -9,7 +9,7 @@ from trainwell.explain.subgroups import Subgroup, subgroups
 from trainwell.explain.worst_rows import Mistake, worst_of_classes, worst_of_numbers
 from trainwell.population.own_metric import calls_back
 from trainwell.recipe.context import Context
-from trainwell.recipe.evidence import Cell, Figure, Series
+from trainwell.recipe.evidence import Cell, Figure, Series, free_name
 from trainwell.recipe.final_scores import resampled, score_of_some
 from trainwell.recipe.squeeze.measured import Measured
 from trainwell.recipe.squeeze.outcome import Outcome, own_unit
@@ -58,7 +58,7 @@ def _row(context: Context, one: Mistake, predicted: np.ndarray, truth: np.ndarra
         row |= {"true": classes[int(truth[one.place])], "likeliest": classes[likeliest]}
         row["probability of the true one"] = float(f"{one.probability:.3g}")
     for name in names:
-        row[name] = _short(_cell(context, name, position))
+        row[free_name(row, name)] = _short(_cell(context, name, position))
     return row
 
 
