@@ -2,6 +2,8 @@
 
 import csv
 import gzip
+import io
+import json
 import threading
 import warnings
 
@@ -12,6 +14,7 @@ import pytest
 
 import made_models
 from trainwell.data import csv_parts
+from trainwell.data.tables import read_table
 from trainwell.errors import InputError
 from trainwell.model import CellWarning
 from trainwell.predictions import ahead, cell_notes, predict_file, write_predictions
@@ -93,6 +96,14 @@ def test_what_a_job_raises_is_raised_in_its_turn_and_ends_the_others():
         list(found)
 
 
+@pytest.mark.parametrize("blank", ["\n", "\r\n\n"])
+def test_column_names_above_blank_lines_are_no_rows(model, tmp_path, blank):
+    (tmp_path / "rows.csv").write_text("amount,price\n" + blank)
+    with pytest.raises(InputError, match=r"rows\.csv has column names \('amount', 'price'\) but no rows\.$"):
+        predict_file(model, tmp_path / "rows.csv", str(tmp_path / "out.csv"))
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
 def test_a_damaged_line_far_down_leaves_no_output(model, files, tmp_path, monkeypatch):
     monkeypatch.setattr(csv_parts, "PART_BYTES", 10_000)
     lines = (files / "rows.csv").read_text().splitlines()
@@ -100,6 +111,26 @@ def test_a_damaged_line_far_down_leaves_no_output(model, files, tmp_path, monkey
     with pytest.raises(InputError, match=r"rows\.csv, line 651: 3 cells \('too,few,cells'\), but the first line has "):
         predict_file(model, tmp_path / "rows.csv", str(tmp_path / "out.csv"))
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_damage_to_any_row_group_of_a_parquet_file_is_said_of_the_input(model, files, tmp_path):
+    whole = (files / "rows.parquet").read_bytes()
+    footer = int.from_bytes(whole[-8:-4], "little")
+    groups = pyarrow.parquet.ParquetFile(files / "rows.parquet").metadata
+    pages = [groups.row_group(number).column(2).data_page_offset for number in range(groups.num_row_groups)]
+    for begin in (*pages, len(whole) - 8 - footer):
+        (tmp_path / "rows.parquet").write_bytes(whole[:begin] + bytes(40) + whole[begin + 40 :])
+        with pytest.raises(InputError, match=r"rows\.parquet is not a Parquet file or is damaged \([^\n]+\)\.$"):
+            predict_file(model, tmp_path / "rows.parquet", str(tmp_path / "out.csv"))
+        with pytest.raises(InputError, match=r"rows\.parquet is not a Parquet file or is damaged \([^\n]+\)\.$"):
+            read_table(tmp_path / "rows.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+
+
+def test_a_damaged_line_of_the_first_part_has_its_own_number(model, tmp_path):
+    (tmp_path / "rows.csv").write_text("\namount,price\n1,2\n3\n")
+    with pytest.raises(InputError, match=r"rows\.csv, line 4: 1 cells \('3'\), but the first line has 2"):
+        predict_file(model, tmp_path / "rows.csv", str(tmp_path / "out.csv"))
 
 
 def test_a_column_that_is_not_there_is_said_before_anything_is_written(model, files, tmp_path):
@@ -110,6 +141,41 @@ def test_a_column_that_is_not_there_is_said_before_anything_is_written(model, fi
     with pytest.raises(InputError, match=r"lacks a column of the training table: 'amount'\.$"):
         predict_file(model, tmp_path / "rows.csv", str(tmp_path / "out.csv"))
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_the_table_to_predict_is_not_replaced_by_its_predictions(model, files, tmp_path):
+    rows, other = tmp_path / "rows.csv", tmp_path / "other.csv"
+    rows.write_bytes((files / "rows.csv").read_bytes())
+    other.symlink_to(rows)
+    for out in (rows, other):
+        with pytest.raises(InputError, match=r"is the table to predict itself, which it would replace: name another file\.$"):
+            predict_file(model, rows, str(out))
+    assert rows.read_bytes() == (files / "rows.csv").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "rows.parquet"])
+@pytest.mark.parametrize("chunk", [1, 100])
+def test_a_cell_that_cannot_be_read_refuses_no_file_however_small_its_chunk(model, tmp_path, name, chunk):
+    rows = made_models.columns("binary", 150, seed=4)
+    rows["amount"] = ["4x", *map(str, rows["amount"][1:])]
+    rows["size"] = [*map(str, rows["size"][:-1]), "big"]
+    _write(rows, tmp_path / name)
+    with cell_notes() as notes:
+        assert predict_file(model, tmp_path / name, str(tmp_path / "out.csv"), chunk=chunk) == 150
+    assert sum("'4x'" in note or "'big'" in note for note in notes) == 2
+    rows["amount"] = ["4x"] * 150
+    _write(rows, tmp_path / name)
+    with pytest.raises(InputError, match=r"holds no number in any row \(for example '4x' in row \d\)"):
+        predict_file(model, tmp_path / name, str(tmp_path / "out.csv"), chunk=chunk)
+
+
+def _write(rows, path) -> None:
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pa.table(rows), str(path))
+        return
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([list(rows), *zip(*rows.values(), strict=True)])
+    path.write_bytes(gzip.compress(text.getvalue().encode()) if path.suffix == ".gz" else text.getvalue().encode())
 
 
 @pytest.mark.parametrize("chunk", [0, -5, 10_000_001])
@@ -129,15 +195,34 @@ def test_a_note_of_many_chunks_is_told_once():
     assert second == "3 missing in 'flag', none in training rows: no level is used."
 
 
+def test_notes_of_columns_whose_names_differ_by_a_number_are_apart():
+    with cell_notes() as notes:
+        for column in ("V1", "V28", "V1"):
+            warnings.warn(CellWarning(f"3 missing in {column!r}, none in training rows: it is.", column), stacklevel=1)
+    assert [note.partition(",")[0] for note in notes] == ["3 missing in 'V1'", "3 missing in 'V28'"]
+    assert [note.endswith("So it is in 1 more parts of the file.") for note in notes] == [True, False]
+
+
 def test_a_sign_alone_in_its_row_is_the_level_that_it_was_in_training(model):
     row = {name: cells[:1] for name, cells in made_models.columns("binary", 5, seed=8).items()}
     found = {sign: model.predict_proba({**row, "sign": [sign]})[0, 1] for sign in ("+", "-", "0")}
     assert len(set(found.values())) == 3
 
 
-def test_a_table_given_whole_is_written_the_same_way(model, table, files, tmp_path):
-    from trainwell.data.tables import read_table
+@pytest.mark.parametrize("sign", ["+", "-", "0"])
+def test_a_sign_alone_in_a_request_is_the_level_that_it_was_in_training(model, sign):
+    from trainwell.serving.bodies import CSV, JSON, Reader
+    from trainwell.serving.limits import Limits
 
+    row = {name: cells[:1] for name, cells in made_models.columns("binary", 5, seed=8).items() if name != "y"}
+    row = {name: cells[0] for name, cells in row.items()} | {"sign": sign, "price": 1234.5}
+    text = ",".join(row) + "\n" + ",".join('"' + str("" if cell is None else cell) + '"' for cell in row.values()) + "\n"
+    reader, expected = Reader(model, Limits()), model.predict_proba({name: [cell] for name, cell in row.items()})[:, 1:]
+    for body, kind in ((json.dumps({"rows": [row]}), JSON), (text, CSV)):
+        np.testing.assert_allclose(model.outputs(reader.read(body.encode(), kind)), expected, atol=1e-6)
+
+
+def test_a_table_given_whole_is_written_the_same_way(model, table, files, tmp_path):
     write_predictions(model, read_table(table, unsigned=model.encoder.unsigned), str(tmp_path / "whole.csv"), ["id"])
     predict_file(model, files / "rows.parquet", str(tmp_path / "parts.csv"), ["id"], chunk=1_000)
     whole, parts = read(tmp_path / "whole.csv"), read(tmp_path / "parts.csv")

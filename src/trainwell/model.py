@@ -18,7 +18,7 @@ import numpy as np
 from trainwell.calibration.calibrate import Calibration
 from trainwell.calibration.intervals import LEVEL
 from trainwell.calibration.thresholds import above
-from trainwell.data.encode import Encoder
+from trainwell.data.encode import Arrays, Encoder
 from trainwell.data.schema import Schema
 from trainwell.data.tables import Table, read_table
 from trainwell.errors import InputError
@@ -47,7 +47,11 @@ AS_IT_IS = Calibration()
 
 
 class CellWarning(UserWarning):
-    """Cells of a table to predict are not as in training: unreadable, unseen, or missing for the first time."""
+    """Cells of a table to predict are not as in training: unreadable, unseen, or missing for the first time; of one column."""
+
+    def __init__(self, message: str, column: str | None = None):
+        super().__init__(message)
+        self.column = column
 
 
 @dataclass(frozen=True)
@@ -153,10 +157,15 @@ class Model:
         rows = table.frame.num_rows
         if rows == 0:
             return np.zeros((0, self.members[0].architecture.outputs), np.float32)
+        arrays = self.encoded(table, part)
+        return self.calibration.applied(self.average(arrays.numeric, arrays.categories))
+
+    def encoded(self, table: Table, part: bool = False) -> Arrays:
+        """The rows as the networks take them; what is unusual in their cells is warned of where `predict` was called."""
         arrays = self.encoder.transform(table, with_target=False, part=part)
         for note in arrays.notes:
-            warnings.warn(note.message, CellWarning, stacklevel=3)
-        return self.calibration.applied(self.average(arrays.numeric, arrays.categories))
+            warnings.warn(CellWarning(note.message, note.column), stacklevel=4)
+        return arrays
 
     def average(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Average of the members (rows, outputs) for encoded rows, as the networks gave it."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".parquet")
 STDOUT = "-"
 CHUNK = 65_536  # chosen: rows at a time; of 20 columns some ten megabytes
+LEAST_READ = 1024  # chosen: rows that are read at a time at least, so that a few cells do not stand for their column
 
 Made = TypeVar("Made")
 
@@ -41,18 +43,29 @@ def predict_file(
     others : as of `write_predictions`.
     """
     from trainwell.data.pieces import part_of, pieces
+    from trainwell.data.tables import read_table
 
     check_out(out)
     check_chunk(chunk)
+    if out != STDOUT and path.exists() and Path(out).exists() and path.samefile(out):
+        raise InputError(f"The output {out!r} is the table to predict itself, which it would replace: name another file.")
     keep = list(keep)
 
     def predicted(load: Callable[[], "Table"], first: bool) -> "list[pa.Table]":
         table = load()
         parts = [part_of(table, start, chunk) for start in range(0, table.rows, chunk)]
-        return [prediction_table(model, part, keep, interval, part=not first) for part in parts]
+        if first and len(parts) > 1:  # a cell says little of its column, the first rows of a file much
+            model.encoder.check(table)
+        return [prediction_table(model, part, keep, interval, part=not first or len(parts) > 1) for part in parts]
 
-    jobs = (partial(predicted, load, not number) for number, load in enumerate(pieces(path, model.encoder.unsigned, chunk)))
-    return _write((table for tables in ahead(jobs, available_cores()) for table in tables), out)
+    found = pieces(path, model.encoder.unsigned, max(chunk, LEAST_READ))
+    jobs = (partial(predicted, load, not number) for number, load in enumerate(found))
+    tables = (table for tables in ahead(jobs, available_cores()) for table in tables)
+    first = next(tables, None)
+    if first is None:  # lines, but none with cells
+        read_table(path)  # says so
+        raise InputError(f"{path} has no rows.")
+    return _write(chain([first], tables), out)
 
 
 def write_predictions(model: "Model", table: "Table", out: str, keep: Iterable[str] = (), interval: float | None = None) -> int:
@@ -160,10 +173,11 @@ def cell_notes() -> Iterator[dict[str, None]]:
     with warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always", CellWarning)
         yield notes
-    kinds: dict[str, tuple[str, int]] = {}
+    kinds: dict[tuple[str | None, str], tuple[str, int]] = {}
     for note in noticed:
-        text = str(note.message)
-        kind = "".join(letter for letter in text.partition("(for example")[0] if not letter.isdigit() and letter != ",")
+        text, column = str(note.message), getattr(note.message, "column", None)
+        said = "".join(letter for letter in text.partition("(for example")[0] if not letter.isdigit() and letter != ",")
+        kind = (column, said)
         first, count = kinds.get(kind, (text, 0))
         kinds[kind] = (first, count + 1)
     for first, count in kinds.values():
@@ -195,4 +209,4 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
         with whole_file(path) as file:
             yield file
     except OSError as error:
-        raise InputError(f"The output {str(path)!r} cannot be written: {error.strerror}.") from None
+        raise InputError(f"The output {str(path)!r} cannot be written: {error.strerror or error}.") from None

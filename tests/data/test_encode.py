@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from trainwell.data.encode import Arrays, Encoder, fit_encoder
@@ -101,6 +102,24 @@ def test_two_levels_are_a_switch():
     names, values = encoded("x", ["no", "yes", None, "yes"] * 50)
     assert names == ["x = yes", "x is missing"]
     assert values[:4].tolist() == [[0, 0], [1, 0], [0.5, 1], [1, 0]]
+
+
+SPELLED = [["false", "true"], ["FALSE", "TRUE"], ["False", "True"], [False, True]]
+
+
+@pytest.mark.parametrize("trained", SPELLED)
+def test_a_boolean_is_the_level_that_is_the_same_word_in_any_case(trained):
+    encoder = fit(table(member=trained * 100))
+    for given in SPELLED:
+        arrays = encoder.transform(table(member=given * 100))
+        assert (arrays.numeric[:2, -1].tolist(), arrays.notes) == ([0, 1], ())
+
+
+def test_of_two_spellings_that_are_levels_each_is_its_own():
+    encoder = fit(table(member=["true", "TRUE", "no", "no"] * 50))
+    rows = encoder.transform(read_table({"feature": [1.0] * 3, "member": ["TRUE", "true", "True"]}), with_target=False)
+    assert rows.numeric[:, 1:].tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
+    assert rows.notes[0].message.startswith("1 cell of 'member' holds a category that training rows had seldom or never")
 
 
 def test_up_to_eight_levels_have_a_column_each():
@@ -293,6 +312,16 @@ def test_a_category_of_lists_is_refused():
         str(caught.value)
         == "column 'code' of dict holds cells of the type list<item: string>, but it held categories in training."
     )
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(1)])
+def test_a_category_of_bytes_is_refused(kind):
+    encoder = fit(table(code=LETTERS))
+    rows = read_table(pa.table({"feature": [1.0], "code": pa.array([b"a"], kind)}))
+    with pytest.raises(
+        InputError, match=r"column 'code' of DataFrame holds cells of the type .*binary.*, but it held categories"
+    ):
+        encoder.transform(rows, with_target=False)
 
 
 def test_a_column_that_is_wholly_missing_is_the_middle():

@@ -20,6 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trainwell import NeuralClassifier, NeuralRegressor
+from trainwell.estimators.rows import class_names, counted, features
+from trainwell.model import CellWarning
 
 ROWS = 240
 LEAST = {"effort": "minimal", "cores": 1, "random_state": 0}
@@ -107,6 +109,18 @@ def test_parameters_are_cloned_set_and_checked_when_fitting(frame, labels):
         estimator.set_params(effort="minimal", metric="aux").fit(frame, labels)
 
 
+def test_a_loss_of_ones_own_is_minimized_where_the_user_says_so(frame, signal):
+    def distance(truth, predicted):
+        return np.abs(truth - predicted).mean()
+
+    found = NeuralRegressor(**LEAST, metric=distance, smaller_is_better=True).fit(frame, signal)
+    assert found.score(frame, signal) > 0.5
+    assert 0 < found.run_.model.test_score < 1
+    assert found.run_.evidence["squeeze"].measures["metric"] == "distance (less is better)"
+    with pytest.raises(ValueError, match="smaller_is_better is for a metric of your own"):
+        NeuralRegressor(**LEAST, metric="rmse", smaller_is_better=True).fit(frame, signal)
+
+
 def test_a_pipeline_with_data_frames_between_its_steps(frame, labels):
     columns = make_column_transformer(
         (StandardScaler(), ["length", "width"]),
@@ -158,11 +172,40 @@ def test_weights_that_are_whole_numbers_are_repetitions(frame, signal):
     np.testing.assert_array_equal(weighted.predict(frame), repeated.predict(frame))
 
 
+def test_weights_of_classes_and_equal_weights_make_no_copies_of_rows():
+    table, target = features(np.arange(20.0)[:, None]), np.repeat([0, 1], 10)
+    of_classes = np.where(target == 1, 3.0, 1.0)
+    kept = counted(table, None, target, of_classes)
+    assert (kept.rows, sorted(kept.weights.tolist())) == (20, [0.5] * 10 + [1.5] * 10)
+    for weights in (np.full(20, 3.0), np.full(20, 0.3)):
+        even = counted(table, weights, target)
+        assert (even.rows, even.weights) == (20, None)
+    both = counted(table, np.repeat([2.0, 1.0], 10), target, of_classes)
+    assert (both.rows, len(set(both.weights.tolist()))) == (30, 2)
+    assert counted(table, None, target, np.where(target == 1, 0.0, 1.0)).rows == 10
+
+
 def test_class_weights_move_probabilities_towards_the_heavy_class(frame, labels, classifier):
-    heavy = NeuralClassifier(class_weight={"yes": 20.5, "no": 1}, **LEAST).fit(frame, labels)
+    heavy = NeuralClassifier(class_weight={"yes": 20, "no": 1}, **LEAST).fit(frame, labels)
+    assert heavy.run_.evidence["look"].measures["rows"] == ROWS
     assert heavy.predict_proba(frame)[:, 1].mean() > classifier.predict_proba(frame)[:, 1].mean() + 0.02
     balanced = NeuralClassifier(class_weight="balanced", **LEAST).fit(frame, labels)
     assert balanced.score(frame, labels) > 0.85
+
+
+def test_a_fit_writes_beside_what_an_earlier_one_wrote(frame, labels, tmp_path):
+    estimator = NeuralClassifier(**LEAST, out=tmp_path / "run")
+    folders = [estimator.fit(frame, labels).run_.folder for _ in range(2)]
+    assert folders == [tmp_path / "run", tmp_path / "run-2"]
+    assert all((folder / "report.html").exists() for folder in folders)
+
+
+def test_a_run_whose_folder_is_gone_is_drawn_and_shown_all_the_same(classifier):
+    run = pickle.loads(pickle.dumps(classifier)).run_
+    assert not run.folder.exists()
+    assert {"loss_curves", "time"} <= set(run.figures)
+    assert "report.html" not in run._repr_html_()
+    assert "<table>" in run._repr_html_()
 
 
 def test_groups_are_not_torn_apart(frame, labels, tmp_path):
@@ -210,11 +253,20 @@ def test_an_interval_holds_its_share_of_the_truth(regressor, frame, signal):
 
 def test_classes_of_any_kind_come_back_as_they_were(frame, signal):
     numbers = frame[["length"]].to_numpy()
-    for classes in (np.array([False, True]), np.array([3, 17]), np.array(["NA", "2024-01-01"], dtype=object)):
+    odd = np.array(["NA", "2024-01-01"], dtype=object)
+    for classes in (np.array([False, True]), np.array([0.0, 1.0]), np.array([3, 17]), odd):
         target = classes[(signal > 0).astype(int)]
         found = NeuralClassifier(**LEAST).fit(numbers, target)
         assert set(found.predict(numbers)) == set(classes)
         assert found.classes_.tolist() == sorted(classes.tolist())
+
+
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [([0.0, 1.0], ["0", "1"]), (["1.0", "2.0"], ["1", "2"]), (["1", "1.0"], ["0", "1"]), (["a", "b"], ["a", "b"])],
+)
+def test_classes_have_the_names_that_a_table_gives_them(classes, names):
+    assert class_names(np.array(classes)) == names
 
 
 def test_dates_lists_and_enormous_numbers_in_a_frame_do_no_harm(frame, labels):
@@ -280,6 +332,20 @@ def test_a_model_of_a_frame_takes_an_array_in_the_same_order_with_scikit_learns_
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         found = classifier.predict_proba(frame.to_numpy(dtype=object))
     np.testing.assert_allclose(found, classifier.predict_proba(frame), atol=1e-6)
+
+
+def test_a_warning_counts_the_rows_that_were_given(classifier, frame):
+    with pytest.warns(CellWarning, match="^1 cell of 'colour' holds a category that training rows had seldom") as warned:
+        classifier.predict(frame[:1].assign(colour="purple"))
+    assert [one.filename for one in warned] == [__file__]
+
+
+def test_a_sign_is_the_level_that_it_was_in_training_whatever_rows_are_beside_it(signal):
+    signs = pd.DataFrame({"charge": np.where(signal > 0, "+", "-"), "number": signal})
+    for given in (signs, signs.to_numpy(dtype=object)):
+        found = NeuralClassifier(**LEAST).fit(given, signal > 0)
+        minus = given[signs["charge"].to_numpy() == "-"]
+        np.testing.assert_array_equal(found.predict_proba(minus), found.predict_proba(given)[signs["charge"] == "-"])
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -1,6 +1,7 @@
 """An exported model reads raw cells and predicts what its model does, whatever the columns and networks; or is not written."""
 
 import dataclasses
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from trainwell.errors import InputError
 from trainwell.export import write
 from trainwell.export.certificate import LIMIT, certificate
 from trainwell.export.rows import drawn, feed
+from trainwell.recipe.run import fit
 from trainwell.techniques.activations import ACTIVATIONS
 
 # Few models with many structures each: a network of an ensemble that differs makes the ensemble differ.
@@ -99,15 +101,28 @@ def test_the_certificate_is_beside_the_file_and_says_what_was_checked(folder, bi
     assert set(found["versions"]) == {"python", "trainwell", "onnx", "onnxruntime", "numpy"}
 
 
-def test_it_is_checked_on_the_rows_of_the_run_s_table_where_that_is_at_hand(folder, tmp_path):
+def test_the_version_of_onnxruntime_is_known_under_any_name_of_its_distribution(folder, tmp_path, monkeypatch):
+    known = importlib.metadata.version
+
+    def of_a_gpu(name: str) -> str:
+        if name == "onnxruntime":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", of_a_gpu)
+    assert write.export(folder, tmp_path / "model.onnx")["versions"]["onnxruntime"] == onnxruntime.__version__
+
+
+def test_it_is_checked_on_the_rows_of_the_run_s_table_where_that_is_at_hand(tmp_path):
     import pyarrow as pa
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(pa.table(made_models.columns("binary", 50)), str(tmp_path / "table.csv"))
-    (tmp_path / "config.json").write_text(json.dumps({"file": str(tmp_path / "table.csv")}))
-    assert write.export(tmp_path, tmp_path / "model.onnx")["rows"][f"rows of {tmp_path / 'table.csv'}"] == 50
-    (tmp_path / "table.csv").unlink()
-    assert len(write.export(tmp_path, tmp_path / "model.onnx")["rows"]) == 1
+    table = tmp_path / "table.csv"
+    pyarrow.csv.write_csv(pa.table(made_models.columns("binary", 120)), str(table))
+    fit(table, "y", out=tmp_path / "run", effort="minimal", keep_going=True, cores=1, report=False)
+    assert write.export(tmp_path / "run", tmp_path / "model.onnx")["rows"][f"rows of {table}"] == 120
+    table.unlink()
+    assert len(write.export(tmp_path / "run", tmp_path / "model.onnx")["rows"]) == 1
 
 
 ALONE = """
@@ -157,6 +172,20 @@ def test_a_row_alone_reads_as_among_others_and_a_whole_number_of_a_category_in_e
     np.testing.assert_allclose(expected, binary.predict_proba(row), atol=1e-6)
     fed["code"] = np.array([[f"{row['code'][0]}.0"]], dtype=object)
     np.testing.assert_array_equal(session.run(None, fed)[1], expected)
+
+
+def test_a_boolean_of_a_category_is_read_in_every_spelling():
+    table = made_models.columns("binary", 200, seed=6)
+    table["flag"] = [str(flag == "on").lower() for flag in table["flag"]]
+    model = made_models.model("binary", {"numeric_embedding": "none"}, table=table)
+    others = [
+        {**table, "flag": [flag.upper() for flag in table["flag"]]},
+        {**table, "flag": [f == "true" for f in table["flag"]]},
+    ]
+    assert difference(model, {str(place): read_table(other) for place, other in enumerate(others)}) <= LIMIT
+    for other in others:
+        found = [model.encoder.transform(read_table(one), with_target=False).numeric for one in (table, other)]
+        np.testing.assert_array_equal(*found)
 
 
 def test_a_model_that_predicts_otherwise_is_not_exported_and_nothing_is_left(binary, folder, tmp_path, monkeypatch):

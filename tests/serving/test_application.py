@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import tracemalloc
 
 import pytest
 from starlette.testclient import TestClient
 
 from trainwell.errors import InputError
 from trainwell.serving.app import Held, application
+from trainwell.serving.bodies import Reader
 from trainwell.serving.limits import Limits, RequestError
 
 ADDRESS = "http://127.0.0.1"
@@ -108,6 +110,39 @@ def test_without_a_token_a_page_in_a_browser_cannot_reach_it_under_its_own_name(
     assert client.get("/schema", headers={"host": "localhost:8000"}).status_code == 200
 
 
+@pytest.mark.parametrize("host", ["127.0.0.2", "0:0:0:0:0:0:0:1"])
+def test_the_host_that_it_listens_on_is_a_name_of_its_own(model, limits, host):
+    name = f"[{host}]" if ":" in host else host
+    with TestClient(application(model, limits, host=host), base_url=f"http://{name}:8000") as client:
+        assert client.get("/health").status_code == 200
+        assert client.get("/schema", headers={"host": "evil.example.com"}).status_code == 400
+
+
+def test_a_client_that_leaves_before_its_request_is_whole_is_no_failure_of_the_server(model, limits):
+    said = iter([{"type": "http.request", "body": b'{"rows"', "more_body": True}, {"type": "http.disconnect"}])
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/predict",
+        "headers": headers,
+        "query_string": b"",
+        "http_version": "1.1",
+    }
+
+    async def receive():
+        return next(said)
+
+    async def send(message):
+        pass
+
+    with TestClient(application(model, limits), base_url=ADDRESS) as client:
+        asyncio.run(client.app(scope, receive, send))
+        counted = client.get("/metrics").text
+    assert 'trainwell_requests_total{path="/predict",status="400"} 1.0' in counted
+    assert 'status="500"' not in counted
+
+
 def test_the_schema_is_the_tables_own(client):
     described = client.get("/openapi.json").json()
     row = described["components"]["schemas"]["Row"]
@@ -140,3 +175,35 @@ def test_the_figures_count_requests_rows_and_batches(model, limits, rows):
         "trainwell_requests_in_flight 1.0",
     ):
         assert f"\n{line}\n" in text, text
+
+
+def _grown(reader: Reader, body: bytes) -> tuple[str, int]:
+    """(the refusal of a body, bytes of Python's that were taken at most to come to it)."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError) as refused:
+            reader.rows_of(body)
+        return str(refused.value), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"rows":[' + b",".join([b"{}"] * 60_000) + b"]}", "the body has 60,000 rows, allowed are 50,000 in one request"),
+        (b'{"rows":[' + b",".join([b"{}"] * 50_000) + b"]}", "row 1 lacks the column 'age'."),
+        (b'{"rows":[{' + b",".join(b'"%d":0' % name for name in range(30_000)) + b"}]}", "row 1 has the column '0', which"),
+        (b'{"rows":[{}],' + b",".join(b'"%d":0' % name for name in range(30_000)) + b"}", "the body is not {"),
+    ],
+)
+def test_a_refused_body_takes_little_more_memory_than_its_own_however_much_is_wrong_with_it(model, body, said):
+    sentence, taken = _grown(Reader(model, Limits(rows=50_000)), body)
+    assert sentence.startswith(said)
+    assert taken < 60 * len(body)  # 3 bytes of an empty row are a mapping of 64; each mistake that was kept would take 500
+
+
+def test_what_a_column_that_is_not_used_holds_is_not_kept(model, rows):
+    row = rows[1] | {"customer id": [[]] * 1000}
+    (read,) = Reader(model, Limits()).rows_of(json.dumps({"rows": [row]}).encode())
+    assert read.model_dump(by_alias=True) == row | {"customer id": None}

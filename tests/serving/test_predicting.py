@@ -12,9 +12,11 @@ import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
+import made_models
 from trainwell.model import CellWarning
 from trainwell.serving.app import application
 from trainwell.serving.bodies import Reader
+from trainwell.serving.limits import Limits
 from trainwell.serving.worker import Question, Worker
 
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
@@ -77,6 +79,18 @@ def test_a_missing_column_of_numbers_is_what_null_is_and_unseen_cells_are_noted(
         "1 cell of 'plan' holds a category that training rows had seldom or never (for example 'gold' in row 1): "
         "treated as unknown."
     ]
+
+
+def test_a_boolean_of_json_is_the_level_that_is_the_same_word():
+    table = made_models.columns("binary", 60, seed=6)
+    table["flag"] = [str(flag == "on").lower() for flag in table["flag"]]
+    reader = Reader(made_models.model("binary", {"numeric_embedding": "none"}, table=table), Limits())
+    row = {name: cells[0] for name, cells in table.items() if name != "y"} | {"price": 1234.5}
+    for text, flag in (("true", True), ("false", False)):
+        found = [reader.read(json.dumps({"rows": [row | {"flag": one}]}).encode(), JSON) for one in (text, flag)]
+        arrays = [reader.model.encoder.transform(one, with_target=False) for one in found]
+        np.testing.assert_array_equal(arrays[0].numeric, arrays[1].numeric)
+        assert [len(one.notes) for one in arrays] == [0, 0]
 
 
 def test_numbers_have_intervals_where_they_are_asked_for(numbers_model, limits, rows):

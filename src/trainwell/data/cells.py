@@ -4,6 +4,7 @@ A column is a `pyarrow.ChunkedArray` of text, numbers, booleans, dates or catego
 (its *style*), kept, and then done cell by cell, so that a row reads the same whatever its neighbours are.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -33,6 +34,9 @@ MISSING = (
     "null",
     "None",
 )
+
+# As JSON, Python (and so a boolean cell of any table) and spreadsheets write them.
+TRUTHS = (("true", "True", "TRUE"), ("false", "False", "FALSE"))
 
 LARGEST = float(np.finfo(np.float32).max)  # networks count in float32: what is beyond it is infinite to them
 READABLE_SHARE = 0.95  # chosen: a few typing errors do not make a measurement a category; one cell in twenty is no typing error
@@ -152,6 +156,22 @@ def labels(column: pa.ChunkedArray) -> pa.ChunkedArray:
         values = of_texts([str(value) for value in values.to_pylist()])
     values = pc.replace_substring_regex(values.cast(pa.string()), r"^([+-]?\d+)\.0*$", r"\1")
     return pa.chunked_array([values.take(distinct.indices)], pa.string())
+
+
+def spellings(levels: Sequence[str]) -> dict[str, str]:
+    """The other spellings of the levels that are true or false, and the level that each stands for.
+
+    >>> spellings(["no", "true"])
+    {'True': 'true', 'TRUE': 'true'}
+    >>> spellings(["true", "TRUE"])  # which tell something apart
+    {}
+    """
+    found: dict[str, str] = {}
+    for words in TRUTHS:
+        own = [level for level in levels if level.lower() == words[0]]
+        if len(own) == 1:
+            found |= {word: own[0] for word in words if word != own[0]}
+    return found
 
 
 def words_per_cell(texts: pa.Array) -> float:

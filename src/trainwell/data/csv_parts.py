@@ -72,7 +72,8 @@ class CsvParts:
         data, _ = csv_text.as_utf8(self.path, data)
         data = csv_text.repaired(data, self.dialect)
         dialect = self.dialect._replace(header=self.dialect.header and part == 0)
-        frame = csv_text.parse(self.path, data, dialect, list(self.names), self.first_row - 1 + int(self.lines[part]))
+        before = self.first_row - 1 - dialect.header + int(self.lines[part])  # lines above those of the data
+        frame = csv_text.parse(self.path, data, dialect, list(self.names), before)
         return frame if columns is None else frame.select(list(columns))
 
 

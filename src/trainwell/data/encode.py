@@ -150,6 +150,12 @@ class Encoder:
         weights = None if table.weights is None else table.weights.astype(np.float32)
         return Arrays(numeric, categories, self._target(table), tuple(notes), weights)
 
+    def check(self, table: Table) -> None:
+        """`InputError` where columns are missing or one holds nothing that can be read, as `transform` says it."""
+        _check_columns(self.columns, table)
+        for column in self.columns:
+            read_column(column, table)
+
     def _target(self, table: Table) -> np.ndarray:
         values = target_values(table, self.schema)
         if self.schema.task != "regression":

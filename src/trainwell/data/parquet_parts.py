@@ -55,10 +55,11 @@ class ParquetParts:
         try:
             with pyarrow.parquet.ParquetFile(self.path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
                 for batch in file.iter_batches(self.batch_rows, row_groups=[part], columns=columns):
+                    batch.validate(full=True)  # or text that is none is met later
                     yield Frame(first, partial(pa.Table.from_batches, [batch]))
                     first += batch.num_rows
-        except pa.ArrowException as problem:
-            raise _damaged(self.path, problem) from None
+        except (pa.ArrowException, OSError) as problem:
+            raise damaged(self.path, problem) from None
 
 
 def open_parquet(path: Path) -> ParquetParts:
@@ -68,13 +69,20 @@ def open_parquet(path: Path) -> ParquetParts:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             found, names = file.metadata, file.schema_arrow.names
-    except pa.ArrowException as problem:
-        raise _damaged(path, problem) from None
+    except (pa.ArrowException, OSError) as problem:
+        raise damaged(path, problem) from None
     check_names(names, str(path))
     groups = [found.row_group(number) for number in range(found.num_row_groups)]
     rows, held = (tuple(getattr(group, name) for group in groups) for name in ("num_rows", "total_byte_size"))
     return ParquetParts(path, tuple(names), rows, sum(held))
 
 
-def _damaged(path: Path, problem: Exception) -> InputError:
-    return InputError(f"{path} is not a Parquet file or is damaged ({str(problem).splitlines()[0][:100]}).")
+def damaged(path: Path, problem: Exception) -> InputError:
+    """What Arrow could not read, as one sentence; of a page or footer that is not whole it says so as an `OSError`."""
+    if isinstance(problem, OSError) and problem.errno is not None:
+        return InputError(f"{path} cannot be read: {problem.strerror}.")
+    return InputError(f"{path} is not a Parquet file or is damaged ({_first_line(problem)}).")
+
+
+def _first_line(problem: Exception) -> str:
+    return (str(problem).splitlines() or ["no more is said"])[0][:100].rstrip(".")

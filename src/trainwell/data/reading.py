@@ -1,5 +1,7 @@
 """Cells of a table's column, read in the way that the training column was read."""
 
+from functools import lru_cache
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +12,8 @@ from trainwell.data.encoders import ColumnEncoder, Date, Embedded, Read, Switche
 from trainwell.data.roles import Note, unreadable_note
 from trainwell.data.tables import Table
 from trainwell.errors import InputError
+
+BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
 
 
 def read_column(column: ColumnEncoder, table: Table, part: bool = False) -> Read:
@@ -34,15 +38,16 @@ def read_column(column: ColumnEncoder, table: Table, part: bool = False) -> Read
 
 def _read_levels(column: Switches | Embedded, table: Table) -> Read:
     cells_of = table.column(column.name)
-    if pa.types.is_nested(cells_of.type) or pa.types.is_binary(cells_of.type):
+    if pa.types.is_nested(cells_of.type) or any(is_bytes(cells_of.type) for is_bytes in BYTES):
         raise InputError(
             f"column {column.name!r} of {table.source} holds cells of the type {cells_of.type}, "
             "but it held categories in training."
         )
     texts = cells.labels(cells_of)
     missing = numpy_of(pc.is_null(texts))
-    found = pc.index_in(texts, value_set=of_levels(column.levels))
-    values = np.asarray(numpy_of(found.fill_null(-1)), np.int32) + np.int32(1)
+    words, numbers = _known(column.levels)
+    found = np.asarray(numpy_of(pc.index_in(texts, value_set=of_levels(words)).fill_null(-1)), np.int32)
+    values = numbers[found + 1]
     notes = _missing_notes(column, missing)
     unseen = (values == 0) & ~missing
     if unseen.any():
@@ -52,6 +57,14 @@ def _read_levels(column: Switches | Embedded, table: Table) -> Read:
         message = f"{many} a category that training rows had seldom or never (for example {cell!r} in row {row}): "
         notes.append(Note(column.name, message + "treated as unknown."))
     return Read(values, missing, notes)
+
+
+@lru_cache(maxsize=1024)  # as `of_levels`
+def _known(levels: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
+    """(every text that is a level, behind 0 for none the number of the level that it is): a boolean is true in any spelling."""
+    others = cells.spellings(levels)
+    numbers = [*range(len(levels) + 1), *(levels.index(level) + 1 for level in others.values())]
+    return (*levels, *others), np.array(numbers, np.int32)
 
 
 def _nothing_read(table: Table, name: str, unreadable: np.ndarray, what: str) -> None:

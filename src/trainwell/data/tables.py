@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from trainwell.data import cells
 from trainwell.data.csv_text import check_names, read_csv
+from trainwell.data.parquet_parts import damaged
 from trainwell.errors import InputError, listed, nearest
 
 SUFFIXES = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".pq")
@@ -159,9 +160,11 @@ def _parquet_columns(path: Path) -> dict[str, pa.ChunkedArray]:
     import pyarrow.parquet
 
     try:
-        return dict_of(pyarrow.parquet.ParquetFile(path).read(), str(path))
-    except pa.ArrowException as problem:
-        raise InputError(f"{path} is not a Parquet file or is damaged ({str(problem).splitlines()[0][:100]}).") from None
+        frame = pyarrow.parquet.ParquetFile(path).read()
+        frame.validate(full=True)  # or text that is none is met later
+    except (pa.ArrowException, OSError) as problem:
+        raise damaged(path, problem) from None
+    return dict_of(frame, str(path))
 
 
 def dict_of(frame: pa.Table, source: str) -> dict[str, pa.ChunkedArray]:

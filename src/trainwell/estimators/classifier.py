@@ -26,6 +26,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
     trials : how many networks to try; without a time limit the same data then give the same model.
     metric : what to maximize: ``"auc"``, ``"average_precision"``, ``"accuracy"``, ``"balanced_accuracy"``, ``"f1"``,
         ``"log_loss"``, or a function of (truth, prediction).
+    smaller_is_better : whether that function's number is a loss.
     cost : of two classes what a mistake costs, ``{"fp": 1, "fn": 20}``: `predict` then decides at the cheapest threshold.
     class_weight : ``"balanced"``, or a weight for each class; multiplies the rows' own weights.
     search, space : how and among what networks are searched, see the docs on the search.
@@ -33,7 +34,8 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
     ignore, categories, numbers : columns that must not be used, columns of numbers that are names, and columns that stay
         numbers though they look like identifiers; by name or place.
     group, time : column to split by, so that equal values stay together, or that the latest rows validate and test.
-    out : a folder for the run; a temporary one when left out, of which the estimator carries what it needs.
+    out : a folder for the run, with a number behind its name where an earlier fit has written; a temporary one when left out,
+        of which the estimator carries what it needs.
     cores : how many cores to use; all when left out.
     keep_going : whether a fit goes on where a stage says that it is no use; a stage's verdict is in ``run_.evidence``.
     random_state : the seed, or what scikit-learn takes in its place; chance decides when left out.
@@ -63,6 +65,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         time_limit: float | str | None = None,
         trials: int | None = None,
         metric: str | Callable[..., Any] | None = None,
+        smaller_is_better: bool = False,
         cost: Mapping[str, float] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         search: str = "tpe",
@@ -79,9 +82,9 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         random_state: Any = None,
     ):
         super().__init__(
-            effort=effort, time_limit=time_limit, trials=trials, metric=metric, search=search, space=space, settings=settings,
-            ignore=ignore, categories=categories, numbers=numbers, group=group, time=time, out=out, cores=cores,
-            keep_going=keep_going, random_state=random_state,
+            effort=effort, time_limit=time_limit, trials=trials, metric=metric, smaller_is_better=smaller_is_better,
+            search=search, space=space, settings=settings, ignore=ignore, categories=categories, numbers=numbers, group=group,
+            time=time, out=out, cores=cores, keep_going=keep_going, random_state=random_state,
         )  # fmt: skip
         self.cost = cost
         self.class_weight = class_weight
@@ -99,13 +102,12 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         X = self._checked(X, reset=True)
         y, several = self._labels(y, X)
         weights = self._weights(sample_weight, X)
-        if self.class_weight is not None:
-            own = compute_sample_weight(self.class_weight, y)
-            weights = own if weights is None else own * weights
+        own = None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
+        counts = _positive(weights, len(y)) & _positive(own, len(y))
         if several:
-            return self._fit_labels(X, y, weights, groups)
+            return self._fit_labels(X, y, counts, weights, groups, own)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        present = np.unique(codes if weights is None else codes[weights > 0])
+        present = np.unique(codes[counts])
         if len(present) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in the data, but the data contains only one "
@@ -114,7 +116,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         self._several, names = False, class_names(self.classes_)
         self._names = names
         task = "binary" if len(present) == 2 else "multiclass"
-        self._fit(X, [(np.array(names, dtype=object)[codes], codes)], "target", task, weights, groups)
+        self._fit(X, [(np.array(names, dtype=object)[codes], codes)], "target", task, weights, groups, own)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -161,14 +163,14 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         check_classification_targets(y)
         return y, kind == "multilabel-indicator"
 
-    def _fit_labels(self, X: Any, y: np.ndarray, weights: np.ndarray | None, groups: Any) -> "NeuralClassifier":
-        """A run for each label; one that all rows agree in is predicted as it is."""
+    def _fit_labels(self, X: Any, y: np.ndarray, counts: np.ndarray, weights: np.ndarray | None, groups: Any,
+                    own: np.ndarray | None) -> "NeuralClassifier":  # fmt: skip
+        """A run for each label; one that all rows that count agree in is predicted as it is."""
         self._several, self.classes_ = True, np.arange(y.shape[1])
-        counted = y if weights is None else y[weights > 0]
-        self._always = [int(column[0]) if (column == column[0]).all() else None for column in counted.T]
+        self._always = [int(column[0]) if (column == column[0]).all() else None for column in y[counts].T]
         varied = [always is None for always in self._always]
         targets = [(column.astype(str), column) if one else None for column, one in zip(y.T, varied, strict=True)]
-        self._fit(X, targets, "label", "binary", weights, groups)
+        self._fit(X, targets, "label", "binary", weights, groups, own)
         return self
 
     def _label(self, place: int, table: Table) -> np.ndarray:
@@ -182,6 +184,11 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         if always is not None:
             return np.full(table.rows, float(always))
         return np.clip(self._outputs(place, table)[:, 0].astype(float), *ENDS)
+
+
+def _positive(weights: np.ndarray | None, rows: int) -> np.ndarray:
+    """Which rows have any weight."""
+    return np.ones(rows, bool) if weights is None else weights > 0
 
 
 def _is_missing(label: Any) -> bool:

@@ -20,12 +20,14 @@ class NeuralRegressor(RegressorMixin, NeuralNetwork):
     trials : how many networks to try; without a time limit the same data then give the same model.
     metric : what to maximize: ``"r2"``, ``"rmse"``, ``"mae"``, ``"pinball:0.9"`` for a quantile, or a function of
         (truth, prediction).
+    smaller_is_better : whether that function's number is a loss.
     search, space : how and among what networks are searched, see the docs on the search.
     settings : settings of the networks held fixed, ``{"dropout.rate": 0.2}``.
     ignore, categories, numbers : columns that must not be used, columns of numbers that are names, and columns that stay
         numbers though they look like identifiers; by name or place.
     group, time : column to split by, so that equal values stay together, or that the latest rows validate and test.
-    out : a folder for the run; a temporary one when left out, of which the estimator carries what it needs.
+    out : a folder for the run, with a number behind its name where an earlier fit has written; a temporary one when left out,
+        of which the estimator carries what it needs.
     cores : how many cores to use; all when left out.
     keep_going : whether a fit goes on where a stage says that it is no use; a stage's verdict is in ``run_.evidence``.
     random_state : the seed, or what scikit-learn takes in its place; chance decides when left out.

@@ -1,9 +1,11 @@
 """From X, y, weights and groups, as scikit-learn hands them over, to the table that the recipe takes.
 
 Rows come in an order of their own, whatever order they were given in, and whole-number weights are repetitions: so a weight of
-two, and the same row twice, give the same network to the last bit.
+two, and the same row twice, give the same network to the last bit. Weights that all rows share say nothing, and those of
+classes are no repetitions: copies of a row would be torn between the rows that train and those that measure.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -26,10 +28,23 @@ def is_frame(X: Any) -> bool:
     return not isinstance(X, np.ndarray | list | tuple) and nw.dependencies.is_into_dataframe(X)
 
 
-def features(X: Any, names: tuple[str, ...] = ()) -> Table:
-    """A data frame, or an array whose columns are called x0, x1, ...; or other names, given in their order."""
-    table = read_table(X if is_frame(X) else {f"x{place}": X[:, place] for place in range(X.shape[1])})
+def features(X: Any, names: tuple[str, ...] = (), unsigned: Collection[str] | None = None) -> Table:
+    """A data frame, or an array whose columns are called x0, x1, ...; or other names, given in their order.
+
+    ``unsigned`` are names of columns in which a minus alone is a missing cell; found out when left out.
+    """
+    given = _frame_names(X) if is_frame(X) else [f"x{place}" for place in range(X.shape[1])]
+    if unsigned is not None:
+        unsigned = {own for own, name in zip(given, names or given, strict=True) if name in unsigned}
+    source = X if is_frame(X) else {name: X[:, place] for place, name in enumerate(given)}
+    table = read_table(source, unsigned=unsigned)
     return replace(table, frame=table.frame.rename_columns(list(names))) if names else table
+
+
+def _frame_names(X: Any) -> list[str]:
+    import narwhals as nw
+
+    return [str(name) for name in nw.from_native(X, eager_only=True).columns]
 
 
 def own_name(wanted: str, table: Table) -> str:
@@ -44,9 +59,12 @@ def with_column(table: Table, name: str, values: Any) -> Table:
 
 
 def class_names(classes: np.ndarray) -> list[str]:
-    """What the classes are called in the table: by themselves where that is plain text in the same order, else numbered."""
-    names = [str(one).strip() for one in classes]
-    as_table = pa.chunked_array([pa.array(names, pa.string())])
+    """What the classes are called in the table: by themselves where that is plain text in the same order, else numbered.
+
+    A table has 1, 1.0 and "1.0" as one label, "1", so the classes get the names that it gives them.
+    """
+    as_table = cells.labels(pa.chunked_array([pa.array([str(one).strip() for one in classes], pa.string())]))
+    names = as_table.to_pylist()
     plain = not cells.missing_mask(cells.clean(as_table)[0]).any() and not dates.date_style(as_table)
     if plain and len(set(names)) == len(names) and _in_order(names):
         return names
@@ -60,7 +78,9 @@ def _in_order(names: list[str]) -> bool:
         return sorted(names) == names
 
 
-def counted(table: Table, weights: np.ndarray | None, target: np.ndarray | None) -> Table:
+def counted(
+    table: Table, weights: np.ndarray | None, target: np.ndarray | None, class_weights: np.ndarray | None = None
+) -> Table:
     """The table with rows in their own order and as much of each as its weight says.
 
     Parameters
@@ -69,8 +89,12 @@ def counted(table: Table, weights: np.ndarray | None, target: np.ndarray | None)
     weights : (rows,) from 0 on, or None.
     target : (rows,) class numbers, or None for a regression. Of a class too rare to train, validate and test on, and of a table
         that is too small as a whole, rows are repeated, and the copies share the weight.
+    class_weights : (rows,) from 0 on, what the class of each row weighs, or None; these make no repetitions.
     """
     repeats, weights = _repeats(weights, table.rows)
+    if class_weights is not None:
+        repeats = repeats * (class_weights > 0)
+        weights = class_weights if weights is None else weights * class_weights
     rows = np.repeat(np.arange(table.rows), repeats)
     rows = rows[np.lexsort([_sortable(column)[rows] for column in table.frame.columns])]
     copies = _copies(None if target is None else target[rows], len(rows))
@@ -82,9 +106,11 @@ def counted(table: Table, weights: np.ndarray | None, target: np.ndarray | None)
 
 
 def _repeats(weights: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """(how often each row is there, what each weighs): whole numbers are repetitions where these are not too many."""
+    """(how often each row is there, what each weighs): whole numbers that differ are repetitions where they are few."""
     if weights is None:
         return np.ones(rows, int), None
+    if len(np.unique(weights[weights > 0])) == 1:
+        return (weights > 0).astype(int), None
     whole = (weights == np.floor(weights)).all() and weights.sum() <= max(FEW_REPEATED, MOST_REPEATED * rows)
     if whole:
         return weights.astype(int), None

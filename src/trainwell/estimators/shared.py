@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 from trainwell import words
 from trainwell.data.tables import Table
 from trainwell.errors import InputError
-from trainwell.estimators.kept import files_of, read_run, write_files
+from trainwell.estimators.kept import files_of, next_folder, read_run, write_files
 from trainwell.estimators.rows import counted, features, is_frame, own_name, with_column
 from trainwell.inference.ensemble import BLOCK
 from trainwell.recipe.run import fit as run_recipe
@@ -36,6 +36,7 @@ class NeuralNetwork(BaseEstimator):
         time_limit: float | str | None = None,
         trials: int | None = None,
         metric: str | Callable[..., Any] | None = None,
+        smaller_is_better: bool = False,
         search: str = "tpe",
         space: Any = None,
         settings: Mapping[str, Any] | None = None,
@@ -53,6 +54,7 @@ class NeuralNetwork(BaseEstimator):
         self.time_limit = time_limit
         self.trials = trials
         self.metric = metric
+        self.smaller_is_better = smaller_is_better
         self.search = search
         self.space = space
         self.settings = settings
@@ -116,10 +118,11 @@ class NeuralNetwork(BaseEstimator):
         return weights
 
     def _fit(self, X: Any, targets: Sequence[tuple[Any, np.ndarray | None] | None], name: str, task: str | None, weights: Any,
-             groups: Any) -> None:  # fmt: skip
+             groups: Any, class_weights: np.ndarray | None = None) -> None:  # fmt: skip
         """One run for each target, (values of the column, class numbers of the rows), or None where all values are the same."""
         plain = features(X)
         table, group = self._with_groups(plain, groups)
+        out = None if self.out is None else next_folder(Path(self.out))
         options = {**self._options(X, plain), "task": task, "group": group, "seed": self._seed()}
         name = own_name(name, table)
         kept: list[tuple[dict[str, bytes] | None, str | None]] = []
@@ -128,18 +131,19 @@ class NeuralNetwork(BaseEstimator):
                 kept.append((None, None))
                 continue
             values, classes = target
-            rows = counted(with_column(table, name, values), weights, classes)
-            kept.append(self._one_run(rows, name, options, None if len(targets) == 1 else f"output-{place}"))
+            rows = counted(with_column(table, name, values), weights, classes, class_weights)
+            part = out if out is None or len(targets) == 1 else out / f"output-{place}"
+            kept.append(self._one_run(rows, name, options, part))
         self._files = [files for files, _ in kept]
         self._folders = [folder for _, folder in kept]
         self._columns = plain.columns
         self._restore()
 
-    def _one_run(self, rows: Table, name: str, options: dict[str, Any], part: str | None) -> tuple[dict[str, bytes], str]:
+    def _one_run(self, rows: Table, name: str, options: dict[str, Any], out: Path | None) -> tuple[dict[str, bytes], str]:
         given = {key: value for key, value in options.items() if value is not None}
         with tempfile.TemporaryDirectory(prefix="trainwell-") as temporary:
-            out = Path(temporary) / "run" if self.out is None else Path(self.out) / (part or "")
-            run = run_recipe(rows, name, out=out, report=self.out is not None, **given)
+            folder = Path(temporary) / "run" if out is None else out
+            run = run_recipe(rows, name, out=folder, report=out is not None, **given)
             if run.model is None:
                 raise KeyboardInterrupt if run.interrupted else InputError("the run ended before it had a model.")
             return files_of(run.folder), str(run.folder)
@@ -151,6 +155,7 @@ class NeuralNetwork(BaseEstimator):
             "time_limit": words.parse_duration(limit) if isinstance(limit, str) else limit,
             "trials": self.trials,
             "metric": self.metric,
+            "smaller_is_better": self.smaller_is_better,
             "search": self.search,
             "space": self.space,
             "settings": None if self.settings is None else dict(self.settings),
@@ -200,13 +205,16 @@ class NeuralNetwork(BaseEstimator):
 
     def _to_predict(self, X: Any) -> Table:
         check_is_fitted(self)
-        return features(self._checked(X, reset=False), self._columns)
+        unsigned = [run.model.encoder.unsigned for run in self._runs if run is not None]
+        return features(self._checked(X, reset=False), self._columns, frozenset.intersection(*unsigned) if unsigned else None)
 
     def _outputs(self, place: int, table: Table) -> np.ndarray:
         """What the model of a target gives for the rows, filled up to whole blocks, since a product of fewer rows adds up in
         another order: so the prediction of a row is the same, to the last bit, alone and among others."""
-        rows = np.minimum(np.arange(-(-table.rows // BLOCK) * BLOCK), table.rows - 1)
-        return self._runs[place].model.outputs(table.take(rows))[: table.rows]
+        model = self._runs[place].model
+        filled = np.minimum(np.arange(-(-table.rows // BLOCK) * BLOCK), table.rows - 1)
+        arrays = model.encoded(table).take(filled)  # filled up once encoded, so that the warnings count the rows alone
+        return model.calibration.applied(model.average(arrays.numeric, arrays.categories))[: table.rows]
 
 
 def _columns(names: Sequence[Any] | None, table: Table) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import platform
 import warnings
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from trainwell.export.rows import feed
 from trainwell.model import Model
 
 LIMIT = 1e-5  # of a probability; of a number in standard deviations of the target, or of itself where it is farther out
-LIBRARIES = ("trainwell", "onnx", "onnxruntime", "numpy")
+LIBRARIES = ("trainwell", "onnx", "onnxruntime", "numpy")  # modules: a distribution may have another name (onnxruntime-gpu)
 FORMAT = 1
 
 
@@ -63,7 +63,7 @@ def certificate(model: Model, level: float | None, content: bytes, tables: dict[
         "interval": level,
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
         "model_sha256": model.fingerprint(),
-        "versions": {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in LIBRARIES}},
+        "versions": {"python": platform.python_version(), **{name: import_module(name).__version__ for name in LIBRARIES}},
     }
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainwell.data.cells import LARGEST, MISSING
+from trainwell.data.cells import LARGEST, MISSING, spellings
 from trainwell.data.encode import Encoder
 from trainwell.data.encoders import CLIP, Date, Embedded, Measurement, Scaling, Switches, TwoNumbers, is_marked
 from trainwell.export import dates
@@ -87,12 +87,14 @@ def _date(graph: Graph, column: Date, measured: list[str], switches: list[str]) 
 
 
 def keys(levels: tuple[str, ...]) -> dict[str, int]:
-    """What each text stands for: the number of its level from 1 on, or `ABSENT`. A whole number may be written 7, 7. or 7.0."""
+    """What each text stands for: the number of its level from 1 on, or `ABSENT`. A whole number may be written 7, 7. or 7.0,
+    and what is true or false in any spelling of it."""
     signs = {"+", "-"} & set(levels)
     found = {word: ABSENT for word in MISSING if not (signs and word == "-")}
     for number, level in enumerate(levels, start=1):
         if re.fullmatch(r"[+-]?\d+", level):
             found |= {f"{level}{end}": number for end in (".", ".0")}
+    found |= {word: levels.index(level) + 1 for word, level in spellings(levels).items()}
     return found | {level: number for number, level in enumerate(levels, start=1)}
 
 

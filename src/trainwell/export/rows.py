@@ -28,7 +28,7 @@ NO_DATES = ("", "soon", "2023-02-30", "31/31/2024", "2023-13-01", "NA")
 def table_of_run(folder: Path, encoder: Encoder) -> Table | None:
     """Some rows of the table that the run was made from, where it still lies there and has the columns."""
     try:
-        source = Path(json.loads((folder / "config.json").read_text(encoding="utf-8"))["file"])
+        source = Path(json.loads((folder / "config.json").read_text(encoding="utf-8"))["source"])
         if not source.is_file() or source.stat().st_size > MOST_BYTES:
             return None
         table = read_table(source, unsigned=encoder.unsigned)

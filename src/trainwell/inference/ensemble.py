@@ -4,6 +4,7 @@ A block of rows goes through all networks before the next one comes, so that it 
 every machine, so that a row's bits depend neither on the number of cores nor on who took which block.
 """
 
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -98,6 +99,16 @@ def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(available_cores(), thread_name_prefix="predict")
 
 
+def _after_fork() -> None:
+    """A child process has none of its parent's threads: what waits for them would wait for ever."""
+    _workers.cache_clear()
+    _one_thread_each.renew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Space(threading.local):
     """Arrays that a thread computes in again and again: new ones of this size come from the system page by page, which took a
     tenth of the time."""
@@ -121,6 +132,10 @@ class OneThreadEach:
     thread of ours computes its own. The last to leave puts back what was before."""
 
     def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Nobody is inside."""
         self._lock = threading.Lock()
         self._inside = 0
         self._limit: Any = None

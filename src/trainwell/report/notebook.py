@@ -27,7 +27,7 @@ def summary(folder: Path) -> str:
         lead=lead(record, found),
         rows=rows,
         figures=list(plots(record)),
-        report=record.folder / "report.html",
+        report=report if (report := record.folder / "report.html").exists() else None,
         problems=record.shortcomings,
     )
 

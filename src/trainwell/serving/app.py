@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
 import trainwell
 from trainwell.calibration.intervals import check_level
@@ -27,7 +28,13 @@ from trainwell.serving.worker import Question, Worker
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
-def application(model: Model, limits: Limits | None = None, token: str | None = None, together: int | None = None) -> FastAPI:
+def application(
+    model: Model,
+    limits: Limits | None = None,
+    token: str | None = None,
+    together: int | None = None,
+    host: str | None = None,
+) -> FastAPI:
     """An application that answers with the predictions of a model.
 
     Parameters
@@ -37,6 +44,7 @@ def application(model: Model, limits: Limits | None = None, token: str | None = 
     token : what clients must send as ``Authorization: Bearer``. Without one only requests to this machine's own names are
         answered, so that no page in a browser can reach the server under a name of its own.
     together : requests that are predicted at once, at most.
+    host : where the server listens, which is another name of this machine.
     """
     limits = limits or Limits()
     metrics, reader = Metrics(), Reader(model, limits)
@@ -50,7 +58,8 @@ def application(model: Model, limits: Limits | None = None, token: str | None = 
 
     guards = [Middleware(Door, token=token, metrics=metrics)]
     if token is None:
-        guards.append(Middleware(TrustedHostMiddleware, allowed_hosts=list(LOCAL_HOSTS)))
+        own = [] if host is None else [f"[{host}]" if ":" in host else host]
+        guards.append(Middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_HOSTS, *own]))
     app = FastAPI(
         title=f"trainwell: {model.schema.target}",
         version=trainwell.__version__,
@@ -96,6 +105,10 @@ def application(model: Model, limits: Limits | None = None, token: str | None = 
         if error.status in (413, 503):
             headers["Connection"] = "close"  # the rest of the body is not read
         return JSONResponse({"detail": str(error)}, error.status, headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(request: Request, error: ClientDisconnect) -> Response:
+        return JSONResponse({"detail": "the client left before its request was whole."}, 400)  # for the figures alone
 
     @app.exception_handler(InputError)
     async def mistaken(request: Request, error: InputError) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from trainwell.data import cells, csv_text, dates
 from trainwell.data.encoders import ColumnEncoder, Date, Embedded, Switches
@@ -20,6 +21,7 @@ from trainwell.serving.limits import Limits, RequestError, too_many_rows
 
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
 BODY = "the body"  # where a table from another place has its path
+NO_ROWS = f'{BODY} is not {{"rows": [{{...}}, ...]}} with at least one row, each a mapping of column to cell.'
 SHOWN = 40  # letters of a cell in a message
 
 
@@ -30,6 +32,7 @@ class Reader:
         self.model, self.limits = model, limits
         self.columns: dict[str, ColumnEncoder] = {column.name: column for column in model.encoder.columns}
         self.known = {column.name for column in model.schema.columns}
+        self.unused = self.known - set(self.columns)
         self.row = row_model(model)
         self.rows = rows_model(self.row, limits.rows)
         self._fields = {field.alias: name for name, field in self.row.model_fields.items()}
@@ -50,19 +53,34 @@ class Reader:
         return table
 
     def rows_of(self, body: bytes) -> list[BaseModel]:
-        """The rows of a body of JSON, before their cells are read: those of several bodies may be read together."""
+        """The rows of a body of JSON, before their cells are read: those of several bodies may be read together.
+
+        They are counted before anything of them is checked, and the checks end at the first row that is wrong.
+        """
         try:
-            rows = self.rows.model_validate_json(body).rows  # type: ignore[attr-defined]
+            found = from_json(body)
+        except ValueError as error:
+            raise RequestError(422, f"{BODY} is no JSON: {error}.") from None
+        if not isinstance(found, dict) or set(found) != {"rows"} or not isinstance(found["rows"], list):
+            raise RequestError(422, NO_ROWS)
+        if len(found["rows"]) > self.limits.rows:
+            raise too_many_rows(len(found["rows"]), self.limits)
+        for number, row in enumerate(found["rows"], start=1):
+            if not isinstance(row, dict):
+                break  # which is said below
+            if len(row) > len(self.known):
+                raise RequestError(422, self._unknown(number, next(name for name in row if name not in self.known)))
+            for name in self.unused & row.keys():  # which may hold anything of any size
+                del row[name]
+        try:
+            return self.rows.model_validate(found).rows  # type: ignore[attr-defined]
         except ValidationError as error:
             raise RequestError(422, self._sentence(error)) from None
-        if len(rows) > self.limits.rows:
-            raise too_many_rows(len(rows), self.limits)
-        return rows
 
     def table_of(self, rows: list[BaseModel]) -> Table:
         """Rows of JSON, cells cleaned and each readable."""
         columns = {name: self._cells(column, rows) for name, column in self.columns.items()}
-        table = replace(read_table(columns), source=BODY, first_row=1)
+        table = replace(self._table(columns), first_row=1)
         for column in self.columns.values():
             if isinstance(column, Date):  # of numbers the form of the body has said all
                 _check_cells(column, table)
@@ -105,22 +123,27 @@ class Reader:
         if unknown:
             raise InputError(f"{BODY} has {_named(unknown)}, which the model does not know{_near(unknown, self.known)}")
         columns = {name: frame.column(name) for name in self.columns}
-        return replace(read_table(columns), source=BODY, first_row=first_row)
+        return replace(self._table(columns), first_row=first_row)
+
+    def _table(self, columns: dict[str, pa.ChunkedArray]) -> Table:
+        """Cells cleaned as those of training were, whatever rows are beside them."""
+        return replace(read_table(columns, unsigned=self.model.encoder.unsigned), source=BODY)
 
     def _sentence(self, error: ValidationError) -> str:
-        """The first thing that is wrong with a body of JSON, as one sentence."""
+        """The first thing that is wrong with the rows of a body of JSON, as one sentence."""
         first = error.errors(include_url=False, include_context=False)[0]
         kind, place = first["type"], first["loc"]
-        if kind == "json_invalid":
-            return f"{BODY} is no JSON: {first['msg'].removeprefix('Invalid JSON: ')}."
         if len(place) < 3:
-            return f'{BODY} is not {{"rows": [{{...}}, ...]}} with at least one row, each a mapping of column to cell.'
+            return NO_ROWS
         row, name = f"row {int(place[1]) + 1}", str(place[2])
         if kind == "missing":
             return f"{row} lacks {_named([name])}{_near([name], set(first['input']) - self.known)}"
         if kind == "extra_forbidden":
-            return f"{row} has {_named([name])}, which the model does not know{_near([name], self.known)}"
+            return self._unknown(int(place[1]) + 1, name)
         return f"{row}: {name!r} is {_shown(first['input'])}, allowed is {allowed(self.columns[name])}."
+
+    def _unknown(self, row: int, name: str) -> str:
+        return f"row {row} has {_named([name])}, which the model does not know{_near([name], self.known)}"
 
 
 def _check_cells(column: ColumnEncoder, table: Table) -> None:

@@ -7,7 +7,7 @@ not use may be sent and are passed over; others are refused, since most of them 
 
 from typing import Annotated, Any, TypeGuard
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, create_model
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictFloat, StrictInt, StrictStr, create_model
 
 from trainwell.data.cells import LARGEST
 from trainwell.data.encoders import ColumnEncoder, Date, Embedded, Switches
@@ -48,8 +48,10 @@ def row_model(model: Model) -> type[BaseModel]:
 
 def rows_model(row: type[BaseModel], most: int) -> type[BaseModel]:
     """The body of a request: one row or more."""
-    # The most is said in the schema and checked by hand, since more get another status than a wrong body.
-    rows = (list[row], Field(min_length=1, json_schema_extra={"maxItems": most}, description="One mapping for each row."))  # type: ignore[valid-type]
+    # The most is said in the schema and checked by hand, since more get another status than a wrong body. One row that is wrong
+    # suffices to refuse a body: errors of millions would take more memory than there is.
+    several: Any = Annotated[list[row], FailFast()]  # type: ignore[valid-type]
+    rows = (several, Field(min_length=1, json_schema_extra={"maxItems": most}, description="One mapping for each row."))
     return create_model("Rows", __config__=ConfigDict(extra="forbid"), rows=rows)
 
 

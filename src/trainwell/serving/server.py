@@ -48,7 +48,7 @@ def serve(
     model.average(*_zeros(model))
     with _listening(host, port) as listening:
         config = uvicorn.Config(
-            application(model, limits, token),
+            application(model, limits, token, host=host),
             log_level="warning",
             access_log=False,  # /metrics counts them
             limit_concurrency=MAX_CONNECTIONS,
