@@ -16,6 +16,7 @@ from trainwell.diagnosis.pytorch.copies import (
     taken,
     tensors,
 )
+from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.scores import constant_loss, inferred_task
 from trainwell.diagnosis.signals import LayerSignals, Signals
 
@@ -29,24 +30,27 @@ class Checks:
         self.signals, self.model = signals, model
 
     def run(self, name: str, check: Callable[[nn.Module], dict[str, Any] | None]) -> None:
-        try:
-            with own_randomness():
-                model, _ = copied(self.model)
-                self.signals.facts.update(check(model) or {})
-        except Exception as problem:  # a user's module may raise anything
-            self.signals.not_run[name] = f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else ''}"
+        with named(self.signals, name), own_randomness():
+            model, _ = copied(self.model)
+            self.signals.facts.update(check(model) or {})
 
 
 def start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any, task: str | None) -> None:
     """Every check of one batch, before the first update."""
+    with named(signals, "the checks of the first batch"):
+        _start_facts(signals, model, loss_fn, x, y, task)
+
+
+def _start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any, task: str | None) -> None:
     checks, facts = Checks(signals, model), signals.facts
     few = slice(0, min(rows_of(x), FEW))
     x, y = taken(x, few), taken(y, few)
-    _batch_facts(facts, x, y)
+    with named(signals, "missing values in the first batch"):
+        _batch_facts(facts, x, y)
     checks.run("one row's output depends on that row alone", lambda m: functions.row_facts(m, x))
     with own_randomness():
         outputs = _outputs(model, x)
-    if not isinstance(outputs, Tensor):
+    if not isinstance(outputs, Tensor) or not outputs.ndim:
         signals.not_run["the checks of the outputs"] = "the model cannot be called as model(x), or does not give one tensor"
         return
     facts["task"] = task = task or inferred_task(outputs, y)

@@ -43,9 +43,15 @@ def mapped(function, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: mapped(function, item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        items = [mapped(function, item) for item in value]
-        return type(value)(items) if type(value) in (list, tuple) else type(value)(*items)
+        return _nest_like(value, [mapped(function, item) for item in value])
     return value
+
+
+def _nest_like(value: Any, items: list[Any]) -> Any:
+    """The items as a named tuple, list or tuple, as the value is."""
+    if hasattr(value, "_fields"):
+        return type(value)(*items)
+    return items if isinstance(value, list) else tuple(items)
 
 
 def tensors(value: Any) -> list[Tensor]:
@@ -55,23 +61,28 @@ def tensors(value: Any) -> list[Tensor]:
 
 
 def rows_of(value: Any) -> int:
-    first = tensors(value)
-    return len(first[0]) if first and first[0].ndim else 0
+    return next((len(tensor) for tensor in tensors(value) if tensor.ndim), 0)
 
 
 def taken(value: Any, rows: Any) -> Any:
-    return mapped(lambda tensor: tensor[rows], value)
+    """Some rows; a number that stands for all rows stays as it is."""
+    return mapped(lambda tensor: tensor[rows] if tensor.ndim else tensor, value)
 
 
 def joined(values: list[Any]) -> Any:
     """Batches of one nest as one batch."""
     first = values[0]
     if isinstance(first, Tensor):
-        return torch.cat(values)
+        shapes = sorted({tuple(value.shape[1:]) for value in values})
+        if len(shapes) > 1:
+            raise ValueError(f"the rows of different batches have different shapes, such as {shapes[0]} and {shapes[-1]}")
+        if not first.ndim and any(not torch.equal(value, first) for value in values):
+            raise ValueError("a number that stands for all rows changes from batch to batch")
+        return torch.cat(values) if first.ndim else first
     if isinstance(first, dict):
         return {key: joined([value[key] for value in values]) for key in first}
     if isinstance(first, list | tuple):
-        return type(first)(joined(list(parts)) for parts in zip(*values, strict=True))
+        return _nest_like(first, [joined(list(parts)) for parts in zip(*values, strict=True)])
     return first
 
 

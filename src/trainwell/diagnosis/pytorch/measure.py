@@ -12,6 +12,7 @@ from trainwell.diagnosis.pytorch import curvature, norms, rows, starts
 from trainwell.diagnosis.pytorch.changes import CHANGES
 from trainwell.diagnosis.pytorch.checks import Checks, start_facts
 from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, taken
+from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.replay import Material, tried
 from trainwell.diagnosis.pytorch.scores import constant_loss, decided, labels, score
 from trainwell.diagnosis.signals import LayerSignals
@@ -129,14 +130,20 @@ def whole_run(watch: Any) -> None:
     so_far(watch)
     if not watch.train_rows.batches:
         return
-    validation = watch.validation_rows.joined() if watch.validation_rows.batches else None
-    with own_randomness():
-        try:
-            rows.data_facts(signals, watch.train_rows.batches, validation)
-        except Exception as problem:  # data of a kind not thought of
-            signals.not_run["the checks of the rows"] = f"{type(problem).__name__}: {problem}"
+    validation = None
+    with named(signals, "the checks of the validation rows"):
+        validation = watch.validation_rows.joined() if watch.validation_rows.batches else None
+    with named(signals, "the checks of the rows"), own_randomness():
+        rows.data_facts(signals, watch.train_rows.batches, validation)
     if watch.start is None:
         return
+    with named(signals, "the trained network, and re-runs"):
+        _after_training(watch, validation)
+
+
+def _after_training(watch: Any, validation: tuple[Any, Any] | None) -> None:
+    """The trained network on the rows that were kept, and the re-runs."""
+    signals = watch.signals
     x, y = watch.train_rows.joined()
     checks = Checks(signals, watch.model)
     checks.run("the trained network", lambda m: _trained(m, watch, x, y, validation))
@@ -221,11 +228,9 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
     found = [finding for finding in diagnose(signals) if finding.severity == "problem" and finding.certainty >= SURE]
     sure = tuple(remedy.trial for remedy in found[0].remedies if remedy.trial) if found else None
     while (name := suspicion.next_trial(signals, sure)) is not None:
-        try:
+        trial = None
+        with named(signals, f"re-run: {name}"):  # a re-run may break in as many ways as a run
             trial = tried(material, CHANGES[name])
-        except Exception as problem:  # a re-run may break in as many ways as a run
-            signals.not_run[f"re-run: {name}"] = f"{type(problem).__name__}: {problem}"
-            trial = None
         if trial is None:
             signals.not_run.setdefault(f"re-run: {name}", "it does not apply")
         else:

@@ -11,6 +11,7 @@ from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.pytorch import rows
 from trainwell.diagnosis.pytorch.checks import Checks, start_facts
 from trainwell.diagnosis.pytorch.copies import called, copied, loss_of, mapped, own_randomness, rows_of, taken
+from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.watch import checked
 from trainwell.diagnosis.signals import Signals
 from trainwell.errors import InputError
@@ -66,7 +67,8 @@ def preflight(
     signals = Signals()
     x, y = mapped(lambda t: t.detach(), (x, y))
     start_facts(signals, model, loss_fn, x, y, task)
-    rows.data_facts(signals, [(x, y)], validation)
+    with named(signals, "the checks of the rows"):
+        rows.data_facts(signals, [(x, y)], validation)
     if optimizer is not None:
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         outside = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in held]

@@ -197,3 +197,12 @@ class Store:
         from trainwell.diagnosis.pytorch.copies import joined
 
         return joined([x for x, _ in self.batches]), joined([y for _, y in self.batches])
+
+    def together(self) -> tuple[Any, Any]:
+        """All rows; of batches that are padded to different lengths the largest one."""
+        from trainwell.diagnosis.pytorch.copies import rows_of
+
+        try:
+            return self.joined()
+        except (RuntimeError, ValueError):
+            return max(self.batches, key=lambda batch: rows_of(batch[0]))

@@ -13,6 +13,7 @@ def inferred_task(outputs: Tensor, y: Any) -> str | None:
     """From a batch: the kind of targets tells the task."""
     if not isinstance(y, Tensor) or y.ndim == 0:
         return None
+    y = y.long() if y.dtype == torch.bool else y
     values = y.detach().reshape(len(y), -1)
     whole = bool((values == values.round()).all())
     if not y.is_floating_point() and values.shape[1] == 1:
@@ -27,6 +28,7 @@ def inferred_task(outputs: Tensor, y: Any) -> str | None:
 def labels(y: Tensor, task: str) -> np.ndarray:
     """Class numbers, or for a regression the targets as columns."""
     values = y.detach().cpu().reshape(len(y), -1)
+    values = values.long() if values.dtype == torch.bool else values
     if task == "regression":
         return values.double().numpy()
     if values.shape[1] > 1:

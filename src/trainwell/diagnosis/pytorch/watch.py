@@ -14,6 +14,7 @@ from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.pytorch import measure
 from trainwell.diagnosis.pytorch.copies import copied, mapped, rows_of, tensors
+from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.recorder import Recorder, Store
 from trainwell.diagnosis.signals import Signals
 from trainwell.errors import InputError
@@ -90,7 +91,8 @@ class Watch:
         except Exception as problem:  # whatever a user's module does when it is copied
             self.signals.not_run["everything that needs a copy of the model"] = f"the model cannot be copied ({problem})"
         self._inside = True
-        self.recorder.start()
+        with named(self.signals, "the record of the steps"):
+            self.recorder.start()
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
@@ -119,15 +121,17 @@ class Watch:
             self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
             self.signals.facts["batch_size"] = rows_of(x)
         if self.epoch == 0 and not self.train_rows.full:
-            self.train_rows.add(x, y)
-            self._preflight(outputs)
-        recorder.step(self._read(y, outputs, loss))
+            with named(self.signals, "the checks of the first batch"):
+                self.train_rows.add(x, y)
+                self._preflight(outputs)
+        with named(self.signals, "the record of the steps"):
+            recorder.step(self._read(y, outputs, loss))
 
     def _preflight(self, outputs: Any = None, enough: int = ENOUGH) -> None:
         """On the first batch; of tiny batches, on the first that are a few rows together."""
         if not self._checked and self.train_rows.rows >= enough:
             self._checked = True
-            measure.first_rows(self, *self.train_rows.joined(), outputs)
+            measure.first_rows(self, *self.train_rows.together(), outputs)
 
     def _read(self, y: Any, outputs: Any, loss: Any) -> Any:
         """The loss as a number; on a device as it is, as reading would wait for it. At the first that is not finite, why."""
@@ -149,12 +153,13 @@ class Watch:
         self._found = None
         self.modes["validation"][self.model.training] += 1
         at, self._validation_batches = self._validation_batches, self._validation_batches + 1
-        if self.epoch == 0:
-            self.validation_rows.add(x, y)
-        elif at < len(self.validation_rows.batches):
-            self._compare(x, y, *self.validation_rows.batches[at])
-        self._validation_losses.append(torch.as_tensor(loss).detach().float().reshape(()) * rows_of(x))
-        self._validation_losses.append(torch.tensor(float(rows_of(x))))
+        with named(self.signals, "the checks of the validation batches"):
+            if self.epoch == 0:
+                self.validation_rows.add(x, y)
+            elif at < len(self.validation_rows.batches):
+                self._compare(x, y, *self.validation_rows.batches[at])
+        rows = float(rows_of(x) or 1)
+        self._validation_losses += [torch.as_tensor(loss).detach().float().reshape(()) * rows, torch.tensor(rows)]
 
     def _compare(self, x: Any, y: Any, x_before: Any, y_before: Any) -> None:
         """The same targets in the same order, all through, and other inputs: the inputs are changed at random."""
@@ -172,7 +177,14 @@ class Watch:
         """After each pass over the training rows, and its validation."""
         self._must_be_inside("end_epoch")
         self._found = None
-        self._preflight(enough=1)
+        with named(self.signals, "the checks of the first batch"):
+            self._preflight(enough=1)
+        with named(self.signals, "the curves"):
+            self._add_to_curves()
+        self._validation_losses, self._validation_batches = [], 0
+        self.epoch += 1
+
+    def _add_to_curves(self) -> None:
         curves = self.signals.curves
         losses = self.recorder.read_losses()
         curves.steps = self.recorder.step_losses
@@ -181,19 +193,18 @@ class Watch:
         if self._validation_losses:
             values = torch.stack([value.cpu() for value in self._validation_losses]).tolist()
             curves.validation.append(sum(values[::2]) / max(sum(values[1::2]), 1.0))
-        self._validation_losses, self._validation_batches = [], 0
-        self.epoch += 1
 
     def _finish(self) -> None:
         """The checks that need the whole run, once."""
         if self._finished or not self.recorder.steps:
             return
         self._finished = True
-        self._preflight(enough=1)
-        if self.recorder.loss_parts:
-            self.recorder.read_losses()
-        with warnings.catch_warnings():
+        with named(self.signals, "the checks of the first batch"):
+            self._preflight(enough=1)
+        with warnings.catch_warnings(), named(self.signals, "the checks after training"):
             warnings.simplefilter("ignore")
+            if self.recorder.loss_parts:
+                self.recorder.read_losses()
             measure.whole_run(self)
         self._found = None
 
@@ -201,7 +212,8 @@ class Watch:
     def findings(self) -> list[Finding]:
         """What was found so far, the most likely root cause first."""
         if self._found is None:
-            measure.so_far(self)
+            with named(self.signals, "what the record of the steps shows"):
+                measure.so_far(self)
             self._found = diagnose(self.signals)
         return self._found
 

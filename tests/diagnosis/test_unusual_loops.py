@@ -1,0 +1,93 @@
+"""Loops that a doctor does not expect: none is broken, none is accused, and what could not be checked is said."""
+
+import pytest
+import torch
+from torch import nn
+
+from torch_programs import network, problems, rings, trained
+from trainwell.torch import watch
+
+
+def looped(model, batches, loss_fn, *, optimizer=None, epochs=3, step=None, validation=(), **options):
+    """A usual loop over batches of any kind; gives the doctor."""
+    optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=5e-3)
+
+    def usual(x, y):
+        optimizer.zero_grad()
+        outputs = model(**x) if isinstance(x, dict) else model(*x) if isinstance(x, tuple) else model(x)
+        loss = loss_fn(outputs, y)
+        loss.backward()
+        optimizer.step()
+        return outputs, loss
+
+    with watch(model, optimizer, loss_fn=loss_fn, **options) as doctor:
+        for _ in range(epochs):
+            for x, y in batches:
+                doctor.step(x, y, *(step or usual)(x, y))
+            for x, y in validation:
+                outputs = model(x)
+                doctor.validation_step(x, y, outputs, loss_fn(outputs, y))
+            doctor.end_epoch()
+    return doctor
+
+
+class Averages(nn.Module):
+    """Classes from word numbers, by the mean of their vectors."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.words, self.out = nn.Embedding(30, 16), nn.Linear(16, 2)
+
+    def forward(self, x):
+        return self.out(self.words(x).mean(1))
+
+
+@pytest.mark.parametrize("rows", [4, 32])
+def test_batches_that_are_padded_to_different_lengths_end_well(rows):
+    generator = torch.Generator().manual_seed(0)
+    batches = [
+        (torch.randint(0, 30, (rows, length), generator=generator), torch.randint(0, 2, (rows,), generator=generator))
+        for length in (5, 9, 7, 5, 6, 8)
+    ]
+    found = looped(Averages(), batches, nn.CrossEntropyLoss(), validation=batches[:2])
+    assert problems(found) == []
+    assert "the rows of different batches have different shapes, such as (5,) and (9,)" in found.report()
+    assert "output_shape" in found.signals.facts  # of the largest batch
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = network()
+
+    def forward(self, x, times):
+        return self.inner(x) * times
+
+
+def test_a_number_beside_the_rows_belongs_to_all_of_them():
+    x, y = rings(64)
+    for pair in ((x, torch.tensor(2.0)), {"times": torch.tensor(2.0), "x": x}):
+        found = looped(Scaled(), [(pair, y)] * 2, nn.CrossEntropyLoss(), prove=False)
+        assert problems(found) == []
+        assert found.signals.facts["task"] == "binary"
+
+
+def test_targets_that_are_true_or_false_are_two_classes():
+    x, y = rings()
+    loss_fn = lambda outputs, y: nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], y.float())  # noqa: E731
+    found = trained(network(outputs=1), (x, y.bool()), loss_fn=loss_fn)
+    assert problems(found) == []
+    assert found.signals.facts["task"] == "binary"
+    assert found.signals.number("score") > 0.6
+
+
+def test_what_fails_inside_a_step_is_named_and_the_loop_goes_on():
+    class Uncloned(torch.Tensor):
+        def clone(self, **_):
+            raise OSError("no room")
+
+    x, y = rings(64)
+    found = looped(network(), [(x.as_subclass(Uncloned), y)], nn.CrossEntropyLoss(), prove=False)
+    assert found.recorder.steps == 3
+    assert "the checks of the first batch: OSError: no room" in found.report()
