@@ -91,3 +91,44 @@ def test_what_fails_inside_a_step_is_named_and_the_loop_goes_on():
     found = looped(network(), [(x.as_subclass(Uncloned), y)], nn.CrossEntropyLoss(), prove=False)
     assert found.recorder.steps == 3
     assert "the checks of the first batch: OSError: no room" in found.report()
+
+
+@pytest.mark.parametrize("gathered", [6, 8, 16])
+def test_gradients_gathered_over_many_batches_are_no_fault(gathered):
+    model, (x, y) = network(), rings(64)
+    optimizer, calls = torch.optim.Adam(model.parameters(), lr=5e-3), [0]
+
+    def gathers(x, y):
+        outputs = model(x)
+        loss = nn.functional.cross_entropy(outputs, y)
+        (loss / gathered).backward()
+        calls[0] += 1
+        if calls[0] % gathered == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        return outputs, loss
+
+    batches = [(x, y)] * 24
+    assert problems(looped(model, batches, nn.CrossEntropyLoss(), optimizer=optimizer, step=gathers, prove=False)) == []
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_weights_that_something_else_moves_are_no_fault(copied):
+    class Uncopied(nn.Linear):
+        def __deepcopy__(self, memory):
+            raise RuntimeError("holds a file")
+
+    torch.manual_seed(0)
+    model, (x, y) = (nn.Linear if copied else Uncopied)(6, 2), rings(64)
+    inner = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def moves(x, y):
+        inner.zero_grad()
+        outputs = model(x)
+        loss = nn.functional.cross_entropy(outputs, y)
+        loss.backward()
+        inner.step()
+        return outputs, loss
+
+    outer = torch.optim.SGD(model.parameters(), lr=0.1)  # as an optimizer is that others are wrapped around
+    assert problems(looped(model, [(x, y)] * 4, nn.CrossEntropyLoss(), optimizer=outer, step=moves, prove=False)) == []

@@ -55,7 +55,8 @@ MEASURES = {
     "gated": "1 where the first recurrent layer has gates",
     "share_accumulated": "share of observed updates whose gradient still held that of the update before",
     "share_cleared": "share of observed updates whose gradient was gone when the optimizer stepped",
-    "kept_gradient": "median of the gradient's norm at the optimizer over its norm after the backward pass",
+    "kept_gradient": "median of the gradient's norm at the optimizer over its norm after the backward pass, of observed "
+    "updates",
     "unmoved": "trainable weights that got a gradient and never moved, by layer",
     "outside_optimizer": "trainable weights that no group of the optimizer holds, by layer",
     "without_gradient": "weights that change the loss and get no gradient, by layer",
@@ -107,7 +108,7 @@ MEASURES = {
     "heart_before": "loss of a few rows before learning them by heart",
     "heart_after": "loss of the same rows after 200 updates on them alone",
     "given_loss": "loss of the batch as it is, in evaluation mode",
-    "share_without_step": "share of observed updates in which the optimizer made no step",
+    "share_without_step": "share of the batches after which the optimizer made no step",
     "any_gradient": "1 where any weight ever got a gradient",
     "unmoved_share": "share of the trainable numbers that are unmoved",
     "unmoved_random": "unmoved weights that look freshly drawn, by layer",

@@ -13,6 +13,7 @@ from trainwell.diagnosis.pytorch.changes import CHANGES
 from trainwell.diagnosis.pytorch.checks import Checks, start_facts
 from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, taken
 from trainwell.diagnosis.pytorch.guard import named
+from trainwell.diagnosis.pytorch.recorder import unregistered
 from trainwell.diagnosis.pytorch.replay import Material, tried
 from trainwell.diagnosis.pytorch.scores import constant_loss, decided, labels, score
 from trainwell.diagnosis.signals import LayerSignals
@@ -86,11 +87,15 @@ def _observed_facts(watch: Any) -> None:
     alive = (total[0] > 0) & np.isfinite(total[0])
     if alive.any():
         facts["share_cleared"] = float(np.mean((total[2] == 0)[alive & stepped])) if (alive & stepped).any() else 0.0
-        facts["share_without_step"] = float(np.mean(~stepped[alive]))
-        facts["kept_gradient"] = float(np.median((total[2] / np.where(total[0] > 0, total[0], 1))[alive]))
+        if (alive & stepped).any():  # of batches whose gradients are gathered no update was made
+            facts["kept_gradient"] = float(np.median((total[2] / np.where(total[0] > 0, total[0], 1))[alive & stepped]))
+        facts["share_without_step"] = max(0.0, 1 - recorder.optimizer_steps / recorder.steps)
     facts["any_gradient"] = float(arrived.any())
     trainable = np.array([p.requires_grad for p in recorder.parameters])
-    still = (np.nan_to_num(moved, nan=1.0) <= MOVED * (weight + MOVED)).all(0)
+    since = _moved_since_start(watch)
+    if not recorder.optimizer_steps and since.any():  # something else moves the weights, such as an optimizer around this one
+        facts.pop("share_without_step", None)
+    still = (np.nan_to_num(moved, nan=1.0) <= MOVED * (weight + MOVED)).all(0) & ~since
     got = (np.nan_to_num(fresh, nan=1.0) > 0).any(0)
     sizes = np.array([p.numel() for p in recorder.parameters])
     named = np.array(recorder.names)
@@ -112,6 +117,22 @@ def _observed_facts(watch: Any) -> None:
             layer = signals.layers.setdefault(name, LayerSignals())
             layer.gradient_norm, layer.weight_norm = fresh[:, place].tolist(), weight[:, place].tolist()
             layer.update_ratio = (moved[:, place] / np.where(weight[:, place] > 0, weight[:, place], 1)).tolist()
+
+
+def _moved_since_start(watch: Any) -> np.ndarray:
+    """Which weights are no longer what they were, also where no observed batch held an update."""
+    recorder = watch.recorder
+    if watch.start is None:
+        first, now = (recorder.series("weight")[at] for at in (0, -1))
+        return np.nan_to_num(first) != np.nan_to_num(now)
+    model = watch.start[0]
+    before = dict([*model.named_parameters(), *unregistered(model)])
+    return np.array(
+        [
+            name in before and not torch.equal(p.detach(), before[name].detach().to(p.device))
+            for name, p in zip(recorder.names, recorder.parameters, strict=True)
+        ]
+    )
 
 
 def looks_random(parameter: Tensor) -> bool:
