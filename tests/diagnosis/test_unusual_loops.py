@@ -132,3 +132,36 @@ def test_weights_that_something_else_moves_are_no_fault(copied):
 
     outer = torch.optim.SGD(model.parameters(), lr=0.1)  # as an optimizer is that others are wrapped around
     assert problems(looped(model, [(x, y)] * 4, nn.CrossEntropyLoss(), optimizer=outer, step=moves, prove=False)) == []
+
+
+@pytest.mark.parametrize("judge_first", [True, False])
+def test_two_networks_that_are_trained_against_each_other_are_no_fault(judge_first):
+    torch.manual_seed(0)
+    maker, judge = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 6)), network(outputs=1)
+    optimizers = {net: torch.optim.Adam(net.parameters(), lr=1e-3) for net in (maker, judge)}
+    loss_fn = nn.BCEWithLogitsLoss()
+
+    def update(net, outputs, y):
+        loss = loss_fn(outputs, y)
+        loss.backward()
+        optimizers[net].step()
+        return outputs, loss
+
+    def both(x, y):
+        def judges():
+            optimizers[judge].zero_grad()
+            return update(judge, judge(x), y)
+
+        found = judges() if judge_first else None
+        optimizers[maker].zero_grad()
+        update(maker, judge(maker(torch.randn(len(x), 3))), torch.ones(len(x), 1))
+        if judge_first:
+            optimizers[judge].zero_grad()
+        return found or judges()
+
+    x, y = rings(64)
+    batches = [(x, y.float()[:, None])] * 4
+    found = looped(judge, batches, loss_fn, optimizer=optimizers[judge], step=both, task="binary", prove=False)
+    assert problems(found) == []
+    assert found.signals.number("share_cleared") == 0
+    assert found.signals.number("kept_gradient") == pytest.approx(1, abs=1e-3)

@@ -55,7 +55,9 @@ class Recorder:
         armed: dict[str, Any] = {
             "fresh": [None] * count,
             "old": [None] * count,
+            "arrived": [False] * count,
             "used": None,
+            "in_step": False,
             "inside": False,
             "passes": self.optimizer_steps,
             "earlier": self._stepped_last,
@@ -65,15 +67,17 @@ class Recorder:
 
         def arrival(place: int, parameter: Tensor):
             def see(gradient: Tensor) -> None:
-                norm = gradient.detach().norm()
-                if armed["used"] is not None:  # the backward pass runs in a closure inside the optimizer's step
-                    armed["used"], armed["inside"] = None, True
-                if armed["fresh"][place] is None:
-                    left = parameter.grad
-                    armed["old"][place] = None if left is None else left.detach().norm()
-                    armed["fresh"][place] = norm
-                else:
-                    armed["fresh"][place] = armed["fresh"][place] + norm
+                armed["arrived"][place] = True
+                if armed["in_step"]:  # the backward pass runs in a closure inside the optimizer's step
+                    armed["inside"] = True
+                elif armed["used"] is not None:
+                    return  # after the update: the gradient of another network's loss, say, which is cleared unused
+                norm, left = gradient.detach().norm(), parameter.grad
+                left = armed["zero"].to(norm) if left is None else left.detach().norm()
+                fresh, old = armed["fresh"][place], armed["old"][place]
+                # what was cleared in between counts neither as arrived nor as left over
+                armed["fresh"][place] = norm if fresh is None else torch.where(left == 0, norm, fresh + norm)
+                armed["old"][place] = left if old is None else torch.minimum(old, left)
 
             return see
 
@@ -81,14 +85,20 @@ class Recorder:
         self._armed = armed
 
     def _before(self, *_: Any) -> None:
-        if self._armed is not None and self._armed["used"] is None:
-            self._armed["used"] = self._gradients()
+        if self._armed is not None:
+            self._armed["in_step"] = True
+            if self._armed["used"] is None:
+                self._armed["used"] = self._gradients()
 
     def _gradients(self) -> list[Tensor | None]:
         return [None if p.grad is None else p.grad.detach().norm() for p in self.parameters]
 
     def _after(self, *_: Any) -> None:
         self.optimizer_steps += 1
+        if self._armed is not None:
+            if self._armed["inside"]:
+                self._armed["used"] = self._gradients()
+            self._armed["in_step"] = self._armed["inside"] = False
 
     def step(self, loss: Any) -> None:
         """One update is done."""
@@ -113,7 +123,7 @@ class Recorder:
             hook.remove()
         self._hooks = []
         zero, now = armed["zero"], [p.detach() for p in self.parameters]
-        used = self._gradients() if armed["inside"] else armed["used"] or [None] * len(now)
+        used = armed["used"] or [None] * len(now)
 
         def stacked(values: list[Tensor | None]) -> Tensor:
             return (
@@ -127,7 +137,7 @@ class Recorder:
                 "fresh": stacked(armed["fresh"]),
                 "old": stacked(armed["old"]),
                 "used": stacked(used),
-                "arrived": torch.tensor([value is not None for value in armed["fresh"]]),
+                "arrived": torch.tensor(armed["arrived"]),
                 "stepped": torch.tensor([float(self.optimizer_steps > armed["passes"])]),
                 "earlier": torch.tensor([float(armed["earlier"])]),
                 "weight": stacked([p.float().norm() for p in armed["before"]]),
