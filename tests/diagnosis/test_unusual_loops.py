@@ -165,3 +165,28 @@ def test_two_networks_that_are_trained_against_each_other_are_no_fault(judge_fir
     assert problems(found) == []
     assert found.signals.number("share_cleared") == 0
     assert found.signals.number("kept_gradient") == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("lr", [0.5, 1e-9])
+def test_an_optimizer_that_asks_for_the_loss_again_is_watched_but_not_run_again(lr):
+    model, (x, y) = network(), rings()
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=lr, max_iter=10)
+    loss_fn, seen = nn.CrossEntropyLoss(), []
+
+    def asks(x, y):
+        def closure():
+            optimizer.zero_grad()
+            outputs = model(x)
+            loss = loss_fn(outputs, y)
+            loss.backward()
+            seen[:] = outputs, loss.detach()
+            return loss
+
+        optimizer.step(closure)
+        return seen[0], seen[1]
+
+    found = looped(model, [(x[:300], y[:300])] * 4, loss_fn, optimizer=optimizer, step=asks, validation=[(x[300:], y[300:])])
+    assert "gradient-clip-too-tight" not in problems(found)
+    assert found.signals.number("kept_gradient") == pytest.approx(1, abs=1e-3)
+    assert found.signals.trials == {}
+    assert "the re-runs: the step of LBFGS needs a closure, which a re-run does not have" in found.report()

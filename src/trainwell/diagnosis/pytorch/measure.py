@@ -1,5 +1,6 @@
 """When what is measured, and where it goes: the first batch, the breakdown, the end of the run."""
 
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -246,6 +247,10 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
         rates=watch.recorder.rates,
         steps=watch.recorder.steps,
     )
+    if _needs_closure(optimizer):
+        says = f"the step of {type(optimizer).__name__} needs a closure, which a re-run does not have"
+        signals.not_run["the re-runs"] = says
+        return
     found = [finding for finding in diagnose(signals) if finding.severity == "problem" and finding.certainty >= SURE]
     sure = tuple(remedy.trial for remedy in found[0].remedies if remedy.trial) if found else None
     while (name := suspicion.next_trial(signals, sure)) is not None:
@@ -256,3 +261,9 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
             signals.not_run.setdefault(f"re-run: {name}", "it does not apply")
         else:
             signals.trials[name] = trial
+
+
+def _needs_closure(optimizer: Any) -> bool:
+    """As LBFGS does: its step asks for the loss again and again."""
+    closure = signature(type(optimizer).step).parameters.get("closure")
+    return closure is not None and closure.default is Parameter.empty
