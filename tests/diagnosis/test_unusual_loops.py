@@ -190,3 +190,26 @@ def test_an_optimizer_that_asks_for_the_loss_again_is_watched_but_not_run_again(
     assert found.signals.number("kept_gradient") == pytest.approx(1, abs=1e-3)
     assert found.signals.trials == {}
     assert "the re-runs: the step of LBFGS needs a closure, which a re-run does not have" in found.report()
+
+
+@pytest.mark.parametrize("clip", [1.0, 1e-4])
+def test_mixed_precision_that_clips_is_told_from_a_tight_clip(clip):
+    model, (x, y) = network(), rings(64)
+    optimizer, scaler = torch.optim.SGD(model.parameters(), lr=0.1), torch.amp.GradScaler("cpu", init_scale=65536.0)
+    loss_fn = nn.CrossEntropyLoss()
+
+    def scales(x, y):
+        optimizer.zero_grad()
+        outputs = model(x)
+        loss = loss_fn(outputs, y)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        scaler.step(optimizer)
+        scaler.update()
+        return outputs, loss
+
+    found = looped(model, [(x, y)] * 4, loss_fn, optimizer=optimizer, step=scales, epochs=1, prove=False)
+    named = [finding.cause for finding in found.findings if finding.severity != "note"]
+    assert ("gradient-clip-too-tight" in named) is (clip < 1)
+    assert found.signals.number("kept_gradient") > (1e-5 if clip < 1 else 0.5)

@@ -4,6 +4,8 @@ One step in `every` is observed: hooks on its gradients, and its weights before 
 before the epoch ends.
 """
 
+import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,7 @@ class Recorder:
             "old": [None] * count,
             "arrived": [False] * count,
             "used": None,
+            "scale": 1.0,
             "in_step": False,
             "inside": False,
             "passes": self.optimizer_steps,
@@ -88,7 +91,7 @@ class Recorder:
         if self._armed is not None:
             self._armed["in_step"] = True
             if self._armed["used"] is None:
-                self._armed["used"] = self._gradients()
+                self._armed["used"], self._armed["scale"] = self._gradients(), loss_scale()
 
     def _gradients(self) -> list[Tensor | None]:
         return [None if p.grad is None else p.grad.detach().norm() for p in self.parameters]
@@ -134,8 +137,8 @@ class Recorder:
 
         self.observed.append(
             {
-                "fresh": stacked(armed["fresh"]),
-                "old": stacked(armed["old"]),
+                "fresh": stacked(armed["fresh"]) / armed["scale"],
+                "old": stacked(armed["old"]) / armed["scale"],
                 "used": stacked(used),
                 "arrived": torch.tensor(armed["arrived"]),
                 "stepped": torch.tensor([float(self.optimizer_steps > armed["passes"])]),
@@ -158,6 +161,21 @@ class Recorder:
     def series(self, name: str) -> np.ndarray:
         """(observations, weights) of one measure."""
         return np.array([seen[name].cpu().numpy() for seen in self.observed]).reshape(len(self.observed), -1)
+
+
+def loss_scale() -> float:
+    """What the gradient scaler of mixed precision that makes this step multiplied the loss by; 1 where there is none.
+
+    The scaler has divided the gradients again by now, and may have done so before they were clipped; it is a caller of
+    the step, and the optimizer does not know of it.
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        scaler = frame.f_locals.get("self") if frame.f_code.co_filename.endswith("grad_scaler.py") else None
+        if isinstance(scaler, torch.amp.GradScaler):
+            return float(scaler.get_scale()) or 1.0
+        frame = frame.f_back
+    return 1.0
 
 
 def unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
