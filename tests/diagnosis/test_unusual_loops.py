@@ -1,10 +1,13 @@
 """Loops that a doctor does not expect: none is broken, none is accused, and what could not be checked is said."""
 
+import types
+
 import pytest
 import torch
 from torch import nn
 
 from torch_programs import network, problems, rings, trained
+from trainwell.diagnosis.pytorch.replay import _set_rate
 from trainwell.torch import watch
 
 
@@ -213,3 +216,44 @@ def test_mixed_precision_that_clips_is_told_from_a_tight_clip(clip):
     named = [finding.cause for finding in found.findings if finding.severity != "note"]
     assert ("gradient-clip-too-tight" in named) is (clip < 1)
     assert found.signals.number("kept_gradient") > (1e-5 if clip < 1 else 0.5)
+
+
+def test_a_group_that_is_held_still_is_no_wrong_schedule():
+    model, data = network(), rings()
+    groups = [{"params": model[0].parameters(), "lr": 0.0}, {"params": [*model[2].parameters(), *model[4].parameters()]}]
+    optimizer = torch.optim.Adam(groups, lr=5e-3)
+    found = trained(model, data, optimizer=optimizer)
+    assert "lr-schedule-wrong" not in problems(found)
+    assert set(found.signals.facts["learning_rates"]) == {5e-3}
+
+
+def test_groups_keep_their_proportions_when_a_run_is_repeated():
+    model = network()
+    groups = [{"params": model[0].parameters(), "lr": 0.0}, {"params": model[2].parameters(), "lr": 0.1}]
+    optimizer = torch.optim.SGD([*groups, {"params": model[4].parameters(), "lr": 0.2}])
+    replay = types.SimpleNamespace(rates=[0.2, 0.4], steps=2, times=10.0, optimizer=optimizer)
+    _set_rate(replay, 1)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.0, 2.0, 4.0])
+
+
+class Own(torch.optim.SGD):
+    """Finds its rate by itself, as Adafactor may."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, lr=0.1)
+        for group in self.param_groups:
+            group["lr"], group["betas"] = None, (None, 0.999)
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.data -= 0.1 * parameter.grad
+
+
+def test_an_optimizer_without_a_rate_is_watched():
+    model = network()
+    found = trained(model, rings(), optimizer=Own(model.parameters()), epochs=3)
+    assert found.signals.facts["learning_rates"] == []
+    assert found.signals.number("momentum") == 0
+    assert not {"the record of the steps", "what the record of the steps shows"} & set(found.signals.not_run)

@@ -65,7 +65,7 @@ MEASURES = {
     "share_train_mode_off": "share of training batches run in evaluation mode",
     "share_validation_mode_on": "share of validation batches run in training mode",
     "mode_parts": "parts that act differently in training mode",
-    "learning_rates": "learning rate of every update",
+    "learning_rates": "learning rate of every update, the highest of all groups",
     "optimizer": "class, learning rate, momentum and weight decay",
     "loss_non_finite_step": "first update whose loss was not finite",
     "outputs_finite_then": "1 where the outputs were finite and of ordinary size at that update",

@@ -59,7 +59,7 @@ def so_far(watch: Any) -> None:
     facts["learning_rates"] = list(recorder.rates)
     group = watch.optimizer.param_groups[0]
     facts["optimizer"] = type(watch.optimizer).__name__
-    facts["momentum"] = float(group.get("momentum") or (group.get("betas") or (0.0,))[0])
+    facts["momentum"] = float(group.get("momentum") or (group.get("betas") or (0.0,))[0] or 0.0)
     facts["weight_decay"] = max(float(g.get("weight_decay") or 0.0) for g in watch.optimizer.param_groups)
     for name, (off, on) in watch.modes.items():
         if off + on:

@@ -106,7 +106,7 @@ class Recorder:
     def step(self, loss: Any) -> None:
         """One update is done."""
         self.steps += 1
-        self.rates.append(float(self.optimizer.param_groups[0]["lr"]))
+        self.rates += highest_rate(self.optimizer)
         self.loss_parts.append(loss)
         if self._armed is not None:
             self._disarm()
@@ -176,6 +176,12 @@ def loss_scale() -> float:
             return float(scaler.get_scale()) or 1.0
         frame = frame.f_back
     return 1.0
+
+
+def highest_rate(optimizer: Any) -> list[float]:
+    """The highest learning rate of all groups, or none where the optimizer finds its own (lr=None)."""
+    rates = [float(group["lr"]) for group in optimizer.param_groups if group.get("lr") is not None]
+    return [max(rates)] if rates else []
 
 
 def unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:

@@ -31,7 +31,7 @@ class Material:
     train: list[tuple[Any, Any]]  # batches in the order they came
     rows: tuple[Any, Any]  # the same as one batch
     validation: tuple[Any, Any] | None
-    rates: list[float]  # learning rate of the run's updates
+    rates: list[float]  # learning rate of the run's updates, the highest of all groups
     steps: int
 
 
@@ -102,11 +102,11 @@ def _set_rate(replay: Replay, step: int) -> None:
     if not replay.rates:
         return
     at = min(len(replay.rates) - 1, step * len(replay.rates) // max(replay.steps, 1))
-    groups = replay.optimizer.param_groups
-    first = groups[0].get("initial_lr", groups[0].setdefault("first_lr", groups[0]["lr"])) or 1.0
-    for group in groups:
-        own = group.get("initial_lr", group.setdefault("first_lr", group["lr"]))
-        group["lr"] = replay.rates[at] * replay.times * (own / first if own else 1.0)
+    groups = [group for group in replay.optimizer.param_groups if group.get("lr") is not None]
+    own = [group.get("initial_lr", group.setdefault("first_lr", group["lr"])) for group in groups]
+    highest = max(own, default=0.0)
+    for group, rate in zip(groups, own, strict=True):
+        group["lr"] = replay.rates[at] * replay.times * (rate / highest if highest else 1.0)
 
 
 def _batches(replay: Replay) -> Iterator[tuple[Any, Any]]:
