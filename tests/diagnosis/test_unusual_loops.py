@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from torch_programs import network, problems, rings, trained
+from torch_programs import network, problems, rings, trained, waves
 from trainwell.diagnosis.pytorch.replay import _set_rate
-from trainwell.torch import watch
+from trainwell.torch import preflight, watch
 
 
 def looped(model, batches, loss_fn, *, optimizer=None, epochs=3, step=None, validation=(), **options):
@@ -257,3 +257,54 @@ def test_an_optimizer_without_a_rate_is_watched():
     assert found.signals.facts["learning_rates"] == []
     assert found.signals.number("momentum") == 0
     assert not {"the record of the steps", "what the record of the steps shows"} & set(found.signals.not_run)
+
+
+class Words(nn.Module):
+    """A class for every word, with the classes on the last axis or the middle one."""
+
+    def __init__(self, last=True, width=30):
+        super().__init__()
+        torch.manual_seed(0)
+        self.words, self.out, self.last = nn.Embedding(30, 16), nn.Linear(16, width), last
+
+    def forward(self, x):
+        outputs = self.out(torch.relu(self.words(x)))
+        return outputs if self.last else outputs.transpose(1, 2)
+
+
+@pytest.mark.parametrize("task", [None, "multiclass"])
+@pytest.mark.parametrize(("last", "width"), [(True, 30), (False, 30), (False, 2)])
+def test_a_class_for_every_word_or_pixel_is_no_regression(task, last, width):
+    x = torch.randint(0, 30, (160, 7), generator=torch.Generator().manual_seed(0))
+    y = (x * 7 + 3) % width
+    loss_fn = lambda outputs, y: nn.functional.cross_entropy(outputs.transpose(1, 2) if last else outputs, y)  # noqa: E731
+    batches = [(x[at : at + 32], y[at : at + 32]) for at in range(0, 128, 32)]
+    model = Words(last, width)
+    found = looped(model, batches, loss_fn, task=task, validation=[(x[128:], y[128:])])
+    assert problems(found) == []
+    assert "the checks of the targets and the score: targets of shape (32, 7) beside outputs of shape" in found.report()
+    assert [f.cause for f in preflight(model, loss_fn, x, y, task=task).findings if f.severity == "problem"] == []
+
+
+def quantiles(outputs, y):
+    short = y - outputs
+    levels = torch.tensor([0.1, 0.5, 0.9])
+    return torch.maximum(levels * short, (levels - 1) * short).mean()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "loss_fn"),
+    [(3, quantiles), (2, lambda out, y: nn.functional.gaussian_nll_loss(out[:, :1], y, out[:, 1:].exp()))],
+)
+def test_heads_of_several_outputs_a_target_are_no_wrong_size(outputs, loss_fn):
+    assert problems(trained(network(4, outputs), waves(), loss_fn=loss_fn)) == []
+
+
+def test_columns_of_classes_are_still_read():
+    x, y = rings()
+    columns = nn.functional.one_hot(y, 2)
+    for targets in (columns.float(), columns):
+        loss_fn = lambda outputs, y: nn.functional.cross_entropy(outputs, y.float())  # noqa: E731
+        found = trained(network(), (x, targets), loss_fn=loss_fn, epochs=6, prove=False)
+        assert found.signals.facts["task"] == "multiclass"
+        assert found.signals.number("score") > 0.3

@@ -24,6 +24,7 @@ MEASURES = {
     "target_shape": "shape of the targets of one batch",
     "classes": "classes among the targets",
     "outputs": "numbers put out for a row",
+    "outputs_alike": "1 where a regression has more outputs than targets, and the loss is the same when they change places",
     "loss_pairs_rows": "share by which a row's loss gradient changes when only other rows' targets change",
     "row_dependence": "change of a row's output when only other rows change, as a share of the outputs' spread",
     "eval_noise": "change of the output between two calls in evaluation mode, as a share of the outputs' spread",

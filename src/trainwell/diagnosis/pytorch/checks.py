@@ -17,7 +17,7 @@ from trainwell.diagnosis.pytorch.copies import (
     tensors,
 )
 from trainwell.diagnosis.pytorch.guard import named
-from trainwell.diagnosis.pytorch.scores import constant_loss, inferred_task
+from trainwell.diagnosis.pytorch.scores import TARGETS, constant_loss, inferred_task, unread
 from trainwell.diagnosis.signals import LayerSignals, Signals
 
 FEW = 128  # chosen: rows of the batch that the checks use
@@ -53,7 +53,11 @@ def _start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: An
     if not isinstance(outputs, Tensor) or not outputs.ndim:
         signals.not_run["the checks of the outputs"] = "the model cannot be called as model(x), or does not give one tensor"
         return
-    facts["task"] = task = task or inferred_task(outputs, y)
+    if says := unread(outputs, y, task):
+        signals.not_run[TARGETS], task = says, None
+    else:
+        task = task or inferred_task(outputs, y)
+    facts["task"] = task
     _shape_facts(facts, outputs, y, task)
     checks.run("what changes between training and evaluation mode", lambda m: functions.mode_facts(m, x))
     checks.run("what the outputs can be", lambda m: functions.reach_facts(m, x))
@@ -69,6 +73,8 @@ def _start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: An
         return
     checks.run("the loss fits the targets", lambda m: functions.loss_facts(loss_fn, outputs, y, task, facts))
     checks.run("the loss pairs outputs and targets", lambda m: {"loss_pairs_rows": functions.pairing(loss_fn, outputs, y)})
+    if task == "regression":
+        checks.run("the loss tells outputs apart", lambda m: functions.alike_facts(loss_fn, outputs, y))
     checks.run("loss at the start", lambda m: _first_loss(m, loss_fn, x, y, outputs, task))
     checks.run("gradients at the start", lambda m: {"start_gradients": starts.gradients_by_layer(m, loss_fn, x, y)})
     checks.run("gradients through time", lambda m: starts.through_time(m, loss_fn, x, y))
