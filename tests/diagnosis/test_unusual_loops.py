@@ -308,3 +308,73 @@ def test_columns_of_classes_are_still_read():
         found = trained(network(), (x, targets), loss_fn=loss_fn, epochs=6, prove=False)
         assert found.signals.facts["task"] == "multiclass"
         assert found.signals.number("score") > 0.3
+
+
+class Counts(nn.Module):
+    """A loss with a state and a weight of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.temperature = nn.Parameter(torch.ones(()))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, outputs, y):
+        self.calls += 1
+        return nn.functional.cross_entropy(outputs * self.temperature, y)
+
+
+@pytest.mark.parametrize("poor", [False, True])
+def test_gradients_buffers_and_a_loss_with_a_state_stay_the_users_own(poor):
+    def state(watched):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
+        counts, (x, y) = Counts(), rings(160)
+        optimizer = torch.optim.SGD([*model.parameters(), *counts.parameters()], lr=1e-9 if poor else 0.1)
+
+        def penalized(outputs, y):
+            again = model(x[:32]).square().mean()  # reaches into the real model, whatever copy gave the outputs
+            return counts(outputs, y) + 1e-3 * sum(p.square().sum() for p in model.parameters()) + 1e-3 * again
+
+        class Penalized(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = counts
+
+            def forward(self, outputs, y):
+                return self.inner(outputs, y) + 1e-3 * sum(p.square().sum() for p in model.parameters())
+
+        kept = []
+        for loss_fn in (penalized, Penalized()):
+            doctor = watch(model, optimizer, loss_fn=loss_fn)
+            if watched:
+                doctor.__enter__()
+            for at in range(0, 128, 32):
+                outputs = model(x[at : at + 32])
+                loss = loss_fn(outputs, y[at : at + 32])
+                loss.backward()  # gradients are gathered over two batches
+                if at in (32, 96):
+                    optimizer.step()
+                    optimizer.zero_grad()
+                if watched:
+                    doctor.step(x[at : at + 32], y[at : at + 32], outputs, loss)
+            loss_fn(model(x), y).backward()
+            if watched:
+                doctor.end_epoch()
+                doctor.validation_step(x[128:], y[128:], None, 1.0)
+                doctor.__exit__(None, None, None)
+                if loss_fn is not penalized:
+                    preflight(model, loss_fn, x, y)
+            kept += [p.grad.clone() for p in model.parameters()]
+            optimizer.zero_grad()
+        return [*kept, *model.state_dict().values(), counts.temperature.detach()]
+
+    for before, after in zip(state(False), state(True), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_a_loss_with_a_state_is_not_called_for_checks():
+    counts = Counts()
+    found = trained(network(), rings(), loss_fn=counts, epochs=2)
+    assert counts.calls == found.recorder.steps + 2
+    preflight(network(), counts, *rings(64))
+    assert counts.calls == found.recorder.steps + 2

@@ -11,6 +11,7 @@ from trainwell.diagnosis.pytorch.copies import (
     called,
     children_in_order,
     copied,
+    loss_copied,
     own_randomness,
     rows_of,
     taken,
@@ -37,6 +38,7 @@ class Checks:
 
 def start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any, task: str | None) -> None:
     """Every check of one batch, before the first update."""
+    loss_fn = loss_copied(loss_fn)
     with named(signals, "the checks of the first batch"):
         _start_facts(signals, model, loss_fn, x, y, task)
 

@@ -2,8 +2,10 @@
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -29,11 +31,40 @@ def own_randomness(seed: int = 0) -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def copied(model: nn.Module, optimizer: Any = None) -> tuple[nn.Module, Any]:
-    """Both, with the copied optimizer holding the copied weights where it held the weights."""
-    memory: dict[int, Any] = {}
+def copied(model: nn.Module, optimizer: Any = None, memory: dict[int, Any] | None = None) -> tuple[nn.Module, Any]:
+    """Both, with the copied optimizer holding the copied weights where it held the weights; `memory` says what became what."""
+    memory = {} if memory is None else memory
     again = copy.deepcopy(model, memory)
     return again, (None if optimizer is None else copy.deepcopy(optimizer, memory))
+
+
+def loss_copied(loss_fn: Any, memory: dict[int, Any] | None = None) -> Any:
+    """A loss that artificial calls may change; a function has nothing of its own, and what cannot be copied stays itself."""
+    if loss_fn is None or isinstance(loss_fn, FunctionType | BuiltinFunctionType | MethodType | partial):
+        return loss_fn
+    try:
+        return copy.deepcopy(loss_fn, {} if memory is None else memory)
+    except Exception:  # whatever a user's object does when it is copied
+        return loss_fn
+
+
+@contextmanager
+def state_kept(*owners: Any, parameters: Iterable[Tensor] = ()) -> Iterator[None]:
+    """Gradients and buffers of modules are afterwards what they were, also where a loss reaches into the real model."""
+    modules = [owner for owner in owners if isinstance(owner, nn.Module)]
+    every = {id(p): p for p in (*parameters, *(p for module in modules for p in module.parameters()))}
+    gradients = [(parameter, parameter.grad) for parameter in every.values()]
+    buffers = [(buffer, buffer.detach().clone()) for module in modules for buffer in module.buffers()]
+    for parameter, _ in gradients:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        for buffer, before in buffers:
+            if not torch.equal(buffer, before):
+                buffer.detach().copy_(before)
 
 
 def mapped(function, value: Any) -> Any:

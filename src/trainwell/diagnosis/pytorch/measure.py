@@ -12,7 +12,7 @@ from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.pytorch import curvature, norms, rows, starts
 from trainwell.diagnosis.pytorch.changes import CHANGES
 from trainwell.diagnosis.pytorch.checks import Checks, start_facts
-from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, taken
+from trainwell.diagnosis.pytorch.copies import loss_copied, loss_of, outputs_of, own_randomness, taken
 from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.recorder import unregistered
 from trainwell.diagnosis.pytorch.replay import Material, tried
@@ -28,7 +28,7 @@ RANDOM_EDGE = 1.1  # chosen: room above the Marchenko-Pastur edge for chance
 def first_rows(watch: Any, x: Any, y: Any, outputs: Any) -> None:
     """Preflight on the first rows, on the model as it was when watch was entered."""
     if watch.start is not None:
-        start_facts(watch.signals, watch.start[0], watch.loss_fn, x, y, watch.task)
+        start_facts(watch.signals, watch.start[0], watch.start_loss, x, y, watch.task)
     if isinstance(outputs, Tensor) and isinstance(y, Tensor) and watch.signals.facts.get("output_shape"):
         watch.signals.facts["output_shape"] = [len(y), *outputs.shape[1:]] if len(outputs.shape) else []
 
@@ -44,7 +44,7 @@ def breakdown(watch: Any, y: Any, outputs: Any, before: Any) -> None:
         return
     try:
         free = before[1].clone().requires_grad_(True)
-        loss = watch.loss_fn(free, before[0])
+        loss = loss_copied(watch.loss_fn)(free, before[0])
         gradient = torch.autograd.grad(loss, free)[0]
     except Exception:  # a user's loss may raise anything
         return
@@ -165,30 +165,30 @@ def whole_run(watch: Any) -> None:
 
 def _after_training(watch: Any, validation: tuple[Any, Any] | None) -> None:
     """The trained network on the rows that were kept, and the re-runs."""
-    signals = watch.signals
+    signals, loss_fn = watch.signals, loss_copied(watch.loss_fn)
     x, y = watch.train_rows.joined()
     checks = Checks(signals, watch.model)
-    checks.run("the trained network", lambda m: _trained(m, watch, x, y, validation))
+    checks.run("the trained network", lambda m: _trained(m, watch, loss_fn, x, y, validation))
     checks.run("activations at the end", lambda m: _last_activations(signals, m, taken(x, slice(0, 256))))
-    checks.run("batch norm and dropout", lambda m: norms.facts(m, watch.loss_fn, x, y, validation, watch.train_rows.batches))
+    checks.run("batch norm and dropout", lambda m: norms.facts(m, loss_fn, x, y, validation, watch.train_rows.batches))
     checks.run("one row's output at the end", lambda m: norms.late_rows(m, x))
-    if watch.loss_fn is not None and suspicion.unlearned(signals) and suspicion.looks_wrong(signals):
+    if loss_fn is not None and suspicion.unlearned(signals) and suspicion.looks_wrong(signals):
         few = slice(0, 256)
-        checks.run("curvature", lambda m: _curvature(m, watch.loss_fn, taken(x, few), taken(y, few)))
-    if watch.prove and watch.loss_fn is not None:
+        checks.run("curvature", lambda m: _curvature(m, loss_fn, taken(x, few), taken(y, few)))
+    if watch.prove and loss_fn is not None:
         _trials(watch, x, y, validation)
 
 
-def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> dict[str, Any]:
+def _trained(model: nn.Module, watch: Any, loss_fn: Any, x: Any, y: Any, validation: Any) -> dict[str, Any]:
     task, few = watch.signals.facts.get("task"), slice(0, JUDGED)
     weighted = watch.signals.number("loss_by_class", 1.0) > 2
     model.eval()
     x, y = taken(x, few), taken(y, few)
     outputs = outputs_of(model, x)
     facts: dict[str, Any] = {"train_score": score(outputs, y, task, weighted)}
-    if watch.loss_fn is not None:
-        facts["final_train_loss"] = loss_of(model, watch.loss_fn, x, y)
-        facts["loss_constant"] = constant_loss(watch.loss_fn, outputs.cpu(), y, task)
+    if loss_fn is not None:
+        facts["final_train_loss"] = loss_of(model, loss_fn, x, y)
+        facts["loss_constant"] = constant_loss(loss_fn, outputs.cpu(), y, task)
     best, far = watch.signals.number("loss_best"), watch.signals.number("loss_far")
     if task == "regression" and (best > facts.get("loss_constant", best) or far < best):
         watch.signals.not_run["the score"] = "outputs are not meant to equal the targets, as with rates, logarithms or logits"
@@ -198,8 +198,8 @@ def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> d
     xv, yv = taken(validation[0], few), taken(validation[1], few)
     outputs = outputs_of(model, xv)
     facts["score"] = score(outputs, yv, task, weighted)
-    if watch.loss_fn is not None:
-        facts["final_validation_loss"] = loss_of(model, watch.loss_fn, xv, yv)
+    if loss_fn is not None:
+        facts["final_validation_loss"] = loss_of(model, loss_fn, xv, yv)
     if task in ("binary", "multiclass"):
         facts.update(_rare(outputs, yv, y, task))
     return facts
@@ -238,7 +238,7 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
     material = Material(
         model=model,
         optimizer=optimizer,
-        loss_fn=watch.loss_fn,
+        loss_fn=watch.start_loss,
         task=signals.facts.get("task"),
         weighted=signals.number("loss_by_class", 1.0) > 2,
         train=watch.train_rows.batches,

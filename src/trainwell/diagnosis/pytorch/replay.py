@@ -12,7 +12,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainwell.diagnosis.pytorch.copies import called, copied, loss_of, mapped, outputs_of, own_randomness, rows_of, taken
+from trainwell.diagnosis.pytorch.copies import (
+    called,
+    copied,
+    loss_copied,
+    loss_of,
+    mapped,
+    outputs_of,
+    own_randomness,
+    rows_of,
+    taken,
+)
 from trainwell.diagnosis.pytorch.scores import score
 from trainwell.diagnosis.signals import Trial
 
@@ -60,12 +70,13 @@ Change = Callable[[Replay], bool | None]  # False: it does not apply
 
 def tried(material: Material, change: Change | None = None, seed: int = 0) -> Trial | None:
     """Runs it. None where the change does not apply; a run that breaks down counts as the worst."""
-    model, optimizer = copied(material.model, material.optimizer)
+    memory: dict[int, Any] = {}
+    model, optimizer = copied(material.model, material.optimizer, memory)
     validation = material.validation if material.validation is not None else material.rows
     replay = Replay(
         model=model,
         optimizer=optimizer,
-        loss_fn=material.loss_fn,
+        loss_fn=loss_copied(material.loss_fn, memory),
         task=material.task,
         weighted=material.weighted,
         rows=material.rows,

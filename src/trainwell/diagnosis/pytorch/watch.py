@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
@@ -13,7 +14,7 @@ from trainwell.diagnosis import report as reports
 from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.pytorch import measure
-from trainwell.diagnosis.pytorch.copies import copied, mapped, rows_of, tensors
+from trainwell.diagnosis.pytorch.copies import copied, loss_copied, mapped, rows_of, state_kept, tensors
 from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.recorder import Recorder, Store
 from trainwell.diagnosis.signals import Signals
@@ -73,6 +74,7 @@ class Watch:
             raise InputError(f"The model, a {type(model).__name__}, has no parameters; watch needs one that has some to train.")
         self.train_rows, self.validation_rows = Store(), Store()
         self.start: tuple[nn.Module, Any] | None = None
+        self.start_loss = loss_fn
         self.epoch = 0
         self.modes = {"train": [0, 0], "validation": [0, 0]}
         self._inside = self._finished = self._checked = False
@@ -87,7 +89,9 @@ class Watch:
         if self._inside or self.recorder.steps:
             raise InputError("watch was entered a second time; each training run needs a watch of its own.")
         try:
-            self.start = copied(self.model, self.optimizer)
+            memory: dict[int, Any] = {}
+            self.start = copied(self.model, self.optimizer, memory)
+            self.start_loss = loss_copied(self.loss_fn, memory)
         except Exception as problem:  # whatever a user's module does when it is copied
             self.signals.not_run["everything that needs a copy of the model"] = f"the model cannot be copied ({problem})"
         self._inside = True
@@ -131,7 +135,19 @@ class Watch:
         """On the first batch; of tiny batches, on the first that are a few rows together."""
         if not self._checked and self.train_rows.rows >= enough:
             self._checked = True
-            measure.first_rows(self, *self.train_rows.together(), outputs)
+            with self._apart():
+                measure.first_rows(self, *self.train_rows.together(), outputs)
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """What is done inside is not part of the run: it is not recorded, and leaves the user's model and loss as they are."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.recorder.quiet = True
+        try:
+            with state_kept(self.model, self.loss_fn, parameters=[*self.recorder.parameters, *parameters]):
+                yield
+        finally:
+            self.recorder.quiet = False
 
     def _read(self, y: Any, outputs: Any, loss: Any) -> Any:
         """The loss as a number; on a device as it is, as reading would wait for it. At the first that is not finite, why."""
@@ -141,7 +157,8 @@ class Watch:
             loss = loss.item()
         if not math.isfinite(loss) and "loss_non_finite_step" not in self.signals.facts:
             self.signals.facts["loss_non_finite_step"] = self.recorder.steps
-            measure.breakdown(self, y, outputs, self._last)
+            with self._apart():
+                measure.breakdown(self, y, outputs, self._last)
         self._last = (y, outputs.detach()) if isinstance(outputs, Tensor) else None
         return loss
 
@@ -205,7 +222,8 @@ class Watch:
             warnings.simplefilter("ignore")
             if self.recorder.loss_parts:
                 self.recorder.read_losses()
-            measure.whole_run(self)
+            with self._apart():
+                measure.whole_run(self)
         self._found = None
 
     @property
