@@ -1,6 +1,7 @@
 """Loops that a doctor does not expect: none is broken, none is accused, and what could not be checked is said."""
 
 import types
+from collections import UserDict
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ def looped(model, batches, loss_fn, *, optimizer=None, epochs=3, step=None, vali
 
     def usual(x, y):
         optimizer.zero_grad()
-        outputs = model(**x) if isinstance(x, dict) else model(*x) if isinstance(x, tuple) else model(x)
+        outputs = model(**x) if isinstance(x, dict | UserDict) else model(*x) if isinstance(x, tuple) else model(x)
         loss = loss_fn(outputs, y)
         loss.backward()
         optimizer.step()
@@ -70,7 +71,8 @@ class Scaled(nn.Module):
 
 def test_a_number_beside_the_rows_belongs_to_all_of_them():
     x, y = rings(64)
-    for pair in ((x, torch.tensor(2.0)), {"times": torch.tensor(2.0), "x": x}):
+    named = {"times": torch.tensor(2.0), "x": x}
+    for pair in ((x, torch.tensor(2.0)), named, UserDict(named)):
         found = looped(Scaled(), [(pair, y)] * 2, nn.CrossEntropyLoss(), prove=False)
         assert problems(found) == []
         assert found.signals.facts["task"] == "binary"
@@ -378,3 +380,45 @@ def test_a_loss_with_a_state_is_not_called_for_checks():
     assert counts.calls == found.recorder.steps + 2
     preflight(network(), counts, *rings(64))
     assert counts.calls == found.recorder.steps + 2
+
+
+class Spells(nn.Module):
+    """Reads words as they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(2, 2)
+
+    def forward(self, words):
+        return self.out(torch.tensor([[float(len(word)), float(word.count("a"))] for word in words]))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda words: words, lambda words: {"words": words}, lambda words: UserDict(words=words)],
+    ids=["list", "dict", "mapping"],
+)
+def test_inputs_that_are_no_tensors_are_watched_as_far_as_they_can_be(wrap):
+    words = ["banana", "fig", "papaya", "plum"] * 8
+    x, y = wrap(words), torch.tensor([1, 0, 1, 0] * 8)
+    model = Spells()
+
+    def forward(given):
+        return model(words)
+
+    optimizer, loss_fn = torch.optim.Adam(model.parameters(), lr=0.05), nn.CrossEntropyLoss()
+    with watch(model, optimizer, loss_fn=loss_fn) as doctor:
+        for _ in range(3):
+            for _ in range(3):
+                optimizer.zero_grad()
+                outputs = forward(x)
+                loss = loss_fn(outputs, y)
+                loss.backward()
+                optimizer.step()
+                doctor.step(x, y, outputs, loss)
+            doctor.validation_step(x, y, outputs, loss)
+            doctor.end_epoch()
+    assert problems(doctor) == []
+    assert "the checks of the first batch: the inputs hold no tensors, whose first axis would be the rows" in doctor.report()
+    assert "random changes of validation data: the inputs hold no tensors" in doctor.report()
+    assert doctor.signals.curves.validation

@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -71,7 +71,7 @@ def mapped(function, value: Any) -> Any:
     """The same nest with the function applied to each tensor."""
     if isinstance(value, Tensor):
         return function(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: mapped(function, item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return _nest_like(value, [mapped(function, item) for item in value])
@@ -110,7 +110,7 @@ def joined(values: list[Any]) -> Any:
         if not first.ndim and any(not torch.equal(value, first) for value in values):
             raise ValueError("a number that stands for all rows changes from batch to batch")
         return torch.cat(values) if first.ndim else first
-    if isinstance(first, dict):
+    if isinstance(first, Mapping):
         return {key: joined([value[key] for value in values]) for key in first}
     if isinstance(first, list | tuple):
         return _nest_like(first, [joined(list(parts)) for parts in zip(*values, strict=True)])
@@ -118,7 +118,7 @@ def joined(values: list[Any]) -> Any:
 
 
 def called(model: nn.Module, x: Any) -> Any:
-    return model(**x) if isinstance(x, dict) else model(*x) if isinstance(x, list | tuple) else model(x)
+    return model(**x) if isinstance(x, Mapping) else model(*x) if isinstance(x, list | tuple) else model(x)
 
 
 def outputs_of(model: nn.Module, x: Any, rows: int = ROWS) -> Tensor:

@@ -159,6 +159,9 @@ def whole_run(watch: Any) -> None:
         rows.data_facts(signals, watch.train_rows.batches, validation)
     if watch.start is None:
         return
+    if not watch.train_rows.rows:
+        signals.not_run["the trained network, and re-runs"] = signals.not_run["the checks of the first batch"]
+        return
     with named(signals, "the trained network, and re-runs"):
         _after_training(watch, validation)
 

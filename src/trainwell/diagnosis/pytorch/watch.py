@@ -22,6 +22,7 @@ from trainwell.errors import InputError
 
 EVERY = 64  # chosen: at one observed step in so many, observing costs about a hundredth of training
 TASKS = ("binary", "multiclass", "regression")
+NO_TENSORS = "the inputs hold no tensors, whose first axis would be the rows"
 ENOUGH = 16  # chosen: rows from which on a batch shows what must be seen
 
 
@@ -123,7 +124,7 @@ class Watch:
         if recorder.steps == 0:
             self.signals.not_run.pop("everything", None)
             self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
-            self.signals.facts["batch_size"] = rows_of(x)
+            self.signals.facts["batch_size"] = rows_of(x) or rows_of(y)
         if self.epoch == 0 and not self.train_rows.full:
             with named(self.signals, "the checks of the first batch"):
                 self.train_rows.add(x, y)
@@ -133,7 +134,11 @@ class Watch:
 
     def _preflight(self, outputs: Any = None, enough: int = ENOUGH) -> None:
         """On the first batch; of tiny batches, on the first that are a few rows together."""
-        if not self._checked and self.train_rows.rows >= enough:
+        if self._checked or not self.train_rows.batches:
+            return
+        if not self.train_rows.rows:
+            self.signals.not_run["the checks of the first batch"] = NO_TENSORS
+        elif self.train_rows.rows >= enough:
             self._checked = True
             with self._apart():
                 measure.first_rows(self, *self.train_rows.together(), outputs)
@@ -175,7 +180,7 @@ class Watch:
                 self.validation_rows.add(x, y)
             elif at < len(self.validation_rows.batches):
                 self._compare(x, y, *self.validation_rows.batches[at])
-        rows = float(rows_of(x) or 1)
+        rows = float(rows_of(x) or rows_of(y) or 1)
         self._validation_losses += [torch.as_tensor(loss).detach().float().reshape(()) * rows, torch.tensor(rows)]
 
     def _compare(self, x: Any, y: Any, x_before: Any, y_before: Any) -> None:
@@ -185,10 +190,14 @@ class Watch:
         if not same_shape or not tensors(y) or not torch.equal(tensors(y)[0], tensors(y_before)[0]):
             self._reordered = True
             return
-        given = tensors(x)[0]
-        different = ((given != tensors(x_before)[0]) & (given == given)).reshape(rows_of(x), -1)
+        given = next((tensor for tensor in tensors(x) if tensor.ndim), None)
+        if given is None:
+            self.signals.not_run["random changes of validation data"] = NO_TENSORS
+            return
+        earlier = next(tensor for tensor in tensors(x_before) if tensor.ndim)
+        different = ((given != earlier) & (given == given)).reshape(len(given), -1)
         self._changed[0] += int(different.any(1).sum())
-        self._changed[1] += rows_of(x)
+        self._changed[1] += len(given)
 
     def end_epoch(self) -> None:
         """After each pass over the training rows, and its validation."""
