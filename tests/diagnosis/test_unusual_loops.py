@@ -1,5 +1,6 @@
 """Loops that a doctor does not expect: none is broken, none is accused, and what could not be checked is said."""
 
+import math
 import types
 from collections import UserDict
 
@@ -7,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from torch_programs import network, problems, rings, trained, waves
+from torch_programs import network, problems, rings, trained, usual_step, waves
+from trainwell.diagnosis.pytorch import measure
 from trainwell.diagnosis.pytorch.replay import _set_rate
 from trainwell.torch import preflight, watch
 
@@ -422,3 +424,17 @@ def test_inputs_that_are_no_tensors_are_watched_as_far_as_they_can_be(wrap):
     assert "the checks of the first batch: the inputs hold no tensors, whose first axis would be the rows" in doctor.report()
     assert "random changes of validation data: the inputs hold no tensors" in doctor.report()
     assert doctor.signals.curves.validation
+
+
+def test_re_runs_end_when_their_time_is_over(monkeypatch):
+    monkeypatch.setattr(measure, "LEAST_SECONDS", 0.0)
+    model, (x, y) = network(), rings()
+    with watch(model, torch.optim.SGD(model.parameters(), 30.0), loss_fn=nn.CrossEntropyLoss()) as doctor:
+        for rows in torch.arange(300).split(32):
+            doctor.step(x[rows], y[rows], *usual_step(model, doctor.optimizer, doctor.loss_fn, x[rows], y[rows]))
+        doctor.validation_step(x[300:], y[300:], None, 1.0)
+        doctor.end_epoch()
+        doctor._entered = math.inf  # as if the training had taken no time at all
+    assert doctor.signals.trials == {}
+    assert "re-run: control: the time for re-runs, 0 s, was over" in doctor.report()
+    assert "re-run: rate_tenth: the time for re-runs, 0 s, was over" in doctor.report()

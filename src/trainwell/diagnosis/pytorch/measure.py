@@ -1,5 +1,6 @@
 """When what is measured, and where it goes: the first batch, the breakdown, the end of the run."""
 
+import time
 from inspect import Parameter, signature
 from typing import Any
 
@@ -15,11 +16,12 @@ from trainwell.diagnosis.pytorch.checks import Checks, start_facts
 from trainwell.diagnosis.pytorch.copies import loss_copied, loss_of, outputs_of, own_randomness, taken
 from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.recorder import unregistered
-from trainwell.diagnosis.pytorch.replay import Material, tried
+from trainwell.diagnosis.pytorch.replay import Material, OutOfTimeError, tried
 from trainwell.diagnosis.pytorch.scores import constant_loss, decided, labels, score
 from trainwell.diagnosis.signals import LayerSignals
 
 JUDGED = 1000  # chosen: rows on which the trained network is judged
+LEAST_SECONDS = 300.0  # chosen: re-runs may take as long as the training, and five minutes where that was shorter
 MOVED = 1e-12  # a weight that moves less than this share of its size did not move
 SURE = 0.93  # chosen: the certainty from which on no other cause is asked for
 RANDOM_EDGE = 1.1  # chosen: room above the Marchenko-Pastur edge for chance
@@ -249,6 +251,7 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
         validation=validation,
         rates=watch.recorder.rates,
         steps=watch.recorder.steps,
+        until=time.monotonic() + max(watch.seconds, LEAST_SECONDS),
     )
     if _needs_closure(optimizer):
         says = f"the step of {type(optimizer).__name__} needs a closure, which a re-run does not have"
@@ -257,13 +260,25 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
     found = [finding for finding in diagnose(signals) if finding.severity == "problem" and finding.certainty >= SURE]
     sure = tuple(remedy.trial for remedy in found[0].remedies if remedy.trial) if found else None
     while (name := suspicion.next_trial(signals, sure)) is not None:
+        if time.monotonic() > material.until:
+            _left_out(signals, max(watch.seconds, LEAST_SECONDS), sure)
+            return
         trial = None
         with named(signals, f"re-run: {name}"):  # a re-run may break in as many ways as a run
-            trial = tried(material, CHANGES[name])
+            try:
+                trial = tried(material, CHANGES[name])
+            except OutOfTimeError:
+                continue
         if trial is None:
             signals.not_run.setdefault(f"re-run: {name}", "it does not apply")
         else:
             signals.trials[name] = trial
+
+
+def _left_out(signals: Any, seconds: float, sure: tuple[str, ...] | None) -> None:
+    """Says which re-runs there was no time for."""
+    while (name := suspicion.next_trial(signals, sure)) is not None:
+        signals.not_run[f"re-run: {name}"] = f"the time for re-runs, {seconds:.0f} s, was over"
 
 
 def _needs_closure(optimizer: Any) -> bool:

@@ -5,6 +5,7 @@ loss, backward, update. It is judged on the run's own validation rows.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,10 @@ from trainwell.diagnosis.signals import Trial
 STEPS = 1000  # chosen: enough for a small network to show which way it goes
 
 
+class OutOfTimeError(Exception):
+    """The time for re-runs is over in the middle of one."""
+
+
 @dataclass
 class Material:
     """What a re-run needs; copies are taken of it, it is never changed."""
@@ -43,6 +48,7 @@ class Material:
     validation: tuple[Any, Any] | None
     rates: list[float]  # learning rate of the run's updates, the highest of all groups
     steps: int
+    until: float = math.inf  # when re-runs end, by the monotonic clock
 
 
 @dataclass
@@ -62,6 +68,7 @@ class Replay:
     batch_rows: int = 0  # other than 0: rows drawn anew into batches of so many
     clip: float = math.inf
     times: float = 1.0
+    until: float = math.inf
     hooks: list[Any] = field(default_factory=list)
 
 
@@ -84,6 +91,7 @@ def tried(material: Material, change: Change | None = None, seed: int = 0) -> Tr
         rates=material.rates,
         steps=min(material.steps, STEPS),
         batches=material.train,
+        until=material.until,
     )
     with own_randomness(seed):
         if change is not None and change(replay) is False:
@@ -96,6 +104,8 @@ def _train(replay: Replay) -> None:
     replay.model.train()
     draws = _batches(replay)
     for step in range(replay.steps):
+        if time.monotonic() > replay.until:
+            raise OutOfTimeError
         x, y = next(draws)
         _set_rate(replay, step)
         replay.optimizer.zero_grad()

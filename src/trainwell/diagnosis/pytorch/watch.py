@@ -1,6 +1,7 @@
 """`watch`: beside a user's own loop, one line a step."""
 
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,6 +78,7 @@ class Watch:
         self.start: tuple[nn.Module, Any] | None = None
         self.start_loss = loss_fn
         self.epoch = 0
+        self.seconds = self._entered = 0.0
         self.modes = {"train": [0, 0], "validation": [0, 0]}
         self._inside = self._finished = self._checked = False
         self._validation_batches = 0
@@ -95,13 +97,13 @@ class Watch:
             self.start_loss = loss_copied(self.loss_fn, memory)
         except Exception as problem:  # whatever a user's module does when it is copied
             self.signals.not_run["everything that needs a copy of the model"] = f"the model cannot be copied ({problem})"
-        self._inside = True
+        self._inside, self._entered = True, time.monotonic()
         with named(self.signals, "the record of the steps"):
             self.recorder.start()
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
-        self._inside = False
+        self._inside, self.seconds = False, time.monotonic() - self._entered
         self.recorder.stop()
         if kind is None:
             self._finish()  # after an exception the loop's own record must do: nobody waits for re-runs then
