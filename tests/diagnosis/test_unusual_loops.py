@@ -438,3 +438,28 @@ def test_re_runs_end_when_their_time_is_over(monkeypatch):
     assert doctor.signals.trials == {}
     assert "re-run: control: the time for re-runs, 0 s, was over" in doctor.report()
     assert "re-run: rate_tenth: the time for re-runs, 0 s, was over" in doctor.report()
+
+
+def test_what_could_not_be_checked_is_said_after_an_exception_and_without_validation():
+    x, y = rings(64)
+    doctor = watch(model := network(), torch.optim.Adam(model.parameters()), loss_fn=nn.CrossEntropyLoss())
+
+    def breaks():
+        with doctor:
+            doctor.step(x, y, *usual_step(model, doctor.optimizer, doctor.loss_fn, x, y))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        breaks()
+    assert "the rows, the trained network and the re-runs: the loop ended with KeyboardInterrupt" in doctor.report()
+    late = watch(model, doctor.optimizer, loss_fn=nn.CrossEntropyLoss())
+    with late:
+        for epoch in range(3):
+            late.step(x, y, *usual_step(model, late.optimizer, late.loss_fn, x, y))
+            if epoch == 1:
+                late.validation_step(x, y, None, 1.0)
+            late.end_epoch()
+    assert "validation_step was never called" not in late.report()
+    assert late.signals.number("leak_share") == 1
+    without = looped(network(), [(x, y)], nn.CrossEntropyLoss())
+    assert "the score and whatever compares training with validation: validation_step was never called" in without.report()

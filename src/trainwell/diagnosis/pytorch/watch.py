@@ -82,6 +82,7 @@ class Watch:
         self.modes = {"train": [0, 0], "validation": [0, 0]}
         self._inside = self._finished = self._checked = False
         self._validation_batches = 0
+        self._validated: int | None = None  # the first epoch with validation
         self._validation_losses: list[Tensor] = []
         self._changed = [0, 0]
         self._reordered = False
@@ -106,7 +107,10 @@ class Watch:
         self._inside, self.seconds = False, time.monotonic() - self._entered
         self.recorder.stop()
         if kind is None:
-            self._finish()  # after an exception the loop's own record must do: nobody waits for re-runs then
+            self._finish()
+        elif self.recorder.steps:  # the loop's own record must do: nobody waits for re-runs then
+            says = f"the loop ended with {kind.__name__}"
+            self.signals.not_run["the rows, the trained network and the re-runs"], self._found = says, None
 
     def _must_be_inside(self, name: str) -> None:
         if not self._inside:
@@ -178,7 +182,8 @@ class Watch:
         self.modes["validation"][self.model.training] += 1
         at, self._validation_batches = self._validation_batches, self._validation_batches + 1
         with named(self.signals, "the checks of the validation batches"):
-            if self.epoch == 0:
+            self._validated = self.epoch if self._validated is None else self._validated
+            if self.epoch == self._validated:
                 self.validation_rows.add(x, y)
             elif at < len(self.validation_rows.batches):
                 self._compare(x, y, *self.validation_rows.batches[at])
@@ -227,6 +232,12 @@ class Watch:
         if self._finished or not self.recorder.steps:
             return
         self._finished = True
+        if not self.validation_rows.batches:
+            self.signals.not_run["the score and whatever compares training with validation"] = (
+                "validation_step was never called"
+            )
+        if not self.epoch:
+            self.signals.not_run["the curves by epoch"] = "end_epoch was never called"
         with named(self.signals, "the checks of the first batch"):
             self._preflight(enough=1)
         with warnings.catch_warnings(), named(self.signals, "the checks after training"):
