@@ -463,3 +463,15 @@ def test_what_could_not_be_checked_is_said_after_an_exception_and_without_valida
     assert late.signals.number("leak_share") == 1
     without = looped(network(), [(x, y)], nn.CrossEntropyLoss())
     assert "the score and whatever compares training with validation: validation_step was never called" in without.report()
+
+
+def test_sparse_gradients_are_watched():
+    torch.manual_seed(0)
+    model = Averages()
+    model.words = nn.Embedding(30, 16, sparse=True)
+    x = torch.randint(0, 30, (64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    found = looped(model, [(x, (x[:, 0] > 14).long())] * 4, nn.CrossEntropyLoss(), optimizer=optimizer, prove=False)
+    assert problems(found) == []
+    assert "the gradients of observed updates" not in found.signals.not_run
+    assert found.signals.number("kept_gradient") == pytest.approx(1, abs=1e-3)

@@ -31,7 +31,7 @@ class Checks:
         self.signals, self.model = signals, model
 
     def run(self, name: str, check: Callable[[nn.Module], dict[str, Any] | None]) -> None:
-        with named(self.signals, name), own_randomness():
+        with named(self.signals.not_run, name), own_randomness():
             model, _ = copied(self.model)
             self.signals.facts.update(check(model) or {})
 
@@ -39,7 +39,7 @@ class Checks:
 def start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any, task: str | None) -> None:
     """Every check of one batch, before the first update."""
     loss_fn = loss_copied(loss_fn)
-    with named(signals, "the checks of the first batch"):
+    with named(signals.not_run, "the checks of the first batch"):
         _start_facts(signals, model, loss_fn, x, y, task)
 
 
@@ -47,7 +47,7 @@ def _start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: An
     checks, facts = Checks(signals, model), signals.facts
     few = slice(0, min(rows_of(x), FEW))
     x, y = taken(x, few), taken(y, few)
-    with named(signals, "missing values in the first batch"):
+    with named(signals.not_run, "missing values in the first batch"):
         _batch_facts(facts, x, y)
     checks.run("one row's output depends on that row alone", lambda m: functions.row_facts(m, x))
     with own_randomness():

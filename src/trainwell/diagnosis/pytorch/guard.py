@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from trainwell.diagnosis.signals import Signals
-
 
 def sentence(problem: Exception) -> str:
     """The kind of a failure and the first line of what it says."""
@@ -12,9 +10,9 @@ def sentence(problem: Exception) -> str:
 
 
 @contextmanager
-def named(signals: Signals, name: str) -> Iterator[None]:
+def named(not_run: dict[str, str], name: str) -> Iterator[None]:
     """Whatever fails inside is an entry of `not_run` under this name; what comes after it goes on."""
     try:
         yield
     except Exception as problem:  # a user's modules, losses and rows may fail in any way
-        signals.not_run[name] = sentence(problem)
+        not_run[name] = sentence(problem)

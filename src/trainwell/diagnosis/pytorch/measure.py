@@ -155,16 +155,16 @@ def whole_run(watch: Any) -> None:
     if not watch.train_rows.batches:
         return
     validation = None
-    with named(signals, "the checks of the validation rows"):
+    with named(signals.not_run, "the checks of the validation rows"):
         validation = watch.validation_rows.joined() if watch.validation_rows.batches else None
-    with named(signals, "the checks of the rows"), own_randomness():
+    with named(signals.not_run, "the checks of the rows"), own_randomness():
         rows.data_facts(signals, watch.train_rows.batches, validation)
     if watch.start is None:
         return
     if not watch.train_rows.rows:
         signals.not_run["the trained network, and re-runs"] = signals.not_run["the checks of the first batch"]
         return
-    with named(signals, "the trained network, and re-runs"):
+    with named(signals.not_run, "the trained network, and re-runs"):
         _after_training(watch, validation)
 
 
@@ -264,7 +264,7 @@ def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
             _left_out(signals, max(watch.seconds, LEAST_SECONDS), sure)
             return
         trial = None
-        with named(signals, f"re-run: {name}"):  # a re-run may break in as many ways as a run
+        with named(signals.not_run, f"re-run: {name}"):  # a re-run may break in as many ways as a run
             try:
                 trial = tried(material, CHANGES[name])
             except OutOfTimeError:

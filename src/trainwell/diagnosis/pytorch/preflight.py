@@ -87,7 +87,7 @@ def preflight(
 
 def _checked(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any, task: str | None, validation: Any) -> None:
     start_facts(signals, model, loss_fn, x, y, task)
-    with named(signals, "the checks of the rows"):
+    with named(signals.not_run, "the checks of the rows"):
         rows.data_facts(signals, [(x, y)], validation)
     Checks(signals, model).run("learn a few rows by heart", lambda m: _by_heart(m, loss_fn, x, y))
     Checks(signals, model).run("answer without inputs", lambda m: _zeroed(m, loss_fn, x, y))

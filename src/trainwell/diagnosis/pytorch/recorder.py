@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainwell.diagnosis.pytorch.guard import named
+
 FIRST = 4  # chosen: so many steps are observed at once, before the cadence begins
 STORED_BYTES = 64 * 2**20  # chosen: memory for rows of training, and again for validation
 STORED_ROWS = 12_000  # chosen
@@ -20,8 +22,9 @@ STORED_ROWS = 12_000  # chosen
 class Recorder:
     """Holds what one `watch` has seen so far."""
 
-    def __init__(self, model: nn.Module, optimizer: Any, every: int) -> None:
+    def __init__(self, model: nn.Module, optimizer: Any, every: int, not_run: dict[str, str]) -> None:
         self.model, self.optimizer, self.every = model, optimizer, every
+        self.not_run = not_run  # what fails inside the user's backward pass or step is named there
         known = [*model.named_parameters(), *unregistered(model)]
         self.names = [name for name, _ in known]
         self.parameters = [p for _, p in known]
@@ -71,8 +74,11 @@ class Recorder:
 
         def arrival(place: int, parameter: Tensor):
             def see(gradient: Tensor) -> None:
-                if self.quiet:
-                    return
+                if not self.quiet:
+                    with named(self.not_run, "the gradients of observed updates"):
+                        arrives(gradient)
+
+            def arrives(gradient: Tensor) -> None:
                 armed["arrived"][place] = True
                 if armed["in_step"]:  # the backward pass runs in a closure inside the optimizer's step
                     armed["inside"] = True
@@ -94,7 +100,8 @@ class Recorder:
         if self._armed is not None:
             self._armed["in_step"] = True
             if self._armed["used"] is None:
-                self._armed["used"], self._armed["scale"] = self._gradients(), loss_scale()
+                with named(self.not_run, "the gradients of observed updates"):
+                    self._armed["used"], self._armed["scale"] = self._gradients(), loss_scale()
 
     def _gradients(self) -> list[Tensor | None]:
         return [None if p.grad is None else p.grad.detach().norm() for p in self.parameters]
@@ -103,7 +110,8 @@ class Recorder:
         self.optimizer_steps += 1
         if self._armed is not None:
             if self._armed["inside"]:
-                self._armed["used"] = self._gradients()
+                with named(self.not_run, "the gradients of observed updates"):
+                    self._armed["used"] = self._gradients()
             self._armed["in_step"] = self._armed["inside"] = False
 
     def step(self, loss: Any) -> None:

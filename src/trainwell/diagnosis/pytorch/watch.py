@@ -71,7 +71,7 @@ class Watch:
         self.model, self.optimizer, self.loss_fn, self.task = model, optimizer, loss_fn, task
         self.prove = prove
         self.signals = Signals(not_run={"everything": "step was never called"})
-        self.recorder = Recorder(model, optimizer, every)
+        self.recorder = Recorder(model, optimizer, every, self.signals.not_run)
         if not self.recorder.parameters:
             raise InputError(f"The model, a {type(model).__name__}, has no parameters; watch needs one that has some to train.")
         self.train_rows, self.validation_rows = Store(), Store()
@@ -99,7 +99,7 @@ class Watch:
         except Exception as problem:  # whatever a user's module does when it is copied
             self.signals.not_run["everything that needs a copy of the model"] = f"the model cannot be copied ({problem})"
         self._inside, self._entered = True, time.monotonic()
-        with named(self.signals, "the record of the steps"):
+        with named(self.signals.not_run, "the record of the steps"):
             self.recorder.start()
         return self
 
@@ -132,10 +132,10 @@ class Watch:
             self.signals.facts["loss_has_graph"] = float(isinstance(loss, Tensor) and loss.grad_fn is not None)
             self.signals.facts["batch_size"] = rows_of(x) or rows_of(y)
         if self.epoch == 0 and not self.train_rows.full:
-            with named(self.signals, "the checks of the first batch"):
+            with named(self.signals.not_run, "the checks of the first batch"):
                 self.train_rows.add(x, y)
                 self._preflight(outputs)
-        with named(self.signals, "the record of the steps"):
+        with named(self.signals.not_run, "the record of the steps"):
             recorder.step(self._read(y, outputs, loss))
 
     def _preflight(self, outputs: Any = None, enough: int = ENOUGH) -> None:
@@ -181,7 +181,7 @@ class Watch:
         self._found = None
         self.modes["validation"][self.model.training] += 1
         at, self._validation_batches = self._validation_batches, self._validation_batches + 1
-        with named(self.signals, "the checks of the validation batches"):
+        with named(self.signals.not_run, "the checks of the validation batches"):
             self._validated = self.epoch if self._validated is None else self._validated
             if self.epoch == self._validated:
                 self.validation_rows.add(x, y)
@@ -210,9 +210,9 @@ class Watch:
         """After each pass over the training rows, and its validation."""
         self._must_be_inside("end_epoch")
         self._found = None
-        with named(self.signals, "the checks of the first batch"):
+        with named(self.signals.not_run, "the checks of the first batch"):
             self._preflight(enough=1)
-        with named(self.signals, "the curves"):
+        with named(self.signals.not_run, "the curves"):
             self._add_to_curves()
         self._validation_losses, self._validation_batches = [], 0
         self.epoch += 1
@@ -238,9 +238,9 @@ class Watch:
             )
         if not self.epoch:
             self.signals.not_run["the curves by epoch"] = "end_epoch was never called"
-        with named(self.signals, "the checks of the first batch"):
+        with named(self.signals.not_run, "the checks of the first batch"):
             self._preflight(enough=1)
-        with warnings.catch_warnings(), named(self.signals, "the checks after training"):
+        with warnings.catch_warnings(), named(self.signals.not_run, "the checks after training"):
             warnings.simplefilter("ignore")
             if self.recorder.loss_parts:
                 self.recorder.read_losses()
@@ -252,7 +252,7 @@ class Watch:
     def findings(self) -> list[Finding]:
         """What was found so far, the most likely root cause first."""
         if self._found is None:
-            with named(self.signals, "what the record of the steps shows"):
+            with named(self.signals.not_run, "what the record of the steps shows"):
                 measure.so_far(self)
             self._found = diagnose(self.signals)
         return self._found
