@@ -101,17 +101,17 @@ def _observed_facts(watch: Any) -> None:
     still = (np.nan_to_num(moved, nan=1.0) <= MOVED * (weight + MOVED)).all(0) & ~since
     got = (np.nan_to_num(fresh, nan=1.0) > 0).any(0)
     sizes = np.array([p.numel() for p in recorder.parameters])
-    named = np.array(recorder.names)
-    facts["unmoved"] = named[trainable & still & got].tolist()
+    names = np.array(recorder.names)
+    facts["unmoved"] = names[trainable & still & got].tolist()
     facts["unmoved_share"] = float(sizes[trainable & still & got].sum() / max(sizes[trainable].sum(), 1))
-    facts["never_reached"] = named[trainable & ~arrived.any(0)].tolist()
-    facts["outside_optimizer"] = named[trainable & ~np.array(recorder.held)].tolist()
+    facts["never_reached"] = names[trainable & ~arrived.any(0)].tolist()
+    facts["outside_optimizer"] = names[trainable & ~np.array(recorder.held)].tolist()
     facts["unmoved_random"] = [
         name
         for name, p in zip(recorder.names, recorder.parameters, strict=True)
         if name in facts["unmoved"] and looks_random(p)
     ]
-    facts["frozen"] = named[~trainable].tolist()
+    facts["frozen"] = names[~trainable].tolist()
     facts["frozen_random"] = [
         n for n, p in zip(recorder.names, recorder.parameters, strict=True) if not p.requires_grad and looks_random(p)
     ]

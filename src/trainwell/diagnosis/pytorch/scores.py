@@ -43,9 +43,9 @@ def unread(outputs: Tensor | None, y: Any, task: str | None) -> str:
     if task in ("binary", "multiclass"):
         width = values.shape[1] if outputs is None or not len(outputs) else outputs[0].numel()
         return "" if y.ndim == 2 and values.shape[1] == width and _one_of_several(values) else says
-    if y.is_floating_point() or task == "regression" or _one_of_several(values):
+    if y.is_floating_point() or task == "regression":
         return ""
-    same = outputs is not None and outputs.numel() == y.numel()
+    same = _one_of_several(values) if outputs is None else outputs.numel() == y.numel()
     return "" if same else says
 
 
