@@ -46,8 +46,8 @@ def breakdown(watch: Any, y: Any, outputs: Any, before: Any) -> None:
         return
     try:
         free = before[1].clone().requires_grad_(True)
-        loss = loss_copied(watch.loss_fn)(free, before[0])
-        gradient = torch.autograd.grad(loss, free)[0]
+        with own_randomness():
+            gradient = torch.autograd.grad(loss_copied(watch.loss_fn)(free, before[0]), free)[0]
     except Exception:  # a user's loss may raise anything
         return
     facts["sudden_breakdown"] = float(bool(torch.isfinite(before[1]).all()) and float(before[1].abs().max()) < 1e2)

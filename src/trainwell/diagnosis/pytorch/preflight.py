@@ -73,7 +73,8 @@ def preflight(
         with own_randomness(), torch.no_grad():
             called(copied(model)[0].eval(), x)
     except Exception as problem:  # whatever a user's module raises
-        raise InputError(f"The model cannot be called with this batch ({str(problem).splitlines()[0]}).") from problem
+        why = next(iter(str(problem).splitlines()), type(problem).__name__)
+        raise InputError(f"The model cannot be called with this batch ({why}).") from problem
     signals, loss_fn = Signals(), loss_copied(loss_fn)
     x, y = mapped(lambda t: t.detach(), (x, y))
     with state_kept(model, parameters=[p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]]):
