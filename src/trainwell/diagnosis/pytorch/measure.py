@@ -1,7 +1,5 @@
 """When what is measured, and where it goes: the first batch, the breakdown, the end of the run."""
 
-import time
-from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -9,21 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.diagnosis import suspicion
-from trainwell.diagnosis.diagnose import diagnose
-from trainwell.diagnosis.pytorch import curvature, norms, rows, starts
-from trainwell.diagnosis.pytorch.changes import CHANGES
+from trainwell.diagnosis.pytorch import curvature, norms, rows, starts, trials
 from trainwell.diagnosis.pytorch.checks import Checks, start_facts
 from trainwell.diagnosis.pytorch.copies import loss_copied, loss_of, outputs_of, own_randomness, taken
 from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.recorder import unregistered
-from trainwell.diagnosis.pytorch.replay import Material, OutOfTimeError, tried
 from trainwell.diagnosis.pytorch.scores import constant_loss, decided, labels, score
 from trainwell.diagnosis.signals import LayerSignals
 
 JUDGED = 1000  # chosen: rows on which the trained network is judged
-LEAST_SECONDS = 300.0  # chosen: re-runs may take as long as the training, and five minutes where that was shorter
 MOVED = 1e-12  # a weight that moves less than this share of its size did not move
-SURE = 0.93  # chosen: the certainty from which on no other cause is asked for
 RANDOM_EDGE = 1.1  # chosen: room above the Marchenko-Pastur edge for chance
 
 
@@ -181,7 +174,7 @@ def _after_training(watch: Any, validation: tuple[Any, Any] | None) -> None:
         few = slice(0, 256)
         checks.run("curvature", lambda m: _curvature(m, loss_fn, taken(x, few), taken(y, few)))
     if watch.prove and loss_fn is not None:
-        _trials(watch, x, y, validation)
+        trials.run(watch, x, y, validation)
 
 
 def _trained(model: nn.Module, watch: Any, loss_fn: Any, x: Any, y: Any, validation: Any) -> dict[str, Any]:
@@ -234,54 +227,3 @@ def _curvature(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, Any]
     ends = curvature.extreme_eigenvalues(model, loss_fn, x, y)
     kind, says = curvature.verdict(ends)
     return {"plateau": kind, "plateau_says": says, "curvature": list(ends)}
-
-
-def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
-    """Re-runs in the order that the suspicion asks for, until one cause is shown or nothing is left to ask."""
-    signals = watch.signals
-    model, optimizer = watch.start
-    material = Material(
-        model=model,
-        optimizer=optimizer,
-        loss_fn=watch.start_loss,
-        task=signals.facts.get("task"),
-        weighted=signals.number("loss_by_class", 1.0) > 2,
-        train=watch.train_rows.batches,
-        rows=(x, y),
-        validation=validation,
-        rates=watch.recorder.rates,
-        steps=watch.recorder.steps,
-        until=time.monotonic() + max(watch.seconds, LEAST_SECONDS),
-    )
-    if _needs_closure(optimizer):
-        says = f"the step of {type(optimizer).__name__} needs a closure, which a re-run does not have"
-        signals.not_run["the re-runs"] = says
-        return
-    found = [finding for finding in diagnose(signals) if finding.severity == "problem" and finding.certainty >= SURE]
-    sure = tuple(remedy.trial for remedy in found[0].remedies if remedy.trial) if found else None
-    while (name := suspicion.next_trial(signals, sure)) is not None:
-        if time.monotonic() > material.until:
-            _left_out(signals, max(watch.seconds, LEAST_SECONDS), sure)
-            return
-        trial = None
-        with named(signals.not_run, f"re-run: {name}"):  # a re-run may break in as many ways as a run
-            try:
-                trial = tried(material, CHANGES[name])
-            except OutOfTimeError:
-                continue
-        if trial is None:
-            signals.not_run.setdefault(f"re-run: {name}", "it does not apply")
-        else:
-            signals.trials[name] = trial
-
-
-def _left_out(signals: Any, seconds: float, sure: tuple[str, ...] | None) -> None:
-    """Says which re-runs there was no time for."""
-    while (name := suspicion.next_trial(signals, sure)) is not None:
-        signals.not_run[f"re-run: {name}"] = f"the time for re-runs, {seconds:.0f} s, was over"
-
-
-def _needs_closure(optimizer: Any) -> bool:
-    """As LBFGS does: its step asks for the loss again and again."""
-    closure = signature(type(optimizer).step).parameters.get("closure")
-    return closure is not None and closure.default is Parameter.empty
