@@ -133,8 +133,9 @@ def test_of_a_network_that_diverged_the_function_is_not_asked_and_the_others_go_
     metric = made(of_scikit_learn)
     assert np.isnan(metric.score(np.full((40, 1), np.nan, np.float32), HALVES))
     own = structure(optimizer="gradient_descent")
-    trainings = [member(number, own, gradient_descent__learning_rate=rate) for number, rate in enumerate((0.1, 1e30))]
-    sound, broken = train(trainings, 3, of=population(metric=metric))
+    tame, wild = (member(number, own, gradient_descent__learning_rate=0.1) for number in (0, 1))
+    wild.member.settings["gradient_descent.learning_rate"] = 1e30
+    sound, broken = train([tame, wild], 3, of=population(metric=metric))
     assert (sound.failed, broken.failed) == (False, True)
     assert 0 < sound.score < 1
 

@@ -15,6 +15,7 @@ from trainwell.population.member import Member, Training
 from trainwell.recipe.baselines.simple_models import _iterations
 from trainwell.recipe.baselines.stage import untrained
 from trainwell.recipe.context import FEW_ROWS, LONGEST, SHORTEST, STEPS
+from trainwell.recipe.findings import known_of
 from trainwell.recipe.options import Options
 from trainwell.recipe.overfit import stage as overfit
 from trainwell.recipe.regularize.stage import regularize
@@ -243,3 +244,14 @@ def test_a_linear_model_of_many_columns_is_given_fewer_iterations(prepared, colu
     rows = of_rows(prepared, 50_000)
     wide = replace(rows, arrays=replace(rows.arrays, numeric=np.broadcast_to(np.float32(0), (50_000, columns))))
     assert _iterations(wide) == iterations
+
+
+def test_without_simple_models_a_network_is_held_against_what_the_base_rate_scores(table, tmp_path):
+    options = Options.checked(target="left", out=tmp_path / "run", trials=1, metric="log_loss")
+    context = _prepare(table, options, Budget(), None, ())[0]
+    known, share = known_of(context, {}), float(np.mean(context.train.target))
+    held_out = context.validation.target
+    expected = np.mean(np.where(held_out == 1, np.log(share), np.log(1 - share)))
+    assert known.constant == pytest.approx(expected, rel=1e-4)
+    assert known.score(known.constant) == 0
+    assert known.score(0.0) == 1

@@ -72,8 +72,8 @@ class OwnScore:
         return target * self.scale + self.mean, column * self.scale + self.mean
 
     def _measured(self, target: np.ndarray, predictions: np.ndarray, *weights: np.ndarray) -> np.float32:
-        """The score; `InputError` where the function fails or gives no number. NaN for predictions that are no numbers, which it
-        is not asked about: the network that gave them is left out anyway."""
+        """The score; `InputError` where the function fails or gives no number. NaN for predictions that are no numbers, about
+        which it is not asked: the network that gave them is left out anyway."""
         if not np.isfinite(predictions).all():
             return np.float32(np.nan)
         truth, prediction = self._conventional(target if self.task != "regression" else _exact(target), _exact(predictions))

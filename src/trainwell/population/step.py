@@ -81,13 +81,14 @@ def first_rows(structure: Structure) -> int:
 
 
 def balance(target: Int[Array, " rows"], structure: Structure, weights=None) -> Float[Array, " classes"] | None:
-    """Balanced class weights, rows / (classes x rows of the class): every class weighs the same. None where not chosen."""
+    """Balanced class weights, rows / (classes x rows of the class): every class weighs the same, and one without rows, as there
+    may be in a streamed chunk, nothing. None where not chosen."""
     if structure.class_weights == "none":
         return None
     classes = max(2, structure.outputs)
     counts = jnp.zeros(classes).at[target].add(1.0 if weights is None else weights)
     total = len(target) if weights is None else weights.sum()
-    return total / (classes * jnp.where(counts > 0, counts, 1.0))
+    return jnp.where(counts > 0, total / (classes * jnp.where(counts > 0, counts, 1.0)), 0.0)
 
 
 def row_losses(outputs, target, structure: Structure, settings: Settings, class_weights) -> Float[Array, " rows"]:

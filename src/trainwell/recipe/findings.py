@@ -7,6 +7,8 @@ what is told are problems and warnings alone.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
+
 from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.engine.adaptor import diagnosed, signals_of
 from trainwell.diagnosis.engine.known import Known
@@ -14,6 +16,7 @@ from trainwell.diagnosis.engine.reruns import tried
 from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.suspicion import looks_wrong, unlearned
 from trainwell.population.member import Training
+from trainwell.population.metrics import predictions_of
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence
 from trainwell.search.cross_fit import STAGE as CROSS_FIT
@@ -33,8 +36,11 @@ def known_of(context: Context, evidence: Mapping[str, Evidence]) -> Known:
         if name.endswith(".score") and isinstance(value, int | float)
     }
     constant = next((simple[name] for name in CONSTANT if name in simple), None)
-    if constant is None:
-        constant = 0.5 if context.metric.name == "auc" else 0.0
+    if constant is None:  # of a run without the simple models
+        held_out = context.validation
+        outputs = jnp.tile(jnp.asarray(context.prior), (len(held_out.target), 1))
+        predictions = predictions_of(outputs, context.task, context.structure().logarithm)
+        constant = float(context.metric.score(predictions, held_out.target, held_out.weights))
     rows = len(context.split.train)
     return Known(context.task, context.metric, rows, context.prior_loss, constant, simple, context.options.seed)
 
