@@ -38,15 +38,13 @@ def run(watch: Any, x: Any, y: Any, validation: Any) -> None:
     found = [finding for finding in diagnose(signals) if finding.severity == "problem" and finding.certainty >= SURE]
     sure = tuple(remedy.trial for remedy in found[0].remedies if remedy.trial) if found else None
     while (name := suspicion.next_trial(signals, sure)) is not None:
-        if time.monotonic() > material.until:
-            _left_out(signals, max(watch.seconds, LEAST_SECONDS), sure)
-            return
         trial = None
         with named(signals.not_run, f"re-run: {name}"):  # a re-run may break in as many ways as a run
             try:
                 trial = tried(material, CHANGES[name])
             except OutOfTimeError:
-                continue
+                _left_out(signals, max(watch.seconds, LEAST_SECONDS), sure)
+                return
         if trial is None:
             signals.not_run.setdefault(f"re-run: {name}", "it does not apply")
         else:
