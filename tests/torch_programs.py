@@ -1,5 +1,7 @@
 """Small PyTorch programs whose faults are put in one at a time."""
 
+from collections import UserDict
+
 import torch
 from torch import nn
 
@@ -81,5 +83,40 @@ def trained(
     return doctor
 
 
+def looped(model, batches, loss_fn, *, optimizer=None, epochs=3, step=None, validation=(), **options):
+    """A usual loop over batches of any kind; gives the doctor."""
+    optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=5e-3)
+
+    def usual(x, y):
+        optimizer.zero_grad()
+        outputs = model(**x) if isinstance(x, dict | UserDict) else model(*x) if isinstance(x, tuple) else model(x)
+        loss = loss_fn(outputs, y)
+        loss.backward()
+        optimizer.step()
+        return outputs, loss
+
+    with watch(model, optimizer, loss_fn=loss_fn, **options) as doctor:
+        for _ in range(epochs):
+            for x, y in batches:
+                doctor.step(x, y, *(step or usual)(x, y))
+            for x, y in validation:
+                outputs = model(x)
+                doctor.validation_step(x, y, outputs, loss_fn(outputs, y))
+            doctor.end_epoch()
+    return doctor
+
+
 def problems(doctor) -> list[str]:
     return [finding.cause for finding in doctor.findings if finding.severity == "problem"]
+
+
+class Averages(nn.Module):
+    """Classes from word numbers, by the mean of their vectors."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.words, self.out = nn.Embedding(30, 16), nn.Linear(16, 2)
+
+    def forward(self, x):
+        return self.out(self.words(x).mean(1))

@@ -61,6 +61,13 @@ def test_rows_that_do_not_fit_get_one_sentence():
     with pytest.raises(InputError, match=r"^The model cannot be called with this batch \(mat1 and mat2 shapes .+\).$"):
         preflight(network(4), nn.CrossEntropyLoss(), x, y)
 
+    class Refuses(nn.Linear):
+        def forward(self, _):
+            raise NotImplementedError
+
+    with pytest.raises(InputError, match=r"^The model cannot be called with this batch \(NotImplementedError\).$"):
+        preflight(Refuses(6, 2), nn.CrossEntropyLoss(), x, y)
+
 
 class Reader(nn.Module):
     """A recurrent network with a layer that is used twice."""

@@ -12,7 +12,8 @@ Every finding, with what its rule reads, its limit, its source and the first rem
 "Below what is reachable" means a validation score more than 0.1 below the best of a linear model, nearest neighbours and a
 forest on the same rows, with one and a half times as much left to 1. "Mends the score" means that a short re-run from the
 start, with this one thing changed, closes 40% of the way from the unchanged re-run to what is reachable, and at least 0.08 of
-the score, in a run that is poor on its own training rows too. What a surer finding explains is not reported beside it.
+the score, in a run that is poor on its own training rows too. Re-runs go on for as long as the training took, or for five
+minutes where that was less; those left out are named. What a surer finding explains is not reported beside it.
 
 A finding is a problem where the run shows it. What is measured beyond its limit and costs no score beside the simple models
 (dead units where enough others live, a dropout of 0.9 on easy rows) is a warning; the rest worth knowing is a note.

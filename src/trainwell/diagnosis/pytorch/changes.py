@@ -16,8 +16,11 @@ LEAST, LONGEST = 1500, 3000  # chosen: updates of the longer re-run
 
 
 def rate_times(factor: float) -> Change:
-    def change(replay: Replay) -> None:
+    def change(replay: Replay) -> bool | None:
+        if not replay.rates:
+            return False
         replay.times = factor
+        return None
 
     return change
 

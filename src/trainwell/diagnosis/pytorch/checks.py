@@ -11,12 +11,14 @@ from trainwell.diagnosis.pytorch.copies import (
     called,
     children_in_order,
     copied,
+    loss_copied,
     own_randomness,
     rows_of,
     taken,
     tensors,
 )
-from trainwell.diagnosis.pytorch.scores import constant_loss, inferred_task
+from trainwell.diagnosis.pytorch.guard import named
+from trainwell.diagnosis.pytorch.scores import TARGETS, constant_loss, inferred_task, unread
 from trainwell.diagnosis.signals import LayerSignals, Signals
 
 FEW = 128  # chosen: rows of the batch that the checks use
@@ -29,27 +31,35 @@ class Checks:
         self.signals, self.model = signals, model
 
     def run(self, name: str, check: Callable[[nn.Module], dict[str, Any] | None]) -> None:
-        try:
-            with own_randomness():
-                model, _ = copied(self.model)
-                self.signals.facts.update(check(model) or {})
-        except Exception as problem:  # a user's module may raise anything
-            self.signals.not_run[name] = f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else ''}"
+        with named(self.signals.not_run, name), own_randomness():
+            model, _ = copied(self.model)
+            self.signals.facts.update(check(model) or {})
 
 
 def start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any, task: str | None) -> None:
     """Every check of one batch, before the first update."""
+    loss_fn = loss_copied(loss_fn)
+    with named(signals.not_run, "the checks of the first batch"):
+        _start_facts(signals, model, loss_fn, x, y, task)
+
+
+def _start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any, task: str | None) -> None:
     checks, facts = Checks(signals, model), signals.facts
     few = slice(0, min(rows_of(x), FEW))
     x, y = taken(x, few), taken(y, few)
-    _batch_facts(facts, x, y)
+    with named(signals.not_run, "missing values in the first batch"):
+        _batch_facts(facts, x, y)
     checks.run("one row's output depends on that row alone", lambda m: functions.row_facts(m, x))
     with own_randomness():
         outputs = _outputs(model, x)
-    if not isinstance(outputs, Tensor):
+    if not isinstance(outputs, Tensor) or not outputs.ndim:
         signals.not_run["the checks of the outputs"] = "the model cannot be called as model(x), or does not give one tensor"
         return
-    facts["task"] = task = task or inferred_task(outputs, y)
+    if says := unread(outputs, y, task):
+        signals.not_run[TARGETS], task = says, None
+    else:
+        task = task or inferred_task(outputs, y)
+    facts["task"] = task
     _shape_facts(facts, outputs, y, task)
     checks.run("what changes between training and evaluation mode", lambda m: functions.mode_facts(m, x))
     checks.run("what the outputs can be", lambda m: functions.reach_facts(m, x))
@@ -65,6 +75,8 @@ def start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any
         return
     checks.run("the loss fits the targets", lambda m: functions.loss_facts(loss_fn, outputs, y, task, facts))
     checks.run("the loss pairs outputs and targets", lambda m: {"loss_pairs_rows": functions.pairing(loss_fn, outputs, y)})
+    if task == "regression":
+        checks.run("the loss tells outputs apart", lambda m: functions.alike_facts(loss_fn, outputs, y))
     checks.run("loss at the start", lambda m: _first_loss(m, loss_fn, x, y, outputs, task))
     checks.run("gradients at the start", lambda m: {"start_gradients": starts.gradients_by_layer(m, loss_fn, x, y)})
     checks.run("gradients through time", lambda m: starts.through_time(m, loss_fn, x, y))

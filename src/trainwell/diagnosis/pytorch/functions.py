@@ -1,6 +1,7 @@
 """What the network and the loss are as functions: measured by calling copies of them, whatever they are built of."""
 
 import math
+import warnings
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ ENDS = 20.0  # chosen: a logit of 20 is a probability within 2e-9 of 1
 FAR = 50.0  # chosen: times the right outputs
 WIDE = 10.0  # chosen: inputs of this size cross the kinks of any activation
 MILD = 2.0  # chosen: a logit of 2 is a probability of 0.88, far from where any loss is flat
+SAME = 1e-5  # chosen: rounding of single precision, with room
 PUSH = 1e3  # chosen: weights drawn so large drive any output function to its ends
 
 
@@ -161,6 +163,17 @@ def loss_facts(loss_fn: Any, outputs: Tensor, y: Any, task: str | None, reach: d
     facts["loss_far"] = None if reach.get("reach_logarithms") else loss(-10 * ENDS, 10 * ENDS)
     facts["loss_by_class"] = _by_class(hot, outputs, y, task, loss_fn, (low, high))
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def alike_facts(loss_fn: Any, outputs: Tensor, y: Any) -> dict[str, float]:
+    """Of more outputs than targets: is each compared with the same target, or has each a part of its own, as quantiles have?"""
+    if not isinstance(y, Tensor) or not outputs.numel() > y.numel():
+        return {}
+    turned = outputs.detach().reshape(len(outputs), -1).flip(1).reshape(outputs.shape)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first, second = (float(loss_fn(value, y)) for value in (outputs.detach(), turned))
+    return {"outputs_alike": float(abs(first - second) <= SAME * abs(first))}
 
 
 def _hot(outputs: Tensor, y: Tensor, task: str) -> Tensor | None:

@@ -7,25 +7,23 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.diagnosis import suspicion
-from trainwell.diagnosis.diagnose import diagnose
-from trainwell.diagnosis.pytorch import curvature, norms, rows, starts
-from trainwell.diagnosis.pytorch.changes import CHANGES
+from trainwell.diagnosis.pytorch import curvature, norms, rows, starts, trials
 from trainwell.diagnosis.pytorch.checks import Checks, start_facts
-from trainwell.diagnosis.pytorch.copies import loss_of, outputs_of, own_randomness, taken
-from trainwell.diagnosis.pytorch.replay import Material, tried
+from trainwell.diagnosis.pytorch.copies import loss_copied, loss_of, outputs_of, own_randomness, taken
+from trainwell.diagnosis.pytorch.guard import named
+from trainwell.diagnosis.pytorch.recorder import unregistered
 from trainwell.diagnosis.pytorch.scores import constant_loss, decided, labels, score
 from trainwell.diagnosis.signals import LayerSignals
 
 JUDGED = 1000  # chosen: rows on which the trained network is judged
 MOVED = 1e-12  # a weight that moves less than this share of its size did not move
-SURE = 0.93  # chosen: the certainty from which on no other cause is asked for
 RANDOM_EDGE = 1.1  # chosen: room above the Marchenko-Pastur edge for chance
 
 
 def first_rows(watch: Any, x: Any, y: Any, outputs: Any) -> None:
     """Preflight on the first rows, on the model as it was when watch was entered."""
     if watch.start is not None:
-        start_facts(watch.signals, watch.start[0], watch.loss_fn, x, y, watch.task)
+        start_facts(watch.signals, watch.start[0], watch.start_loss, x, y, watch.task)
     if isinstance(outputs, Tensor) and isinstance(y, Tensor) and watch.signals.facts.get("output_shape"):
         watch.signals.facts["output_shape"] = [len(y), *outputs.shape[1:]] if len(outputs.shape) else []
 
@@ -41,8 +39,8 @@ def breakdown(watch: Any, y: Any, outputs: Any, before: Any) -> None:
         return
     try:
         free = before[1].clone().requires_grad_(True)
-        loss = watch.loss_fn(free, before[0])
-        gradient = torch.autograd.grad(loss, free)[0]
+        with own_randomness():
+            gradient = torch.autograd.grad(loss_copied(watch.loss_fn)(free, before[0]), free)[0]
     except Exception:  # a user's loss may raise anything
         return
     facts["sudden_breakdown"] = float(bool(torch.isfinite(before[1]).all()) and float(before[1].abs().max()) < 1e2)
@@ -56,7 +54,7 @@ def so_far(watch: Any) -> None:
     facts["learning_rates"] = list(recorder.rates)
     group = watch.optimizer.param_groups[0]
     facts["optimizer"] = type(watch.optimizer).__name__
-    facts["momentum"] = float(group.get("momentum") or (group.get("betas") or (0.0,))[0])
+    facts["momentum"] = float(group.get("momentum") or (group.get("betas") or (0.0,))[0] or 0.0)
     facts["weight_decay"] = max(float(g.get("weight_decay") or 0.0) for g in watch.optimizer.param_groups)
     for name, (off, on) in watch.modes.items():
         if off + on:
@@ -85,24 +83,28 @@ def _observed_facts(watch: Any) -> None:
     alive = (total[0] > 0) & np.isfinite(total[0])
     if alive.any():
         facts["share_cleared"] = float(np.mean((total[2] == 0)[alive & stepped])) if (alive & stepped).any() else 0.0
-        facts["share_without_step"] = float(np.mean(~stepped[alive]))
-        facts["kept_gradient"] = float(np.median((total[2] / np.where(total[0] > 0, total[0], 1))[alive]))
+        if (alive & stepped).any():  # of batches whose gradients are gathered no update was made
+            facts["kept_gradient"] = float(np.median((total[2] / np.where(total[0] > 0, total[0], 1))[alive & stepped]))
+        facts["share_without_step"] = max(0.0, 1 - recorder.optimizer_steps / recorder.steps)
     facts["any_gradient"] = float(arrived.any())
     trainable = np.array([p.requires_grad for p in recorder.parameters])
-    still = (np.nan_to_num(moved, nan=1.0) <= MOVED * (weight + MOVED)).all(0)
+    since = _moved_since_start(watch)
+    if not recorder.optimizer_steps and since.any():  # something else moves the weights, such as an optimizer around this one
+        facts.pop("share_without_step", None)
+    still = (np.nan_to_num(moved, nan=1.0) <= MOVED * (weight + MOVED)).all(0) & ~since
     got = (np.nan_to_num(fresh, nan=1.0) > 0).any(0)
     sizes = np.array([p.numel() for p in recorder.parameters])
-    named = np.array(recorder.names)
-    facts["unmoved"] = named[trainable & still & got].tolist()
+    names = np.array(recorder.names)
+    facts["unmoved"] = names[trainable & still & got].tolist()
     facts["unmoved_share"] = float(sizes[trainable & still & got].sum() / max(sizes[trainable].sum(), 1))
-    facts["never_reached"] = named[trainable & ~arrived.any(0)].tolist()
-    facts["outside_optimizer"] = named[trainable & ~np.array(recorder.held)].tolist()
+    facts["never_reached"] = names[trainable & ~arrived.any(0)].tolist()
+    facts["outside_optimizer"] = names[trainable & ~np.array(recorder.held)].tolist()
     facts["unmoved_random"] = [
         name
         for name, p in zip(recorder.names, recorder.parameters, strict=True)
         if name in facts["unmoved"] and looks_random(p)
     ]
-    facts["frozen"] = named[~trainable].tolist()
+    facts["frozen"] = names[~trainable].tolist()
     facts["frozen_random"] = [
         n for n, p in zip(recorder.names, recorder.parameters, strict=True) if not p.requires_grad and looks_random(p)
     ]
@@ -111,6 +113,22 @@ def _observed_facts(watch: Any) -> None:
             layer = signals.layers.setdefault(name, LayerSignals())
             layer.gradient_norm, layer.weight_norm = fresh[:, place].tolist(), weight[:, place].tolist()
             layer.update_ratio = (moved[:, place] / np.where(weight[:, place] > 0, weight[:, place], 1)).tolist()
+
+
+def _moved_since_start(watch: Any) -> np.ndarray:
+    """Which weights are no longer what they were, also where no observed batch held an update."""
+    recorder = watch.recorder
+    if watch.start is None:
+        first, now = (recorder.series("weight")[at] for at in (0, -1))
+        return np.nan_to_num(first) != np.nan_to_num(now)
+    model = watch.start[0]
+    before = dict([*model.named_parameters(), *unregistered(model)])
+    return np.array(
+        [
+            name in before and not torch.equal(p.detach(), before[name].detach().to(p.device))
+            for name, p in zip(recorder.names, recorder.parameters, strict=True)
+        ]
+    )
 
 
 def looks_random(parameter: Tensor) -> bool:
@@ -129,37 +147,46 @@ def whole_run(watch: Any) -> None:
     so_far(watch)
     if not watch.train_rows.batches:
         return
-    validation = watch.validation_rows.joined() if watch.validation_rows.batches else None
-    with own_randomness():
-        try:
-            rows.data_facts(signals, watch.train_rows.batches, validation)
-        except Exception as problem:  # data of a kind not thought of
-            signals.not_run["the checks of the rows"] = f"{type(problem).__name__}: {problem}"
+    validation = None
+    with named(signals.not_run, "the checks of the validation rows"):
+        validation = watch.validation_rows.joined() if watch.validation_rows.batches else None
+    with named(signals.not_run, "the checks of the rows"), own_randomness():
+        rows.data_facts(signals, watch.train_rows.batches, validation)
     if watch.start is None:
         return
+    if not watch.train_rows.rows:
+        signals.not_run["the trained network, and re-runs"] = signals.not_run["the checks of the first batch"]
+        return
+    with named(signals.not_run, "the trained network, and re-runs"):
+        _after_training(watch, validation)
+
+
+def _after_training(watch: Any, validation: tuple[Any, Any] | None) -> None:
+    """The trained network on the rows that were kept, and the re-runs."""
+    signals, loss_fn = watch.signals, loss_copied(watch.loss_fn)
     x, y = watch.train_rows.joined()
     checks = Checks(signals, watch.model)
-    checks.run("the trained network", lambda m: _trained(m, watch, x, y, validation))
+    checks.run("the trained network", lambda m: _trained(m, watch, loss_fn, x, y, validation))
     checks.run("activations at the end", lambda m: _last_activations(signals, m, taken(x, slice(0, 256))))
-    checks.run("batch norm and dropout", lambda m: norms.facts(m, watch.loss_fn, x, y, validation, watch.train_rows.batches))
+    checks.run("batch norm and dropout", lambda m: norms.facts(m, loss_fn, x, y, validation, watch.train_rows.batches))
     checks.run("one row's output at the end", lambda m: norms.late_rows(m, x))
-    if watch.loss_fn is not None and suspicion.unlearned(signals) and suspicion.looks_wrong(signals):
+    if loss_fn is not None and suspicion.unlearned(signals) and suspicion.looks_wrong(signals):
         few = slice(0, 256)
-        checks.run("curvature", lambda m: _curvature(m, watch.loss_fn, taken(x, few), taken(y, few)))
-    if watch.prove and watch.loss_fn is not None:
-        _trials(watch, x, y, validation)
+        checks.run("curvature", lambda m: _curvature(m, loss_fn, taken(x, few), taken(y, few)))
+    if watch.prove and loss_fn is not None:
+        trials.run(watch, x, y, validation)
 
 
-def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> dict[str, Any]:
+def _trained(model: nn.Module, watch: Any, loss_fn: Any, x: Any, y: Any, validation: Any) -> dict[str, Any]:
     task, few = watch.signals.facts.get("task"), slice(0, JUDGED)
     weighted = watch.signals.number("loss_by_class", 1.0) > 2
     model.eval()
     x, y = taken(x, few), taken(y, few)
     outputs = outputs_of(model, x)
     facts: dict[str, Any] = {"train_score": score(outputs, y, task, weighted)}
-    if watch.loss_fn is not None:
-        facts["final_train_loss"] = loss_of(model, watch.loss_fn, x, y)
-        facts["loss_constant"] = constant_loss(watch.loss_fn, outputs.cpu(), y, task)
+    if loss_fn is not None:
+        facts["final_train_loss"] = loss_of(model, loss_fn, x, y)
+        facts["loss_constant"] = constant_loss(loss_fn, outputs.cpu(), y, task)
     best, far = watch.signals.number("loss_best"), watch.signals.number("loss_far")
     if task == "regression" and (best > facts.get("loss_constant", best) or far < best):
         watch.signals.not_run["the score"] = "outputs are not meant to equal the targets, as with rates, logarithms or logits"
@@ -169,8 +196,8 @@ def _trained(model: nn.Module, watch: Any, x: Any, y: Any, validation: Any) -> d
     xv, yv = taken(validation[0], few), taken(validation[1], few)
     outputs = outputs_of(model, xv)
     facts["score"] = score(outputs, yv, task, weighted)
-    if watch.loss_fn is not None:
-        facts["final_validation_loss"] = loss_of(model, watch.loss_fn, xv, yv)
+    if loss_fn is not None:
+        facts["final_validation_loss"] = loss_of(model, loss_fn, xv, yv)
     if task in ("binary", "multiclass"):
         facts.update(_rare(outputs, yv, y, task))
     return facts
@@ -200,33 +227,3 @@ def _curvature(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, Any]
     ends = curvature.extreme_eigenvalues(model, loss_fn, x, y)
     kind, says = curvature.verdict(ends)
     return {"plateau": kind, "plateau_says": says, "curvature": list(ends)}
-
-
-def _trials(watch: Any, x: Any, y: Any, validation: Any) -> None:
-    """Re-runs in the order that the suspicion asks for, until one cause is shown or nothing is left to ask."""
-    signals = watch.signals
-    model, optimizer = watch.start
-    material = Material(
-        model=model,
-        optimizer=optimizer,
-        loss_fn=watch.loss_fn,
-        task=signals.facts.get("task"),
-        weighted=signals.number("loss_by_class", 1.0) > 2,
-        train=watch.train_rows.batches,
-        rows=(x, y),
-        validation=validation,
-        rates=watch.recorder.rates,
-        steps=watch.recorder.steps,
-    )
-    found = [finding for finding in diagnose(signals) if finding.severity == "problem" and finding.certainty >= SURE]
-    sure = tuple(remedy.trial for remedy in found[0].remedies if remedy.trial) if found else None
-    while (name := suspicion.next_trial(signals, sure)) is not None:
-        try:
-            trial = tried(material, CHANGES[name])
-        except Exception as problem:  # a re-run may break in as many ways as a run
-            signals.not_run[f"re-run: {name}"] = f"{type(problem).__name__}: {problem}"
-            trial = None
-        if trial is None:
-            signals.not_run.setdefault(f"re-run: {name}", "it does not apply")
-        else:
-            signals.trials[name] = trial

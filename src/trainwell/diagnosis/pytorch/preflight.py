@@ -10,7 +10,18 @@ from trainwell.diagnosis.diagnose import diagnose
 from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.pytorch import rows
 from trainwell.diagnosis.pytorch.checks import Checks, start_facts
-from trainwell.diagnosis.pytorch.copies import called, copied, loss_of, mapped, own_randomness, rows_of, taken
+from trainwell.diagnosis.pytorch.copies import (
+    called,
+    copied,
+    loss_copied,
+    loss_of,
+    mapped,
+    own_randomness,
+    rows_of,
+    state_kept,
+    taken,
+)
+from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.watch import checked
 from trainwell.diagnosis.signals import Signals
 from trainwell.errors import InputError
@@ -62,18 +73,25 @@ def preflight(
         with own_randomness(), torch.no_grad():
             called(copied(model)[0].eval(), x)
     except Exception as problem:  # whatever a user's module raises
-        raise InputError(f"The model cannot be called with this batch ({str(problem).splitlines()[0]}).") from problem
-    signals = Signals()
+        why = next(iter(str(problem).splitlines()), type(problem).__name__)
+        raise InputError(f"The model cannot be called with this batch ({why}).") from problem
+    signals, loss_fn = Signals(), loss_copied(loss_fn)
     x, y = mapped(lambda t: t.detach(), (x, y))
-    start_facts(signals, model, loss_fn, x, y, task)
-    rows.data_facts(signals, [(x, y)], validation)
+    with state_kept(model, parameters=[p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]]):
+        _checked(signals, model, loss_fn, x, y, task, validation)
     if optimizer is not None:
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         outside = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in held]
         signals.facts["outside_optimizer"] = outside
+    return Preflight(signals)
+
+
+def _checked(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: Any, task: str | None, validation: Any) -> None:
+    start_facts(signals, model, loss_fn, x, y, task)
+    with named(signals.not_run, "the checks of the rows"):
+        rows.data_facts(signals, [(x, y)], validation)
     Checks(signals, model).run("learn a few rows by heart", lambda m: _by_heart(m, loss_fn, x, y))
     Checks(signals, model).run("answer without inputs", lambda m: _zeroed(m, loss_fn, x, y))
-    return Preflight(signals)
 
 
 def _by_heart(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, Any]:

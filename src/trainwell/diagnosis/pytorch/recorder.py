@@ -4,11 +4,15 @@ One step in `every` is observed: hooks on its gradients, and its weights before 
 before the epoch ends.
 """
 
+import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from trainwell.diagnosis.pytorch.guard import named
 
 FIRST = 4  # chosen: so many steps are observed at once, before the cadence begins
 STORED_BYTES = 64 * 2**20  # chosen: memory for rows of training, and again for validation
@@ -18,8 +22,9 @@ STORED_ROWS = 12_000  # chosen
 class Recorder:
     """Holds what one `watch` has seen so far."""
 
-    def __init__(self, model: nn.Module, optimizer: Any, every: int) -> None:
+    def __init__(self, model: nn.Module, optimizer: Any, every: int, not_run: dict[str, str]) -> None:
         self.model, self.optimizer, self.every = model, optimizer, every
+        self.not_run = not_run  # what fails inside the user's backward pass or step is named there
         known = [*model.named_parameters(), *unregistered(model)]
         self.names = [name for name, _ in known]
         self.parameters = [p for _, p in known]
@@ -33,6 +38,7 @@ class Recorder:
         self.loss_parts: list[Any] = []
         self.step_losses: list[float] = []
         self.steps = 0
+        self.quiet = False  # while checks run, whose backward passes may reach the real weights
         self._armed: dict[str, Any] | None = None
         self._hooks: list[Any] = []
         self._always: list[Any] = []
@@ -55,7 +61,10 @@ class Recorder:
         armed: dict[str, Any] = {
             "fresh": [None] * count,
             "old": [None] * count,
+            "arrived": [False] * count,
             "used": None,
+            "scale": 1.0,
+            "in_step": False,
             "inside": False,
             "passes": self.optimizer_steps,
             "earlier": self._stepped_last,
@@ -65,15 +74,22 @@ class Recorder:
 
         def arrival(place: int, parameter: Tensor):
             def see(gradient: Tensor) -> None:
-                norm = gradient.detach().norm()
-                if armed["used"] is not None:  # the backward pass runs in a closure inside the optimizer's step
-                    armed["used"], armed["inside"] = None, True
-                if armed["fresh"][place] is None:
-                    left = parameter.grad
-                    armed["old"][place] = None if left is None else left.detach().norm()
-                    armed["fresh"][place] = norm
-                else:
-                    armed["fresh"][place] = armed["fresh"][place] + norm
+                if not self.quiet:
+                    with named(self.not_run, "the gradients of observed updates"):
+                        arrives(gradient)
+
+            def arrives(gradient: Tensor) -> None:
+                armed["arrived"][place] = True
+                if armed["in_step"]:  # the backward pass runs in a closure inside the optimizer's step
+                    armed["inside"] = True
+                elif armed["used"] is not None:
+                    return  # after the update: the gradient of another network's loss, say, which is cleared unused
+                norm, left = gradient.detach().norm(), parameter.grad
+                left = armed["zero"].to(norm) if left is None else left.detach().norm()
+                fresh, old = armed["fresh"][place], armed["old"][place]
+                # what was cleared in between counts neither as arrived nor as left over
+                armed["fresh"][place] = norm if fresh is None else torch.where(left == 0, norm, fresh + norm)
+                armed["old"][place] = left if old is None else torch.minimum(old, left)
 
             return see
 
@@ -81,19 +97,27 @@ class Recorder:
         self._armed = armed
 
     def _before(self, *_: Any) -> None:
-        if self._armed is not None and self._armed["used"] is None:
-            self._armed["used"] = self._gradients()
+        if self._armed is not None:
+            self._armed["in_step"] = True
+            if self._armed["used"] is None:
+                with named(self.not_run, "the gradients of observed updates"):
+                    self._armed["used"], self._armed["scale"] = self._gradients(), loss_scale()
 
     def _gradients(self) -> list[Tensor | None]:
         return [None if p.grad is None else p.grad.detach().norm() for p in self.parameters]
 
     def _after(self, *_: Any) -> None:
         self.optimizer_steps += 1
+        if self._armed is not None:
+            if self._armed["inside"]:
+                with named(self.not_run, "the gradients of observed updates"):
+                    self._armed["used"] = self._gradients()
+            self._armed["in_step"] = self._armed["inside"] = False
 
     def step(self, loss: Any) -> None:
         """One update is done."""
         self.steps += 1
-        self.rates.append(float(self.optimizer.param_groups[0]["lr"]))
+        self.rates += highest_rate(self.optimizer)
         self.loss_parts.append(loss)
         if self._armed is not None:
             self._disarm()
@@ -113,7 +137,7 @@ class Recorder:
             hook.remove()
         self._hooks = []
         zero, now = armed["zero"], [p.detach() for p in self.parameters]
-        used = self._gradients() if armed["inside"] else armed["used"] or [None] * len(now)
+        used = armed["used"] or [None] * len(now)
 
         def stacked(values: list[Tensor | None]) -> Tensor:
             return (
@@ -124,10 +148,10 @@ class Recorder:
 
         self.observed.append(
             {
-                "fresh": stacked(armed["fresh"]),
-                "old": stacked(armed["old"]),
+                "fresh": stacked(armed["fresh"]) / armed["scale"],
+                "old": stacked(armed["old"]) / armed["scale"],
                 "used": stacked(used),
-                "arrived": torch.tensor([value is not None for value in armed["fresh"]]),
+                "arrived": torch.tensor(armed["arrived"]),
                 "stepped": torch.tensor([float(self.optimizer_steps > armed["passes"])]),
                 "earlier": torch.tensor([float(armed["earlier"])]),
                 "weight": stacked([p.float().norm() for p in armed["before"]]),
@@ -148,6 +172,27 @@ class Recorder:
     def series(self, name: str) -> np.ndarray:
         """(observations, weights) of one measure."""
         return np.array([seen[name].cpu().numpy() for seen in self.observed]).reshape(len(self.observed), -1)
+
+
+def loss_scale() -> float:
+    """What the gradient scaler of mixed precision that makes this step multiplied the loss by; 1 where there is none.
+
+    The scaler has divided the gradients again by now, and may have done so before they were clipped; it is a caller of
+    the step, and the optimizer does not know of it.
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        scaler = frame.f_locals.get("self") if frame.f_code.co_filename.endswith("grad_scaler.py") else None
+        if isinstance(scaler, torch.amp.GradScaler):
+            return float(scaler.get_scale()) or 1.0
+        frame = frame.f_back
+    return 1.0
+
+
+def highest_rate(optimizer: Any) -> list[float]:
+    """The highest learning rate of all groups, or none where the optimizer finds its own (lr=None)."""
+    rates = [float(group["lr"]) for group in optimizer.param_groups if group.get("lr") is not None]
+    return [max(rates)] if rates else []
 
 
 def unregistered(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
@@ -197,3 +242,12 @@ class Store:
         from trainwell.diagnosis.pytorch.copies import joined
 
         return joined([x for x, _ in self.batches]), joined([y for _, y in self.batches])
+
+    def together(self) -> tuple[Any, Any]:
+        """All rows; of batches that are padded to different lengths the largest one."""
+        from trainwell.diagnosis.pytorch.copies import rows_of
+
+        try:
+            return self.joined()
+        except (RuntimeError, ValueError):
+            return max(self.batches, key=lambda batch: rows_of(batch[0]))

@@ -5,6 +5,7 @@ loss, backward, update. It is judged on the run's own validation rows.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +13,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainwell.diagnosis.pytorch.copies import called, copied, loss_of, mapped, outputs_of, own_randomness, rows_of, taken
+from trainwell.diagnosis.pytorch.copies import (
+    called,
+    copied,
+    loss_copied,
+    loss_of,
+    mapped,
+    outputs_of,
+    own_randomness,
+    rows_of,
+    taken,
+)
 from trainwell.diagnosis.pytorch.scores import score
 from trainwell.diagnosis.signals import Trial
 
 STEPS = 1000  # chosen: enough for a small network to show which way it goes
+
+
+class OutOfTimeError(Exception):
+    """The time for re-runs is over in the middle of one."""
 
 
 @dataclass
@@ -31,8 +46,9 @@ class Material:
     train: list[tuple[Any, Any]]  # batches in the order they came
     rows: tuple[Any, Any]  # the same as one batch
     validation: tuple[Any, Any] | None
-    rates: list[float]  # learning rate of the run's updates
+    rates: list[float]  # learning rate of the run's updates, the highest of all groups
     steps: int
+    until: float = math.inf  # when re-runs end, by the monotonic clock
 
 
 @dataclass
@@ -52,6 +68,7 @@ class Replay:
     batch_rows: int = 0  # other than 0: rows drawn anew into batches of so many
     clip: float = math.inf
     times: float = 1.0
+    until: float = math.inf
     hooks: list[Any] = field(default_factory=list)
 
 
@@ -60,12 +77,13 @@ Change = Callable[[Replay], bool | None]  # False: it does not apply
 
 def tried(material: Material, change: Change | None = None, seed: int = 0) -> Trial | None:
     """Runs it. None where the change does not apply; a run that breaks down counts as the worst."""
-    model, optimizer = copied(material.model, material.optimizer)
+    memory: dict[int, Any] = {}
+    model, optimizer = copied(material.model, material.optimizer, memory)
     validation = material.validation if material.validation is not None else material.rows
     replay = Replay(
         model=model,
         optimizer=optimizer,
-        loss_fn=material.loss_fn,
+        loss_fn=loss_copied(material.loss_fn, memory),
         task=material.task,
         weighted=material.weighted,
         rows=material.rows,
@@ -73,6 +91,7 @@ def tried(material: Material, change: Change | None = None, seed: int = 0) -> Tr
         rates=material.rates,
         steps=min(material.steps, STEPS),
         batches=material.train,
+        until=material.until,
     )
     with own_randomness(seed):
         if change is not None and change(replay) is False:
@@ -85,6 +104,8 @@ def _train(replay: Replay) -> None:
     replay.model.train()
     draws = _batches(replay)
     for step in range(replay.steps):
+        if time.monotonic() > replay.until:
+            raise OutOfTimeError
         x, y = next(draws)
         _set_rate(replay, step)
         replay.optimizer.zero_grad()
@@ -102,11 +123,11 @@ def _set_rate(replay: Replay, step: int) -> None:
     if not replay.rates:
         return
     at = min(len(replay.rates) - 1, step * len(replay.rates) // max(replay.steps, 1))
-    groups = replay.optimizer.param_groups
-    first = groups[0].get("initial_lr", groups[0].setdefault("first_lr", groups[0]["lr"])) or 1.0
-    for group in groups:
-        own = group.get("initial_lr", group.setdefault("first_lr", group["lr"]))
-        group["lr"] = replay.rates[at] * replay.times * (own / first if own else 1.0)
+    groups = [group for group in replay.optimizer.param_groups if group.get("lr") is not None]
+    own = [group.get("initial_lr", group.setdefault("first_lr", group["lr"])) for group in groups]
+    highest = max(own, default=0.0)
+    for group, rate in zip(groups, own, strict=True):
+        group["lr"] = replay.rates[at] * replay.times * (rate / highest if highest else 1.0)
 
 
 def _batches(replay: Replay) -> Iterator[tuple[Any, Any]]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from trainwell.diagnosis import reference
 from trainwell.diagnosis.pytorch.copies import joined, rows_of, tensors
-from trainwell.diagnosis.pytorch.scores import inferred_task, labels
+from trainwell.diagnosis.pytorch.scores import TARGETS, inferred_task, labels, unread
 from trainwell.diagnosis.signals import Signals
 
 
@@ -21,6 +21,9 @@ def data_facts(signals: Signals, batches: list[tuple[Any, Any]], validation: tup
     inputs, targets = _array(x), _target_array(y, facts.get("task"))
     if inputs is None or targets is None:
         signals.not_run["the checks of the rows"] = "inputs or targets are not one tensor each, with a row for a row"
+        return
+    if not facts.get("task") and (says := signals.not_run.get(TARGETS) or unread(None, y, None)):
+        signals.not_run[TARGETS] = says
         return
     task = facts["task"] = facts.get("task") or inferred_task(y, y) or "regression"
     targets = labels(y, task)

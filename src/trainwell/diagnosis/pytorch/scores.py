@@ -8,11 +8,14 @@ from torch import Tensor
 
 from trainwell.diagnosis.scoring import beyond_majority, r_squared, two_classes
 
+TARGETS = "the checks of the targets and the score"
+
 
 def inferred_task(outputs: Tensor, y: Any) -> str | None:
     """From a batch: the kind of targets tells the task."""
     if not isinstance(y, Tensor) or y.ndim == 0:
         return None
+    y = y.long() if y.dtype == torch.bool else y
     values = y.detach().reshape(len(y), -1)
     whole = bool((values == values.round()).all())
     if not y.is_floating_point() and values.shape[1] == 1:
@@ -24,9 +27,32 @@ def inferred_task(outputs: Tensor, y: Any) -> str | None:
     return "regression"
 
 
+def _one_of_several(values: Tensor) -> bool:
+    """Whether each row marks one of its columns, or shares 1 out among them."""
+    values = values.float()
+    return bool((values >= 0).all()) and bool(((values.sum(1) - 1).abs() < 1e-3).all())
+
+
+def unread(outputs: Tensor | None, y: Any, task: str | None) -> str:
+    """Why targets are of no kind that is read here, such as a class for every position; empty where they are."""
+    if not isinstance(y, Tensor) or not y.ndim or not len(y) or y[0].numel() < 2:
+        return ""
+    values = y.detach().reshape(len(y), -1)
+    beside = "" if outputs is None else f" beside outputs of shape {tuple(outputs.shape)}"
+    says = f"targets of shape {tuple(y.shape)}{beside} are not read: more than one class a row, as for pixels or words"
+    if task in ("binary", "multiclass"):
+        width = values.shape[1] if outputs is None or not len(outputs) else outputs[0].numel()
+        return "" if y.ndim == 2 and values.shape[1] == width and _one_of_several(values) else says
+    if y.is_floating_point() or task == "regression":
+        return ""
+    same = _one_of_several(values) if outputs is None else outputs.numel() == y.numel()
+    return "" if same else says
+
+
 def labels(y: Tensor, task: str) -> np.ndarray:
     """Class numbers, or for a regression the targets as columns."""
     values = y.detach().cpu().reshape(len(y), -1)
+    values = values.long() if values.dtype == torch.bool else values
     if task == "regression":
         return values.double().numpy()
     if values.shape[1] > 1:

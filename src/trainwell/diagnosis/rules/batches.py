@@ -13,26 +13,27 @@ from trainwell.diagnosis.suspicion import looks_wrong
 
 CLIPPED = 0.1  # chosen: a tenth of the gradient left; the tuning playbook cuts in when half of the gradients are clipped at all
 FEW_UPDATES = 500  # chosen
+MANY_ROWS = 128.0  # chosen
 
 
 @rule(
     "batch-size-too-large",
     order=44,
     reads="`batch_size`, `steps`, re-run `full_batches`",
-    limits=f"fewer than {FEW_UPDATES} updates with batches above 64 rows, and batches of 64 mend the score",
+    limits=f"fewer than {FEW_UPDATES} updates with batches above {MANY_ROWS:.0f} rows, and batches of 64 mend the score",
     source="Shallue et al. (2019), measuring the effects of data parallelism; Masters & Luschi (2018)",
     remedy="batches of 32 to 256 rows",
 )
 def large_batches(signals: Signals) -> Iterator[Finding]:
     rows, steps = signals.number("batch_size"), signals.number("steps")
-    if rows > 128 and steps < FEW_UPDATES:
+    if rows > MANY_ROWS and steps < FEW_UPDATES:
         yield from proven(
             signals,
             "batch-size-too-large",
             "full_batches",
             f"batches of {rows:.0f} rows leave only {steps:.0f} updates",
             rows,
-            128.0,
+            MANY_ROWS,
             Remedy("batch_size", to=64),
             ("too-few-epochs", "lr-too-low", "underfitting-capacity", "plateau-or-saddle"),
             0.17,

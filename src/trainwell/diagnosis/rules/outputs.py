@@ -160,8 +160,9 @@ def _range(low: float, high: float) -> str:
 @rule(
     "wrong-output-size",
     order=12,
-    reads="`classes`, `outputs`, `target_numbers`",
-    limits="fewer outputs than classes, or not as many as a regression's targets",
+    reads="`classes`, `outputs`, `target_numbers`, `outputs_alike`",
+    limits="fewer outputs than classes or than a regression's targets; or more than these, where the loss compares each with "
+    "the same target",
     source="by definition",
     remedy="as many outputs as classes, or as target columns",
 )
@@ -170,7 +171,9 @@ def size(signals: Signals) -> Iterator[Finding]:
     targets = signals.number("target_numbers")
     if signals.facts.get("task") == "multiclass" and outputs < classes and classes > 2:
         says = f"{classes:.0f} classes and {outputs:.0f} output{'s' if outputs > 1 else ''}"
-    elif signals.facts.get("task") == "regression" and (outputs < targets or outputs > targets):
+    elif signals.facts.get("task") == "regression" and (
+        outputs < targets or (outputs > targets and signals.number("outputs_alike") == 1)
+    ):
         says, classes = f"{targets:.0f} targets and {outputs:.0f} outputs a row", targets
     else:
         return
