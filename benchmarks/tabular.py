@@ -20,7 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tabular_fits import ABLATIONS, OURS, PEERS, SHARES_PROGRAMS
+from benchmarks.tabular_fits import ABLATIONS, NETWORKS, OURS, PEERS, SHARES_PROGRAMS
 
 FOLDER = Path(os.environ.get("TRAINWELL_PEERS") or Path(__file__).resolve().parents[2] / "shared" / "peers")
 TABLES = (
@@ -106,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--systems", nargs="+")
     parser.add_argument("--ablation", action="store_true", help="trainwell with one part taken away, or added, at a time")
     parser.add_argument("--seconds", type=float, help="of a run of the ablation; the default effort's when left out")
+    parser.add_argument("--trials", type=int, help="networks of a run of the ablation, which then ends by no clock")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     systems = chosen.systems or (list(ABLATIONS) if chosen.ablation else [*OURS, *(PEERS if chosen.python else ())])
@@ -114,7 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not (FOLDER / "tables.py").is_file():
         raise SystemExit(f"There is no tables.py in {FOLDER}: set TRAINWELL_PEERS to its folder.")
     results: Results = json.loads(chosen.out.read_text()) if chosen.out and chosen.out.exists() else {}
-    limit = [] if chosen.seconds is None else [chosen.seconds]
+    limit: list[object] = [] if chosen.seconds is None else [chosen.seconds]
+    if chosen.trials is not None:
+        limit = [f"{chosen.trials}{NETWORKS}"]
     for seed, table in product(chosen.seeds, chosen.tables or TABLES):
         own = results.setdefault(f"{table} {seed}", {})
         compiled: set[str] = set()

@@ -1,6 +1,6 @@
 """One fit on one table of `benchmarks.tabular`, in the environment that its system needs: prints score and seconds as JSON.
 
-python tabular_fits.py FOLDER_OF_TABLES_PY SYSTEM TABLE SEED [FOLDER_OF_COMPILED_PROGRAMS [SECONDS]]
+python tabular_fits.py FOLDER_OF_TABLES_PY SYSTEM TABLE SEED [FOLDER_OF_COMPILED_PROGRAMS [SECONDS | NUMBER-networks]]
 """
 
 import json
@@ -36,6 +36,7 @@ SHARES_PROGRAMS = (
     "no-regularizers",
     "random-search",
 )  # of "whole"
+NETWORKS = "-networks"  # after a number: a run that hangs on no clock
 PEERS = ("sklearn-mlp", "lightgbm", "catboost", "realmlp-td")
 
 
@@ -149,7 +150,9 @@ def main(folder: str, system: str, table: str, seed: str, programs: str | None =
         predictions, seconds = peer(system, train, test, target, task, int(seed))
     else:
         options: dict[str, Any] = {**OURS, **ABLATIONS}[system] | {}
-        if limit is not None:
+        if limit is not None and limit.endswith(NETWORKS):
+            options |= {"effort": "fast", "trials": int(limit.removesuffix(NETWORKS))}
+        elif limit is not None:
             options |= {"time_limit": float(limit), "trials": 72}
         predictions, seconds = ours(options, train, test, target, task, int(seed), programs)
     truth = test[target]
