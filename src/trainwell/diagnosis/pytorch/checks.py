@@ -67,7 +67,7 @@ def _start_facts(signals: Signals, model: nn.Module, loss_fn: Any, x: Any, y: An
     checks.run("scale of the first weights", lambda m: {"start_scales": starts.weight_scales(m)})
     checks.run("units that start with equal weights", lambda m: {"equal_weights": starts.equal_weights(m)})
     checks.run("units that are twins", lambda m: _layer_shares(signals, "twin_share", starts.twin_shares(m, loss_fn, x, y)))
-    checks.run("activations at the start", lambda m: _activations(signals, m, x))
+    checks.run("activations at the start", lambda m: activations(signals, m, x))
     checks.run("dropout in evaluation mode", lambda m: starts.dropouts_in_evaluation(m, x))
     checks.run("normalization of the inputs", lambda m: {"input_normalized": float(_normalized_first(m, x))})
     if loss_fn is None:
@@ -131,7 +131,8 @@ def _layer_shares(signals: Signals, name: str, shares: dict[str, float]) -> None
         getattr(signals.layers.setdefault(layer, LayerSignals()), name).append(share)
 
 
-def _activations(signals: Signals, model: nn.Module, x: Any) -> None:
+def activations(signals: Signals, model: nn.Module, x: Any) -> None:
+    """Adds what each layer puts out now to its signals."""
     for layer, facts in starts.activation_facts(model, x).items():
         for name, value in facts.items():
             getattr(signals.layers.setdefault(layer, LayerSignals()), name).append(value)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.diagnosis import suspicion
-from trainwell.diagnosis.pytorch import curvature, norms, rows, starts, trials
-from trainwell.diagnosis.pytorch.checks import Checks, start_facts
+from trainwell.diagnosis.pytorch import curvature, norms, rows, trials
+from trainwell.diagnosis.pytorch.checks import Checks, activations, start_facts
 from trainwell.diagnosis.pytorch.copies import loss_copied, loss_of, outputs_of, own_randomness, taken
 from trainwell.diagnosis.pytorch.guard import named
 from trainwell.diagnosis.pytorch.recorder import unregistered
@@ -167,7 +167,7 @@ def _after_training(watch: Any, validation: tuple[Any, Any] | None) -> None:
     x, y = watch.train_rows.joined()
     checks = Checks(signals, watch.model)
     checks.run("the trained network", lambda m: _trained(m, watch, loss_fn, x, y, validation))
-    checks.run("activations at the end", lambda m: _last_activations(signals, m, taken(x, slice(0, 256))))
+    checks.run("activations at the end", lambda m: activations(signals, m, taken(x, slice(0, 256))))
     checks.run("batch norm and dropout", lambda m: norms.facts(m, loss_fn, x, y, validation, watch.train_rows.batches))
     checks.run("one row's output at the end", lambda m: norms.late_rows(m, x))
     if loss_fn is not None and suspicion.unlearned(signals) and suspicion.looks_wrong(signals):
@@ -214,12 +214,6 @@ def _rare(outputs: Tensor, y: Tensor, train_y: Tensor, task: str) -> dict[str, A
         found["rare_recall"] = float((guess[true == rare] == rare).mean())
         found["rare_guessed"] = float((guess == rare).mean())
     return found
-
-
-def _last_activations(signals: Any, model: nn.Module, x: Any) -> None:
-    for layer, facts in starts.activation_facts(model, x).items():
-        for name, value in facts.items():
-            getattr(signals.layers.setdefault(layer, LayerSignals()), name).append(value)
 
 
 def _curvature(model: nn.Module, loss_fn: Any, x: Any, y: Any) -> dict[str, Any]:
