@@ -87,16 +87,19 @@ def watched(browser, tmp_path_factory):
     return seen
 
 
-def test_a_reader_hears_every_stage_the_curves_and_the_end_of_a_run(watched):
+def test_a_reader_hears_the_stages_in_order_every_curve_and_the_end_of_a_run(watched):
     kinds = [kind for kind, _ in watched.heard]
     assert kinds[-1] == "end"
     news = [content for kind, content in watched.heard if kind == "news"]
     assert news[-1]["state"] == "finished"
-    assert {one["stage"] for one in news} >= {"tune", "squeeze"}
-    curves = {}
+    told = [one["stage"] for one in news if one["stage"]]  # a stage that is over between two looks is told by its curves
+    assert told == sorted(told, key=STAGES.index) and told[-1] == "squeeze"
+    curves, trained_in = {}, set()
     for one in news:
         for piece in one["curves"]:
             curves[piece["member"]] = piece["after"] + len(piece["training_loss"])
+            trained_in.add(piece["stage"])
+    assert trained_in >= {"overfit", "regularize", "tune"}
     history = json.loads((watched.folder / "members" / "history.json").read_text())["members"]
     assert curves == {member["member"]: member["epochs"] for member in history}
     assert kinds[-2] == "body", "the finished page comes last"
