@@ -20,6 +20,7 @@ from trainwell.recipe.gates import beaten
 from trainwell.recipe.options import Options
 from trainwell.recipe.run import _prepare, fit
 from trainwell.recipe.running import hold
+from trainwell.report.record import read_record
 
 
 @pytest.fixture
@@ -80,6 +81,9 @@ def test_a_search_is_made_anew_with_more_networks_from_what_a_finished_run_has_l
     assert json.loads((again / "config.json").read_text())["trials"] == trials + 2
     assert [path.name for path in (again / "members").iterdir()] == ["history.json"]
     assert np.isfinite(run.predict_proba(table)).all()
+    told = [event for event in read_record(again).events if event["event"] in ("stage_finished", "note")]
+    assert len({json.dumps({**event, "time": 0}) for event in told}) == len(told)
+    assert [event["stage"] for event in told if event["event"] == "stage_finished"] == list(STAGES)
 
 
 def test_looking_again_at_a_finished_run_keeps_its_model(again, table):

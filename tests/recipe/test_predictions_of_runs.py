@@ -9,6 +9,7 @@ import trainwell
 from trainwell.data.split import Split
 from trainwell.errors import InputError
 from trainwell.recipe.run import fit
+from trainwell.recipe.squeeze.outcome import compared
 
 QUICK = {"trials": 1, "cores": 1, "settings": {"batch_size": "full"}}
 
@@ -43,6 +44,13 @@ def test_costs_choose_the_threshold_that_predictions_use_and_the_report_shows_wh
     assert evidence.measures["log_loss"] == evidence.measures["log_loss_before"] or run.model.calibration.temperature != 1
     assert evidence.figures["reliability"].series[-1].emphasis
     assert "Are the probabilities true?" in run.report.read_text()
+
+
+def test_a_threshold_of_a_half_is_compared_with_calling_every_row_the_same():
+    probability, truth = np.array([0.2, 0.7, 0.9, 0.4]), np.array([False, True, False, True])
+    found = compared(probability, truth, 0.5, ("no", "yes"))
+    assert [name for name, _ in found] == ["threshold 0.5", "threshold 0.5", "all yes", "all no"]
+    assert [(int(one.fp), int(one.fn)) for _, one in found] == [(1, 1), (1, 1), (2, 0), (0, 2)]
 
 
 def run_rows(run, part: str) -> np.ndarray:

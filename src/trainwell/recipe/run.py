@@ -220,7 +220,7 @@ def _prepare(
     if resumed and not stages:
         _forget_the_closing(folder)
     context = dataclasses.replace(context, folder=folder, log=log, on_advanced=CurveTeller(log))
-    _write_givens(context, source, resumed)
+    _write_givens(context, source, resumed, stages)
     return context, notes
 
 
@@ -282,7 +282,7 @@ def _config(source: Any, options: Options) -> dict[str, Any]:
     return {"source": path, **kept, "test": None if options.test is None else str(options.test.resolve())}
 
 
-def _write_givens(context: Context, source: Any, resumed: Path | None) -> None:
+def _write_givens(context: Context, source: Any, resumed: Path | None, stages: Sequence[str]) -> None:
     folder, options = context.folder, context.options
     if not resumed:
         folders.write_json(folder / "config.json", _config(source, options))
@@ -295,7 +295,7 @@ def _write_givens(context: Context, source: Any, resumed: Path | None) -> None:
         "run_started", file=context.table.source, target=context.schema.target, task=context.task,
         rows=context.table.rows if context.sample is None else context.sample.file.rows,
         features=len(context.schema.features), folder=folder, seed=options.seed, time_limit=options.time_limit,
-        trials=options.trials, metric=context.metric.label,
+        trials=options.trials, metric=context.metric.label, stages=list(stages),
     )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ class Comparison:
             "95% interval": f"{score(own.low)} to {score(own.high)}" if own and own.low is not None else "–",
             "best simple model": f"{simple[0].name} {score(simple[0].value)}" if simple else "–",
             "networks": len(record.members),
-            "time": duration(record.finished["seconds"]) if record.finished.get("seconds") else "–",
+            "time": duration(record.seconds) if record.seconds else "–",
         }
 
     def _best_networks(self) -> Figure:

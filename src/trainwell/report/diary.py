@@ -1,5 +1,6 @@
 """What the run decided on its way, in order: what it inferred, left out, widened, mended, and where it stopped."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,49 @@ SAYS: Mapping[str, tuple[str, Callable[[Event], Any]]] = {
     "interrupted": ("stopped", lambda event: "Ctrl-C ended the run here."),
     "stage_finished": ("verdict", lambda event: f"{VERDICTS.get(str(event.get('verdict')), 'done')}: {event.get('summary')}"),
 }
+
+
+TOLD_AGAIN = ("note", "widened", "remedied", "finding", "member_failed")  # by a run that goes on
+
+
+def holding(events: Iterable[Event]) -> list[Event]:
+    """The events that hold of a run that was gone on with: without those of stages that were made anew since, and once each.
+
+    A run that goes on tells the stages that are done a second time, in the same words; the first time holds, which says when.
+    """
+    kept: list[Event] = []
+    for event in events:
+        if event["event"] == "run_started":
+            anew = _made_anew(event)
+            kept = [one for one in kept if one.get("stage") not in anew]
+        kept.append(event)
+    return _once(kept)
+
+
+def _made_anew(started: Event) -> tuple[str, ...]:
+    """The stages that a process makes whether they were done or not; the last one is where nothing was chosen."""
+    chosen = started.get("stages")
+    return () if not isinstance(chosen, list) else tuple(map(str, chosen)) or ("squeeze",)
+
+
+def _once(events: Iterable[Event]) -> list[Event]:
+    """What is told again in the same words once, and of each stage one end: the first of the same ends, the last of others."""
+    kept: dict[object, Event] = {}
+    for place, event in enumerate(events):
+        key: object = place
+        if event["event"] in TOLD_AGAIN:
+            key = _words(event)
+        elif event["event"] == "stage_finished":
+            key = ("stage_finished", str(event.get("stage")))
+            if key in kept and _words(kept[key]) != _words(event):
+                del kept[key]  # the later one comes at its own place
+        kept.setdefault(key, event)
+    return list(kept.values())
+
+
+def _words(event: Event) -> str:
+    """Everything of an event but its time."""
+    return json.dumps({name: value for name, value in event.items() if name != "time"}, sort_keys=True, default=str)
 
 
 def decisions(events: Iterable[Event]) -> list[Decision]:

@@ -145,7 +145,7 @@ def _time(record: Record) -> dict[str, Any]:
             for stage, (total, waited) in spent.items()
         ],
         "waited": sum(waited for _, waited in spent.values()),
-        "seconds": record.finished.get("seconds") or sum(total for total, _ in spent.values()),
+        "seconds": record.seconds or sum(total for total, _ in spent.values()),
     }
 
 

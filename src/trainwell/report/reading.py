@@ -57,6 +57,7 @@ class EventEntry(_Entry):
     event: str
     time: float | None = None
     stage: str | None = None
+    stages: list[Any] | None = None
     member: int | str | None = None
     seconds: float | None = None
     time_limit: float | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from trainwell.errors import InputError
 from trainwell.recipe.events import Event
 from trainwell.recipe.evidence import Evidence, stages_of
+from trainwell.report.diary import holding
 from trainwell.report.reading import ColumnEntry, MemberEntry, fitting, missing_of, read_diary, read_mapping, read_stages
 from trainwell.words import is_loss
 
@@ -18,7 +19,7 @@ GIVENS = ("config", "schema", "profile", "environment")  # written as a run begi
 @dataclass(frozen=True)
 class Record:
     """A run folder in memory. Nothing in it is ever missing, but every part may be empty; ``problems`` are sentences that say
-    which files are missing, damaged or cut off."""
+    which files are missing, damaged or cut off. Of ``events`` those that still hold."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -40,7 +41,16 @@ class Record:
 
     @cached_property
     def finished(self) -> Event:
-        return self.last("run_finished")
+        """The end of the run; empty while it goes on, also where it was finished before and goes on again."""
+        last = next((event for event in reversed(self.events) if event["event"] in ("run_started", "run_finished")), {})
+        return last if last.get("event") == "run_finished" else {}
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run took: as its end says; of a run that went on in several processes, what its stages took together."""
+        if sum(event["event"] == "run_started" for event in self.events) > 1:
+            return sum(evidence.seconds for evidence in self.evidence.values()) or None
+        return self.finished.get("seconds")
 
     @property
     def members(self) -> Sequence[Mapping[str, Any]]:
@@ -101,7 +111,7 @@ def read_record(folder: Path) -> Record:
         folder=folder,
         history={**history, "members": members},
         evidence=read_stages(folder / "evidence", problems),
-        events=read_diary(folder / "events.jsonl", problems),
+        events=holding(read_diary(folder / "events.jsonl", problems)),
         config=given["config"],
         schema=_schema(given["schema"], columns),
         profile=given["profile"],

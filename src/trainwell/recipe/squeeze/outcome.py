@@ -99,16 +99,11 @@ def _decisions(context: Context, threshold: float, probability: np.ndarray, foun
     if costs is None and context.metric.name not in THRESHOLDED:
         return
     negative, positive = context.schema.classes
-    at = {
-        f"threshold {threshold:.3g}": threshold,
-        "threshold 0.5": HALF,
-        f"all {positive}": -math.inf,
-        f"all {negative}": math.inf,
-    }
-    rows = {name: confusion(probability, context.test.target == 1, value) for name, value in at.items()}
+    named = compared(probability, context.test.target == 1, threshold, (negative, positive))
     title = "What mistakes cost on the test rows" if costs else "What the threshold does on the test rows"
-    found.tables[title] = [_decision_row(name, one, costs) for name, one in rows.items()]
-    ours, half = list(rows.values())[:2]
+    lines = named[:1] + named[2:] if threshold == HALF else named
+    found.tables[title] = [_decision_row(name, one, costs) for name, one in lines]
+    ours, half, *same = (one for _, one in named)
     if costs is None:
         name, label = context.metric.name, context.metric.label
         found.sentences.append(
@@ -117,7 +112,7 @@ def _decisions(context: Context, threshold: float, probability: np.ndarray, foun
         )
         return
     found.measures |= {"cost": float(ours.cost(costs)), "cost_at_half": float(half.cost(costs))}
-    least = min(float(one.cost(costs)) for one in list(rows.values())[2:])
+    least = min(float(one.cost(costs)) for one in same)
     found.sentences.append(
         f"{positive} is predicted where its probability is above {threshold:.3g}, where mistakes (fp {costs.fp:g}, fn "
         f"{costs.fn:g}) cost least on rows not seen: {number(float(ours.cost(costs)))} a test row, "
@@ -125,6 +120,23 @@ def _decisions(context: Context, threshold: float, probability: np.ndarray, foun
     )
     if float(ours.cost(costs)) > least:
         found.actions.append("With these costs, calling every test row the same is cheaper than the model's decisions.")
+
+
+def compared(
+    probability: np.ndarray, truth: np.ndarray, threshold: float, classes: tuple[str, str]
+) -> list[tuple[str, Confusion]]:
+    """Four ways to decide, each with what it does: at the threshold, at 1/2, every row positive, every row negative.
+
+    A list, because the names of the first two are the same where the threshold is 1/2.
+    """
+    negative, positive = classes
+    ways = (
+        (f"threshold {threshold:.3g}", threshold),
+        ("threshold 0.5", HALF),
+        (f"all {positive}", -math.inf),
+        (f"all {negative}", math.inf),
+    )
+    return [(name, confusion(probability, truth, value)) for name, value in ways]
 
 
 def _decision_row(name: str, one: Confusion, costs: Costs | None) -> dict[str, Cell]:
