@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 from trainwell.errors import InputError
 
@@ -19,6 +20,9 @@ METRICS = {
     "mae": "MAE",
 }
 LOSSES = ("log_loss", "rmse", "mae", "pinball")
+ROUNDING = 1e-15  # about what float64 leaves of a difference of two equal numbers of size 1
+SMALL = 0.1  # chosen: below, four digits behind the point are fewer than four that count
+LONGEST_REASON = 300  # letters, chosen: of what a library says
 LESS_IS_BETTER = "(less is better)"  # what the label of a user's own loss ends with
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _SIZES = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
@@ -65,12 +69,59 @@ def number(value: object) -> str:
 def score(value: object) -> str:
     """A score, to the digits in which two models are told apart.
 
-    >>> score(0.85), score(12.3456), score(None), score(-0.0001)
-    ('0.850', '12.35', '–', '0.000')
+    >>> score(0.85), score(12.3456), score(None), score(-1e-17), score(1.2345e-5)
+    ('0.850', '12.35', '–', '0.000', '1.23e-05')
     """
     if not isinstance(value, int | float) or not math.isfinite(value):
         return "–"
-    return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else number(float(value))
+    return fixed(value) if abs(value) < 10 else number(float(value))
+
+
+def fixed(value: float, digits: int = 3) -> str:
+    """A number with so many digits behind the point; a small one, of which those would say little, with three that count.
+
+    >>> fixed(0.8561), fixed(0.0), fixed(0.00012345), fixed(0.5, digits=4)
+    ('0.856', '0.000', '0.000123', '0.5000')
+    """
+    if ROUNDING < abs(value) < 10 * 10.0**-digits:
+        return f"{value:.3g}"
+    return f"{value:.{digits}f}" if abs(value) > ROUNDING else f"{0.0:.{digits}f}"
+
+
+def rounded(value: float) -> float:
+    """A number to four digits behind the point; a small one to four that count.
+
+    >>> rounded(12345.67891), rounded(0.00001234567)
+    (12345.6789, 1.235e-05)
+    """
+    return float(f"{value:.4g}") if abs(value) < SMALL else round(value, 4)
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, as one line; its kind where it says nothing.
+
+    >>> first_line(ValueError("no\\nyes")), first_line(ValueError())
+    ('no', 'ValueError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:LONGEST_REASON]
+
+
+def told_apart(texts: Iterable[object], most: int) -> dict[str, str]:
+    """Each text shortened, with a number where the beginnings of two are the same.
+
+    >>> told_apart(["north", "northern", "northerly", "south"], 6)
+    {'north': 'north', 'northern': 'north…', 'northerly': 'north… (2)', 'south': 'south'}
+    """
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for text in dict.fromkeys(map(str, texts)):
+        one, again = shortened(text, most), 1
+        while one in taken:
+            again += 1
+            one = f"{shortened(text, most)} ({again})"
+        found[text] = one
+        taken.add(one)
+    return found
 
 
 def counted(count: int, name: str) -> str:
@@ -80,6 +131,15 @@ def counted(count: int, name: str) -> str:
     ('1 epoch', '1,200 epochs')
     """
     return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+def things(count: object, name: str) -> str:
+    """A number of things as a diary holds it, where it may be anything.
+
+    >>> things(1, "network"), things(None, "row")
+    ('1 network', '– rows')
+    """
+    return counted(count, name) if isinstance(count, int) else f"{number(count)} {name}s"
 
 
 def shortened(text: str, most: int) -> str:
@@ -121,8 +181,12 @@ def parse_duration(text: str, label: str = "--time-limit") -> float:
 
     >>> [parse_duration(text) for text in ("90", "90s", "5m", "1h30m", "0.5h", "1m 30s")]
     [90.0, 90.0, 300.0, 5400.0, 1800.0, 90.0]
+    >>> parse_duration("1h30")  # as it is said: what follows hours is minutes
+    5400.0
     """
     found = _DURATION.fullmatch(text.strip().lower().replace(" ", ""))
+    if found and found["h"] and found["s"] and not found["m"] and not text.strip().lower().endswith("s"):
+        return parse_duration(f"{text.strip()}m", label)
     seconds = sum(float(found[unit] or 0) * worth for unit, worth in _UNITS.items()) if found else 0.0
     if seconds <= 0:
         raise InputError(f"{label} is {text!r}; write a time like 90s, 5m or 1h30m, longer than nothing.")

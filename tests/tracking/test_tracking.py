@@ -1,5 +1,6 @@
 """A run in MLflow and TensorBoard is what the run folder says, read back with their own clients."""
 
+import dataclasses
 import json
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ import made_up_run
 from trainwell import cli, extras
 from trainwell.errors import InputError
 from trainwell.tracking.told import BEST, told
-from trainwell.tracking.track import track
+from trainwell.tracking.track import Tracked, track
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,65 @@ def test_fit_tracks_its_run_when_it_ends_also_where_a_stage_stops_it(folder, mon
     said = capsys.readouterr()
     assert code == (3 if stops else 0)
     assert said.out == f"TensorBoard files in {folder / 'tensorboard'}\n"
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A folder of its own for MLflow's database, whose path is given."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path / "mlflow.db"
+
+
+def told_by(tracked, *events: dict, problem: Exception | None = None) -> None:
+    with tracked:
+        for event in events:
+            tracked(event)
+        if problem is not None:
+            raise problem
+
+
+def test_a_store_that_cannot_be_written_gets_one_sentence_at_once(folder, store):
+    store.mkdir()
+    with pytest.raises(
+        InputError, match=r"^The MLflow store sqlite:////.* did not take the run: unable to open database file$"
+    ):
+        track(folder, ["mlflow"])
+
+
+def test_a_tracker_that_fails_is_said_and_changes_nothing_of_the_run(folder, store, capsys):
+    from trainwell.errors import StageStopped
+
+    store.mkdir()
+    started = {"event": "run_started", "folder": str(folder)}
+    told_by(Tracked(["mlflow", "tensorboard"]), started)
+    said = capsys.readouterr()
+    assert said.err.startswith("trainwell: mlflow did not take the run: The MLflow store sqlite:")
+    assert said.err.count("\n") == 1
+    assert said.out == f"TensorBoard files in {folder / 'tensorboard'}\n"
+    with pytest.raises(StageStopped, match="no use"):
+        told_by(Tracked(["mlflow"]), started, problem=StageStopped("no use"))
+
+
+def test_a_run_that_was_finished_before_is_not_tracked_and_it_is_said_how(folder, capsys):
+    told_by(Tracked(["mlflow"]), {"event": "run_finished", "report": str(folder / "report.html")})
+    assert capsys.readouterr().out == (
+        f"The run is finished already, nothing is tracked: trainwell track {folder} --to mlflow writes it.\n"
+    )
+
+
+def test_a_run_that_mlflow_took_half_of_is_not_one_that_goes_on(folder, store):
+    from mlflow.tracking import MlflowClient
+
+    from trainwell.tracking import mlflow_store
+
+    half = dataclasses.replace(told(folder), files={"": [folder / "nothing.html"]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow, about its own database library
+        with pytest.raises(InputError, match=r"did not take the run: "):
+            mlflow_store.write(half)
+        client = MlflowClient(f"sqlite:///{store}")
+        experiment = client.get_experiment_by_name("trainwell")
+        (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    client._tracking_client.store.engine.dispose()

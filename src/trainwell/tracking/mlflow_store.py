@@ -6,18 +6,21 @@ MLflow's own counting of its users is switched off unless the environment says o
 import logging
 import os
 import re
+import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trainwell.errors import InputError
 from trainwell.tracking.told import Told
+from trainwell.words import first_line
 
 EXPERIMENT = "trainwell"
-DATABASE = "mlflow.db"
+DATABASE, SQLITE = "mlflow.db", "sqlite:///"
+PATIENCE = 20.0  # seconds, chosen: while another program writes into the database
 AT_ONCE = 1000  # points in one call, MLflow's own limit
 LONGEST = 6000  # letters of a parameter, MLflow's own limit
 
@@ -25,25 +28,41 @@ LONGEST = 6000  # letters of a parameter, MLflow's own limit
 def write(run: Told) -> str:
     """Write a run; returns where it is."""
     with _quiet():
-        from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
-        address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(DATABASE).resolve()}"
+        address = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{Path(DATABASE).resolve()}"
         try:
+            _check_database(address)
             _write(run, MlflowClient(address))
-        except MlflowException as problem:
-            said = (str(problem).splitlines() or ["no reason given"])[0][:200]
-            raise InputError(f"The MLflow store {address} did not take the run: {said}") from None
+        except Exception as problem:  # of MLflow, of its database's library, of the network: each has kinds of its own
+            raise InputError(f"The MLflow store {address} did not take the run: {first_line(problem)}") from None
     return f"MLflow run {run.name!r} in {address}"
 
 
-def _write(run: Told, client: Any) -> None:
-    from mlflow.entities import Metric, Param
+def _check_database(address: str) -> None:
+    """Try to write a database of SQLite's at once: where that is no use, MLflow tries again and again for minutes."""
+    if address.startswith(SQLITE):
+        with closing(sqlite3.connect(address.removeprefix(SQLITE), timeout=PATIENCE)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.rollback()
 
+
+def _write(run: Told, client: Any) -> None:
     made = client.create_run(
         _experiment(client), start_time=_milliseconds(run.began), run_name=run.name, tags={"source": "trainwell"}
     )
     number = made.info.run_id
+    try:
+        _fill(run, client, number)
+    except BaseException:  # or MLflow would show the run as going on for ever
+        with suppress(Exception):
+            client.set_terminated(number, "FAILED", _milliseconds(run.ended))
+        raise
+
+
+def _fill(run: Told, client: Any, number: str) -> None:
+    from mlflow.entities import Metric, Param
+
     client.log_batch(number, params=[Param(_key(name), value[:LONGEST]) for name, value in run.parameters.items()])
     for name, value in run.texts.items():
         client.set_tag(number, f"stage.{name}", value)

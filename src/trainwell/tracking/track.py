@@ -1,5 +1,7 @@
 """Trackers by name."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
@@ -7,6 +9,7 @@ from typing import Literal, get_args
 from trainwell.errors import InputError, listed, nearest
 from trainwell.extras import require
 from trainwell.recipe.events import Event
+from trainwell.words import first_line, printable
 
 Tracker = Literal["mlflow", "tensorboard"]
 TRACKERS: tuple[str, ...] = get_args(Tracker)
@@ -47,22 +50,37 @@ def track(folder: Path | str, names: Sequence[str]) -> list[str]:
 
 
 class Tracked:
-    """A listener of a run that writes it to trackers when the block ends, also where a stage has stopped the run."""
+    """A listener of a run that writes it to trackers when the block ends, also where a stage has stopped the run.
+
+    A tracker that fails is said on standard error and changes nothing else: the run is what it is without it.
+    """
 
     def __init__(self, names: Sequence[str], quiet: bool = False):
         self.names, self.quiet = names, quiet
         self.folder: Path | None = None
+        self.was_finished: Path | None = None
 
     def __call__(self, event: Event) -> None:
         if event["event"] == "run_started":
             self.folder = Path(event["folder"])
+        elif event["event"] == "run_finished" and self.folder is None:
+            self.was_finished = Path(event["report"]).parent
 
     def __enter__(self) -> "Tracked":
         return self
 
     def __exit__(self, *problem: object) -> None:
-        if self.folder is None:
-            return
-        for sentence in track(self.folder, self.names):
+        if self.was_finished is not None:
+            again = " ".join(f"--to {name}" for name in self.names)
+            place = shlex.quote(str(self.was_finished))
+            self._say(f"The run is finished already, nothing is tracked: trainwell track {place} {again} writes it.")
+        for name in self.names if self.folder is not None else ():
+            try:
+                self._say(*track(self.folder or "", [name]))
+            except Exception as error:
+                print(f"trainwell: {name} did not take the run: {first_line(error)}", file=sys.stderr)
+
+    def _say(self, *sentences: str) -> None:
+        for sentence in sentences:
             if not self.quiet:
-                print(sentence)
+                print(printable(sentence))
