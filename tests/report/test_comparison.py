@@ -5,11 +5,15 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import made_up_run
 import trainwell
 from trainwell import cli
+from trainwell.data.split import Split
 from trainwell.errors import InputError
 from trainwell.recipe.evidence import STAGES
 from trainwell.report.comparison import compare
@@ -184,3 +188,54 @@ def test_what_cannot_be_compared_gets_one_sentence(one, tmp_path):
         compare(one, tmp_path / "nothing")
     with pytest.raises(InputError, match=r"cannot be written: .*; name another place with -o PAGE\.html\.$"):
         compare(one, scored(one, "other")).write(one / "config.json" / "page.html")
+
+
+def split(run: Path, train: int, test: int, shift: int = 0) -> Path:
+    """Write the split of a run: the test rows are the last ones, or ``shift`` rows before; the others take turns."""
+    part = np.arange(train + test) % 2
+    part[train - shift : train + test - shift] = 2
+    Split(*(np.flatnonzero(part == number) for number in range(3)), "random").save(run / "split.parquet")
+    return run
+
+
+def test_rows_of_one_test_file_are_the_same_whatever_the_others_validate_on(one):
+    given = {"test": "later/test.csv"}
+    first = split(changed(one, "first", "config.json", **given), 5000, 2043)
+    second = split(changed(one, "second", "config.json", **given, seed=1), 5000, 2043)
+    part = pq.read_table(second / "split.parquet").to_pylist()
+    turned = [row["part"] if row["part"] == "test" else "train" if row["row"] % 3 else "validation" for row in part]
+    pq.write_table(pa.table({"row": [row["row"] for row in part], "part": turned}), second / "split.parquet")
+    comparison = compare(first, second)
+    assert comparison.comparable == ["first", "second"]
+    assert not any("tested on different rows" in said for said in comparison.sentences)
+
+
+def test_a_run_with_a_file_of_test_rows_stands_beside_one_without_and_it_is_said(one):
+    with_test = changed(split(one, 5000, 2043), "with", "config.json", test="later/test.csv")
+    schema, started = json.loads((with_test / "schema.json").read_text()), '"rows": 7043'
+    schema["columns"][3]["distinct"] = 9  # counted in both files together
+    (with_test / "schema.json").write_text(json.dumps(schema))
+    split(with_test, 7043, 500)
+    events = (with_test / "events.jsonl").read_text()
+    (with_test / "events.jsonl").write_text(events.replace(started, '"rows": 7543'))
+    comparison = compare(one, with_test)
+    assert comparison.comparable == ["one", "with"]
+    assert (
+        "one and with were tested on different rows, rows of the table and those of test.csv: part of their difference is that "
+        "of the rows." in comparison.sentences
+    )
+
+
+def test_what_a_sample_counted_tells_no_streamed_tables_apart(one):
+    (one / "profile.json").write_text(json.dumps({"rows": 1000}))
+    other = changed(one, "other", "config.json", seed=1)
+    schema = json.loads((other / "schema.json").read_text())
+    schema["columns"][3]["distinct"] = 9
+    (other / "schema.json").write_text(json.dumps(schema))
+    assert compare(one, other).comparable == ["one", "other"]
+
+
+def test_a_column_read_as_numbers_in_one_run_and_as_names_in_another_tells_no_tables_apart(one):
+    schema = json.loads((one / "schema.json").read_text())
+    schema["columns"][3] |= {"role": "category", "missing": 0, "distinct": 12}
+    assert compare(one, changed(one, "other", "schema.json", columns=schema["columns"])).comparable == ["one", "other"]

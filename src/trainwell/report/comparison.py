@@ -22,6 +22,9 @@ from trainwell.words import VERDICTS, duration, is_loss, metric_name, score
 NO_CHOICE = ("source", "target", "out", "stream_above")  # of ``config.json``: what the run is of, and what memory was free
 
 
+OF_MACHINE = {"cores": "cores of the machine"}  # in the environment; what is given with --cores has that name, too
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Runs by name, in the order in which they were given."""
@@ -179,7 +182,11 @@ def _settings(record: Record) -> dict[str, Any]:
     known = {
         **options,
         **(own if isinstance(own, dict) else {}),
-        **{name: value for name, value in record.environment.items() if name in ("python", "cores", "devices")},
+        **{
+            OF_MACHINE.get(name, name): value
+            for name, value in record.environment.items()
+            if name in ("python", "cores", "devices")
+        },
         **(libraries if isinstance(libraries, dict) else {}),
     }
     return {name: said(value) for name, value in known.items() if value is not None and value != [] and value != {}}

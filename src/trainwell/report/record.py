@@ -13,6 +13,7 @@ from trainwell.report.diary import holding
 from trainwell.report.reading import ColumnEntry, MemberEntry, fitting, missing_of, read_diary, read_mapping, read_stages
 from trainwell.words import is_loss
 
+LEFT_OUT = "named in ignore"  # why a column was left out unread: nothing was counted in it
 GIVENS = ("config", "schema", "profile", "environment")  # written as a run begins
 
 
@@ -77,8 +78,13 @@ class Record:
         return str(self.finished.get("metric") or self.history.get("metric") or self.started.get("metric") or "")
 
     @property
+    def planned(self) -> tuple[str, ...]:
+        """The stages that a run of this effort has."""
+        return stages_of(self.config.get("effort"))
+
+    @property
     def missing_stages(self) -> tuple[str, ...]:
-        return tuple(stage for stage in stages_of(self.config.get("effort")) if stage not in self.evidence)
+        return tuple(stage for stage in self.planned if stage not in self.evidence)
 
     @property
     def stopped_by(self) -> str | None:
@@ -118,6 +124,12 @@ def read_record(folder: Path) -> Record:
         environment=given["environment"],
         problems=tuple(problems),
     )
+
+
+def is_sample(record: Record) -> bool:
+    """Whether what was counted in the columns is of a part of the rows, for the others were streamed from disk."""
+    rows, counted_in = record.started.get("rows"), record.profile.get("rows")
+    return isinstance(rows, int) and isinstance(counted_in, int) and counted_in < rows
 
 
 def _schema(schema: Mapping[str, Any], columns: list[dict[str, Any]]) -> dict[str, Any]:
