@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from trainwell.words import VERDICTS, duration, metric_name, number, printable, score
+from trainwell.words import VERDICTS, duration, metric_name, number, printable, score, things
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -74,11 +74,11 @@ class Terminal:
         parts = [
             f"{event.get('file')} to predict {event.get('target')}",
             str(event.get("task")),
-            f"{number(event.get('rows'))} rows, {number(event.get('features'))} features",
+            f"{things(event.get('rows'), 'row')}, {things(event.get('features'), 'feature')}",
             f"seed {event.get('seed')}",
         ]
         if event.get("trials"):
-            parts.append(f"{number(event['trials'])} networks")
+            parts.append(things(event["trials"], "network"))
         if event.get("time_limit"):
             parts.append(f"at most {duration(event['time_limit'])}")
         self._line(" · ".join(parts), "dim")
@@ -183,7 +183,7 @@ class Terminal:
         if progress.get("total"):
             parts.append(f"{number(progress.get('done'))}/{number(progress['total'])}")
         elif progress.get("done"):
-            parts.append(f"{number(progress['done'])} networks")
+            parts.append(things(progress["done"], "network"))
         if progress.get("alive") is not None:
             parts.append(f"{number(progress['alive'])} alive")
         if progress.get("best") is not None:

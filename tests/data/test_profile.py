@@ -84,3 +84,11 @@ def test_numbers_very_far_apart_or_very_near_have_a_spread_that_json_can_hold(nu
     assert shown["quantiles"]["minimum"] == min(numbers)
     assert shown["quantiles"]["maximum"] == max(numbers)
     assert sum(shown["histogram"]["counts"]) == rows
+
+
+def test_the_share_that_is_missing_is_of_the_rows_that_are_looked_at():
+    table = read_table({"x": [None, None, None, *range(27)], "y": [None, None, None, *["a", "b", "b"] * 9]}, name="t")
+    schema, _ = infer_schema(table, "y")
+    made = profile(table.take(usable_rows(table, schema)), schema)
+    assert (column(made, "x")["missing"], column(made, "x")["missing_share"], column(made, "y")["missing_share"]) == (3, 0, 0)
+    assert column(profile(table, schema), "x")["missing_share"] == 0.1

@@ -7,6 +7,9 @@ import pytest
 
 import made_up_run
 from report.hostile_run import NAMES, write_hostile_run
+from trainwell.live.server import LiveServer
+from trainwell.recipe.events import EventLog
+from trainwell.recipe.evidence import STAGES
 from trainwell.report.page import write_report
 
 OVERFLOWING = """() => [...document.querySelectorAll('body *')].filter(one => {
@@ -142,3 +145,37 @@ def test_hostile_names_are_text_in_the_browser(tmp_path, opened, kind):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.evaluate(OVERFLOWING) == []
     assert any(NAMES[kind][:12] in text for text in page.locator(".plot text").all_text_contents())
+
+
+def test_on_paper_a_long_cell_shows_its_beginning_and_what_is_folded_away_is_left_out(tmp_path, opened):
+    folder = made_up_run.write_run(tmp_path / "run")
+    (folder / "config.json").write_text(json.dumps({"source": "churn.csv", "target": "Churn", "group": "long " * 200}))
+    page = opened(write_report(folder))
+    page.emulate_media(media="print")
+    assert page.locator("dd > details.fold > summary").first.is_visible()
+    assert not page.locator("details:not(.fold) > summary").first.is_visible()
+
+
+def test_a_live_page_reads_a_stage_aloud_once_and_not_the_time_that_is_left(tmp_path, browser):
+    from playwright.sync_api import expect
+
+    folder = made_up_run.write_run(tmp_path / "run", STAGES[:4], finished=False)
+    log, server = EventLog(folder / "events.jsonl"), LiveServer(folder)
+    log.add("stage_started", stage="tune", number=5)
+    server.start()
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        page.goto(server.url)
+        seen, spoken = page.locator("#live .says"), page.locator("#live [role=status]")
+        expect(spoken).to_contain_text("Stage 5 of 6, tune")
+        first = spoken.text_content()
+        log.add("progress", stage="tune", done=77, total=243)
+        expect(seen).to_contain_text("77 of 243 networks done")
+        assert spoken.text_content() == first
+        log.add("stage_started", stage="squeeze", number=6)
+        expect(spoken).to_contain_text("Stage 6 of 6, squeeze")
+    finally:
+        context.close()
+        server.close()
+        log.close()

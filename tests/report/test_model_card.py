@@ -122,3 +122,36 @@ def test_a_run_without_a_model_has_a_card_that_says_so(tmp_path):
     folder = made_up_run.write_run(tmp_path / "run", stages=("look",), finished=False)
     assert section(read_record(folder), "What it is") == "The run has left no model yet."
     assert "model-index" not in card_text(read_record(folder))
+
+
+def test_a_file_of_test_rows_is_named_and_makes_no_claim_about_other_rows(tmp_path):
+    folder = made_up_run.write_run(tmp_path / "run")
+    assert "nothing was measured there" in section(read_record(folder), "Intended use")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "test": "/data/later.csv"}))
+    use, data = section(read_record(folder), "Intended use"), section(read_record(folder), "Data")
+    assert "than those of churn.csv and later.csv" in use
+    assert "nothing was measured there" not in use
+    assert "the test rows are not later" not in use
+    assert "The file churn.csv and the rows of later.csv to test on, together with 7,043 rows" in data
+
+
+def test_rows_are_counted_once_and_a_sample_is_called_one(tmp_path):
+    folder = made_up_run.write_run(tmp_path / "run")
+    (folder / "profile.json").write_text(json.dumps({"rows": 7043, "usable_rows": 7043}))
+    assert [row["what"] for row in rows_of(folder)][:2] == ["rows with a target", "columns"]
+    (folder / "profile.json").write_text(json.dumps({"rows": 1000, "usable_rows": 1000}))
+    assert rows_of(folder)[:2] == [
+        {"what": "rows", "value": "7,043"}, {"what": "of these looked at before tuning", "value": "1,000"},
+    ]  # fmt: skip
+
+
+def test_a_frame_is_no_file(tmp_path):
+    folder = made_up_run.write_run(tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "source": None}))
+    assert section(read_record(folder), "Data").startswith("The table churn.csv with 7,043 rows;")
+
+
+def rows_of(folder):
+    return next(one for one in model_card(read_record(folder)) if one.title == "Data").rows

@@ -1,5 +1,6 @@
 """Whatever goes wrong as one sentence and an exit code."""
 
+import errno
 import os
 import tempfile
 import traceback
@@ -25,6 +26,8 @@ def explain(error: Exception) -> tuple[str, int]:
         return "The memory is used up; try fewer rows, and in a fit --cores 1 or --stream-above 500MB.", MISTAKE
     if isinstance(error, OSError) and error.filename is not None:
         return f"{str(error.filename)!r} cannot be used: {error.strerror}.", MISTAKE
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):  # of a write: it names no file
+        return f"A file cannot be written: {error.strerror}; a run that was begun goes on with fit --resume RUN.", MISTAKE
     handle, path = tempfile.mkstemp(prefix="trainwell-bug-", suffix=".txt", text=True)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.writelines(traceback.format_exception(error))

@@ -122,7 +122,7 @@ def fit(
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
         "cost": _costs(cost), "search": search, "space": space,
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
-        "stream_above": None if stream_above is None else words.parse_size(stream_above),
+        "stream_above": None if stream_above is None else words.parse_size(stream_above, "--stream-above"),
     }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     _check_what_to_train(file, target, resume, options if not (only or from_stage) else {})

@@ -55,7 +55,7 @@ def predict(
     for note in notes:
         print(f"note: {words.printable(note)}", file=sys.stderr)
     if out != "-":
-        print(f"{rows:,} predictions in {out}")
+        print(f"{words.counted(rows, 'prediction')} in {out}")
 
 
 @app.command(usage="Usage: trainwell export RUN -o MODEL.onnx [OPTIONS]")

@@ -22,7 +22,8 @@ def profile(table: Table, schema: Schema) -> dict[str, Any]:
     Returns
     -------
     dict with ``name``, ``source``, ``rows``, ``usable_rows``, ``task``, ``target`` (counts of the classes, or quantiles) and
-    ``columns``: one dict each with name, role, why, missing, missing_share, distinct; and quantiles, mean, standard deviation
+    ``columns``: one dict each with name, role, why, missing and distinct (of all rows of the file), missing_share (of the rows
+    of ``table``); and quantiles, mean, standard deviation
     and histogram of numbers, first and last of dates, the commonest levels of categories with their counts.
     """
     return {
@@ -51,17 +52,22 @@ def _column(table: Table, column: Column) -> dict[str, Any]:
         "role": column.role,
         "why": column.why,
         "missing": column.missing,
-        "missing_share": column.missing / table.rows,
+        "missing_share": 0.0,
         "distinct": column.distinct,
     }
     cells_of = table.column(column.name)
+    absent = cells.missing_mask(cells_of)
     if column.role == "numeric":
-        made |= _spread(cells.numbers(cells_of, column.style).values)
+        values = cells.numbers(cells_of, column.style).values
+        absent = np.isnan(values)
+        made |= _spread(values)
     elif column.role == "date":
-        made |= _range(dates.seconds(cells_of, column.style).values)
+        values = dates.seconds(cells_of, column.style).values
+        absent = np.isnan(values)
+        made |= _range(values)
     elif column.role == "category":
         made["levels"] = dict(list(level_counts(cells_of).items())[:TOP_LEVELS])
-    return made
+    return made | {"missing_share": float(np.mean(absent))}
 
 
 def _spread(values: np.ndarray) -> dict[str, Any]:

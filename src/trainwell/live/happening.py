@@ -9,7 +9,8 @@ from typing import Any
 
 from trainwell.live.curves import merged
 from trainwell.live.follower import Follower
-from trainwell.words import duration, metric_name, number, score
+from trainwell.recipe.evidence import stages_of
+from trainwell.words import duration, metric_name, number, score, things
 
 MOST_LINES = 8  # chosen: of what was noticed last, as many as can be read in passing
 LINES = {"note": "message", "finding": "says", "remedied": "says", "widened": "says", "member_failed": "cause"}
@@ -80,7 +81,8 @@ class Happening:
     def says(self, going_on: bool | None, now: float) -> str:
         """The state in a sentence or two."""
         state, stage = self.state(going_on), self.stage.get("stage")
-        again = f"trainwell fit --resume {shlex.quote(str(self.folder))} continues it."
+        keep_going = " --keep-going" if state == "stopped" else ""
+        again = f"trainwell fit --resume {shlex.quote(str(self.folder))}{keep_going} continues it."
         return {
             "not begun": f"No run has begun in {self.folder} yet; the page fills when one does.",
             "going on": self._how_far(now),
@@ -98,16 +100,19 @@ class Happening:
         if progress.get("total"):
             parts.append(f"{number(progress.get('done'))} of {number(progress['total'])} networks done")
         elif progress.get("done"):
-            parts.append(f"{number(progress['done'])} networks done")
+            parts.append(f"{things(progress['done'], 'network')} done")
         if progress.get("alive"):
             parts.append(f"{number(progress['alive'])} in training")
         if progress.get("best") is not None:
             parts.append(f"best validation {metric_name(progress.get('metric'))} {score(progress['best'])}")
         if (left := self._seconds_left(now)) is not None:
             parts.append(f"at most {duration(left)} left")
-        return f"Stage {self.stage.get('number')} of 6, {self.stage.get('stage')}" + (
-            f": {', '.join(parts)}." if parts else "."
-        )
+        return f"Stage {self._place()}{self.stage.get('stage')}" + (f": {', '.join(parts)}." if parts else ".")
+
+    def _place(self) -> str:
+        """ "2 of 3, ": where the stage stands among those of the run's effort; nothing where it is none of them."""
+        stages, stage = stages_of(self.started.get("effort")), self.stage.get("stage")
+        return f"{stages.index(stage) + 1} of {len(stages)}, " if stage in stages else ""
 
     def _seconds_left(self, now: float) -> float | None:
         limit = self.started.get("time_limit")

@@ -274,7 +274,9 @@ class Context:
     def said_gap(self, gap: float) -> str:
         """A difference of two scores in a sentence."""
         shown = self.shown_gap(gap)
-        return f"{shown + 0.0:.3f}" if abs(shown) < 10 else words.number(shown)
+        if not self.metric.in_target_units:  # where a thousandth is the least that matters
+            return f"{shown + 0.0:.3f}" if abs(shown) < 10 else words.number(shown)
+        return words.score(shown)
 
     def rounded_gap(self, gap: float) -> float:
         """A difference of two scores in a table or figure."""
@@ -283,7 +285,7 @@ class Context:
     def said(self, score: float) -> str:
         """A score in a sentence."""
         shown = self.shown(score)
-        return f"{shown:.4f}" if abs(shown) < 10 else words.number(shown)
+        return words.fixed(shown, digits=4) if abs(shown) < 10 else words.number(shown)
 
     def within(self, share: float, beyond: bool = False) -> "Context":
         """The same with a clock that ends after this share of the run's time from now on; no later than its own, unless what is

@@ -4,7 +4,7 @@ The progress bar, the live page and the report all read these events; nothing el
 has ``time`` (seconds since 1970), ``event`` (its kind) and the kind's own fields:
 
 ======================  ============================================================================================
-run_started             file, target, task, rows, features, folder, seed, time_limit, trials, metric,
+run_started             file, target, task, rows, features, folder, seed, time_limit, trials, metric, effort,
                         stages: those chosen with --only or --from, none where the whole recipe is made
 note                    stage, message; column where it speaks of one
 stage_started           stage, number (1 to 6)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trainwell.recipe.evidence import Evidence
-from trainwell.words import is_loss, metric_name, number
+from trainwell.words import is_loss, metric_name, score
 
 DOUBT, MEASURED, JUDGED = 0, 1, 2  # the order of the kinds
 WORTH_IT = 0.001  # chosen: of the score, a gain below which nobody needs to act
@@ -182,4 +182,4 @@ def _number(found: Evidence | None, name: str) -> float | None:
 
 
 def _short(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else number(float(value))
+    return score(value)

@@ -295,7 +295,7 @@ def _write_givens(context: Context, source: Any, resumed: Path | None, stages: S
         "run_started", file=context.table.source, target=context.schema.target, task=context.task,
         rows=context.table.rows if context.sample is None else context.sample.file.rows,
         features=len(context.schema.features), folder=folder, seed=options.seed, time_limit=options.time_limit,
-        trials=options.trials, metric=context.metric.label, stages=list(stages),
+        trials=options.trials, metric=context.metric.label, effort=options.effort, stages=list(stages),
     )  # fmt: skip
 
 

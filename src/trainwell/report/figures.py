@@ -6,7 +6,7 @@ from typing import Any
 
 from trainwell.recipe.evidence import Figure, Series
 from trainwell.report import parallel
-from trainwell.report.plotting import COLOURS, QUIET, Plot, label, layout, names
+from trainwell.report.plotting import COLOURS, QUIET, Plot, layout, names
 from trainwell.words import number
 
 LONG_LABEL = 10  # letters, chosen: longer category names are unreadable under upright bars on a phone
@@ -56,13 +56,17 @@ def _labels(figure: Figure) -> dict[str, str]:
     return names(value for one in figure.series for value in (*one.x, *one.y) if isinstance(value, str))
 
 
+def _legend(figure: Figure) -> dict[str, str]:
+    return names(one.name for one in figure.series)
+
+
 def _lines(figure: Figure) -> Plot:
-    labels = _labels(figure)
+    labels, legend = _labels(figure), _legend(figure)
     data = [
         {
             "type": "scatter",
             "mode": "lines+markers" if len(one.x) <= 8 else "lines",
-            "name": label(one.name),
+            "name": legend[one.name],
             "x": _cells(one.x, labels),
             "y": _cells(one.y, labels),
             "line": {"color": colour, "width": 1.2 if colour == QUIET else 2.2},
@@ -73,12 +77,12 @@ def _lines(figure: Figure) -> Plot:
 
 
 def _points(figure: Figure) -> Plot:
-    labels = _labels(figure)
+    labels, legend = _labels(figure), _legend(figure)
     data = [
         {
             "type": "scatter",
             "mode": "markers",
-            "name": label(one.name),
+            "name": legend[one.name],
             "x": _cells(one.x, labels),
             "y": _cells(one.y, labels),
             "marker": {"color": colour, "size": 7, "opacity": 0.65},
@@ -90,14 +94,14 @@ def _points(figure: Figure) -> Plot:
 
 def _bars(figure: Figure) -> Plot:
     """Upright bars; lying ones where the names are long or many, so that a phone can show them."""
-    labels, places = _labels(figure), {str(value) for one in figure.series for value in one.x}
+    labels, legend, places = _labels(figure), _legend(figure), {str(value) for one in figure.series for value in one.x}
     lying = any(isinstance(value, str) for one in figure.series for value in one.x) and (
         len(places) > 6 or max(map(len, places), default=0) > LONG_LABEL
     )
     data = [
         {
             "type": "bar",
-            "name": label(one.name),
+            "name": legend[one.name],
             "orientation": "h" if lying else "v",
             "x": _cells(one.y if lying else one.x, labels),
             "y": _cells(one.x if lying else one.y, labels),

@@ -8,13 +8,14 @@ matter that model hubs read.
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from trainwell.report.card_limits import limits, subgroups
 from trainwell.report.headline import lead, scores
-from trainwell.report.record import Record
-from trainwell.words import metric_name, number, printable, score, shortened
+from trainwell.report.record import Record, is_sample
+from trainwell.words import counted, metric_name, number, printable, score, shortened
 
 USED = ("numeric", "category", "date")  # roles of columns that the model reads
 MOST_NAMED = 12  # columns named in a sentence, chosen
@@ -61,8 +62,8 @@ def _what(record: Record) -> list[str]:
         (record.environment.get("libraries") or {}).get("trainwell") if _is_mapping(record.environment, "libraries") else None
     )
     return [
-        f"{_article(record)} model for the column {_short(record.target)}: {what}, trained by a recipe of six stages."
-        f"{made} by trainwell{f' {version}' if version else ''}, without anything pretrained."
+        f"{_article(record)} model for the column {_short(record.target)}: {what}, trained by a recipe "
+        f"of {_stages(record)} stages.{made} by trainwell{f' {version}' if version else ''}, without anything pretrained."
     ]
 
 
@@ -74,13 +75,18 @@ def _use(record: Record) -> list[str]:
     what = f" ({_classes(record)})" if record.schema["classes"] else ", a number,"
     return [
         f"It predicts {_short(record.target)}{what} for new rows that were collected as those of {record.file} were. "
-        f"It reads {len(used)} column{'s' if len(used) > 1 else ''}: {named}."
+        f"It reads {counted(len(used), 'column')}: {named}."
     ]
 
 
 def _not_for(record: Record) -> list[str]:
-    said = ["Not for rows from another place, period or way of collecting: nothing was measured there."]
-    if not record.config.get("time"):
+    test = record.config.get("test")
+    if test:
+        name = _short(Path(str(test)).name)
+        said = [f"Not for rows from another place, period or way of collecting than those of {record.file} and {name}."]
+    else:
+        said = ["Not for rows from another place, period or way of collecting: nothing was measured there."]
+    if not record.config.get("time") and not test:
         said.append(
             "Whether it holds as time goes on was not measured: the test rows are not later than the others (--time COLUMN)."
         )
@@ -91,10 +97,11 @@ def _not_for(record: Record) -> list[str]:
 
 
 def _data(record: Record) -> list[str]:
-    rows = record.started.get("rows")
+    rows, test = record.started.get("rows"), record.config.get("test")
+    which = f" and the rows of {_short(Path(str(test)).name)} to test on, together" if test else ""
     said = [
-        f"The file {_short(record.file)}"
-        + (f" with {number(rows)} rows" if rows else "")
+        f"The {'file' if record.config.get('source') else 'table'} {_short(record.file)}{which}"
+        + (f" with {counted(int(rows), 'row')}" if rows else "")
         + f"; the target is {_short(record.target)}."
     ]
     look = record.evidence.get("look")
@@ -107,8 +114,8 @@ def _data_rows(record: Record) -> list[dict[str, Any]]:
     for column in record.schema["columns"]:
         roles[column["role"]] = roles.get(column["role"], 0) + 1
     facts: list[tuple[str, Any]] = [
-        ("rows", record.started.get("rows")),
-        ("rows with a target", profile.get("usable_rows")),
+        ("rows with a target" if not is_sample(record) else "rows", record.started.get("rows")),
+        ("of these looked at before tuning", profile.get("rows") if is_sample(record) else None),
         ("columns", len(record.schema["columns"]) or None),
         ("roles of the columns", ", ".join(f"{count} {role}" for role, count in roles.items())),
         ("classes", _shares(profile)),
@@ -118,6 +125,10 @@ def _data_rows(record: Record) -> list[dict[str, Any]]:
         *(("period by " + _short(name), said) for name, said in _periods(profile)),
     ]
     return [{"what": what, "value": _text(value)} for what, value in facts if value not in (None, "", [], {})]
+
+
+def _stages(record: Record) -> str:
+    return {3: "three", 6: "six"}.get(len(record.planned), str(len(record.planned)))
 
 
 def _shares(profile: Mapping[str, Any]) -> str:
@@ -204,10 +215,10 @@ def _versions(record: Record) -> list[dict[str, Any]]:
 
 
 def day(record: Record) -> str:
-    """The day on which the run began, as a person writes it; nothing where it is unknown."""
+    """The day on which the run began, as a person there writes it, as the folder's name does; nothing where it is unknown."""
     when = record.started.get("time")
     try:
-        return f"{datetime.fromtimestamp(when, UTC):%d %B %Y}".lstrip("0") if when else ""
+        return f"{datetime.fromtimestamp(when):%d %B %Y}".lstrip("0") if when else ""
     except (OverflowError, ValueError, OSError):
         return ""
 

@@ -24,12 +24,12 @@ from trainwell.report.markdown import card_text
 from trainwell.report.model_card import day, model_card
 from trainwell.report.plotting import Plot
 from trainwell.report.prose import paragraphs
-from trainwell.report.record import Record, read_record
+from trainwell.report.record import LEFT_OUT, Record, read_record
 from trainwell.report.run_figures import curve_plots, score_plot, stage_seconds, time_plot
 from trainwell.report.summaries import describe, describe_curves, describe_time
 from trainwell.report.tables import columns_of, common_settings, flush, is_numeric, is_wide, member_rows, points, said, varied
 from trainwell.report.theme import TEMPLATES
-from trainwell.words import VERDICTS, duration, metric_name, number, printable, score, shortened
+from trainwell.words import VERDICTS, duration, metric_name, number, printable, score, shortened, things
 
 PURPOSES = {
     "look": "What is in the table, and what in it could mislead",
@@ -85,7 +85,7 @@ def render(record: Record, template: str = "page.html.jinja", scripts: Sequence[
         record=record,
         folder=printable(shlex.quote(str(record.folder))),
         day=day(record),
-        stages=[_stage(record, stage) for stage in STAGES],
+        stages=[_stage(record, stage) for stage in STAGES if stage in record.planned or stage in record.evidence],
         next_steps=[(step, gain_said(step, record.metric)) for step in next_steps(record.evidence)],
         card=model_card(record),
         wrong=went_wrong(record.events),
@@ -197,11 +197,11 @@ def _environment() -> Any:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
         said=said, number=number, score=score, duration=duration, metric=metric_name, figure_json=_figure_json,
-        fold=_fold, short=shortened, paragraphs=paragraphs,
+        fold=_fold, short=shortened, things=things, paragraphs=paragraphs,
     )  # fmt: skip
     environment.globals.update(
         verdicts=VERDICTS, verdicts_said=VERDICTS_SAID, describe=describe, columns_of=columns_of, is_numeric=is_numeric,
-        is_wide=is_wide, flush=flush, long_text=LONG_TEXT,
+        is_wide=is_wide, flush=flush, long_text=LONG_TEXT, left_out=LEFT_OUT,
     )  # fmt: skip
     environment.tests["empty"] = is_empty
     return environment

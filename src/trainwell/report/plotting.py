@@ -7,7 +7,7 @@ printed theme when it draws. Every text that came from a table is escaped, becau
 from collections.abc import Iterable
 from typing import Any
 
-from trainwell.words import shortened
+from trainwell.words import shortened, told_apart
 
 Plot = dict[str, Any]  # {"data": [...], "layout": {...}}: Plotly's own JSON
 
@@ -54,16 +54,7 @@ def label(text: object) -> str:
 
 def names(texts: Iterable[object]) -> dict[str, str]:
     """Labels for the places on an axis: two different texts never get the same label, however long they are."""
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    for text in dict.fromkeys(map(str, texts)):
-        one, again = label(text), 1
-        while one in taken:
-            again += 1
-            one = f"{label(text)} ({again})"
-        found[text] = one
-        taken.add(one)
-    return found
+    return {text: plain(one) for text, one in told_apart(texts, LONGEST_LABEL).items()}
 
 
 def _axis(text: str, log: bool) -> Plot:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from trainwell.recipe.events import Event
 from trainwell.report.figures import log_ticks
-from trainwell.report.plotting import COLOURS, QUIET, Plot, label, layout
+from trainwell.report.plotting import COLOURS, QUIET, Plot, label, layout, names
 from trainwell.words import is_loss, metric_name, number, score
 
 MOST_POINTS = 60  # of one curve, chosen: more cannot be told apart at the width of the page
@@ -28,12 +28,13 @@ class Score(NamedTuple):
 
 def score_plot(scores: Sequence[Score], metric: str) -> Plot:
     """Scores as dots on one line each, intervals as bars, ours in colour."""
+    labels = names(one.name for one in scores)
     data = [
         {
             "type": "scatter",
             "mode": "markers+text",
             "x": [one.value],
-            "y": [label(one.name)],
+            "y": [labels[one.name]],
             "text": [score(one.value)],
             "textposition": "top center",
             "cliponaxis": False,
@@ -41,7 +42,7 @@ def score_plot(scores: Sequence[Score], metric: str) -> Plot:
             "marker": {"color": COLOURS[0] if one.ours else QUIET, "size": 13 if one.ours else 10},
             "error_x": _interval(one),
             "hoverinfo": "text",
-            "hovertext": [f"{label(one.name)}: {_said(one)}"],
+            "hovertext": [f"{labels[one.name]}: {_said(one)}"],
         }
         for one in scores
     ]

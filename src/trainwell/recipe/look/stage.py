@@ -107,7 +107,7 @@ def _how_many(context: Context) -> str:
 
 
 def _summary(context: Context, found: Inspection, serious: list[Remark]) -> str:
-    parts = [f"{_rows(context)} rows, {len(context.schema.features)} features, {_describe_target(context)}"]
+    parts = [f"{_rows(context)} rows, {words.counted(len(context.schema.features), 'feature')}, {_describe_target(context)}"]
     if serious:
         parts.append(serious[0].says.removesuffix("."))
     elif found.duplicates.whole:

@@ -14,7 +14,7 @@ from trainwell.calibration.temperature import log_loss
 from trainwell.calibration.thresholds import HALF, THRESHOLDED, Confusion, Costs, above, confusion, costs_of
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series
-from trainwell.words import number
+from trainwell.words import number, rounded
 
 MOST_CLASSES_DRAWN, MOST_POINTS = 40, 1000  # chosen: what a figure can show
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)  # chosen: of the intervals in the report
@@ -59,7 +59,7 @@ def _probabilities(
     curves = {name: reliability(given, target) for name, given in steps.items()}
     losses = {name: log_loss(given, target) for name, given in steps.items()}
     found.tables["Are the probabilities true?"] = [
-        {"probabilities": name, "calibration error": round(curves[name].error, 4), "log loss": round(losses[name], 4)}
+        {"probabilities": name, "calibration error": rounded(curves[name].error), "log loss": rounded(losses[name])}
         for name in steps
     ]
     first, last = next(iter(steps)), list(steps)[-1]

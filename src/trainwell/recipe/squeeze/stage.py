@@ -19,6 +19,7 @@ from trainwell.recipe.pace import calls_of_metric
 from trainwell.recipe.squeeze.explained import explain
 from trainwell.recipe.squeeze.finalists import Choice
 from trainwell.recipe.squeeze.outcome import Outcome, outcome
+from trainwell.words import rounded
 
 FEWEST_RESAMPLES = 50  # chosen: for a user's function that is slow; the ends of the interval are then rough
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
@@ -96,7 +97,7 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
         },
         tables={
             f"Test rows, {label}": [
-                {"model": name, label: round(shown(value), 4)} for name, value in (("trainwell", scores.test), *ranked)
+                {"model": name, label: rounded(shown(value))} for name, value in (("trainwell", scores.test), *ranked)
             ],
             "Members of the ensemble": [
                 {
@@ -104,7 +105,7 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
                     "share": round(share, 3),
                     "networks": len(choice.finalists[place].networks),
                     "structure": choice.finalists[place].networks[0].member.structure.describe(),
-                    f"{label} on rows not seen": round(own[place], 4),
+                    f"{label} on rows not seen": rounded(own[place]),
                 }
                 for place, share in sorted(choice.shares.items(), key=lambda item: -item[1])
             ],
@@ -195,5 +196,5 @@ def _actions(context: Context, scores: Scores) -> list[str]:
 
 def _test_figure(context: Context, scores: Scores) -> Figure:
     named = {"trainwell": scores.test, **scores.simple}
-    bars = Series("test rows", list(named), [round(context.shown(value), 4) for value in named.values()])
+    bars = Series("test rows", list(named), [rounded(context.shown(value)) for value in named.values()])
     return Figure("bars", "Test score", "", context.metric.label, (bars,), "All scored once, on the same rows.")

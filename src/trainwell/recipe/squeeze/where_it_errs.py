@@ -7,6 +7,7 @@ from trainwell.data.reading import read_column
 from trainwell.errors import listed
 from trainwell.explain.subgroups import Subgroup, subgroups
 from trainwell.explain.worst_rows import Mistake, worst_of_classes, worst_of_numbers
+from trainwell.population.metrics import CLASSES, Metric
 from trainwell.population.own_metric import calls_back
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Figure, Series, free_name
@@ -193,8 +194,17 @@ def _levels(context: Context) -> tuple[dict[str, np.ndarray], dict[str, tuple[st
     return features, levels
 
 
+def possible(metric: Metric, low: float, high: float) -> tuple[float, float]:
+    """An interval that was made as wide to both sides, without what no score of the metric can be."""
+    if metric.perfect is not None:
+        high = min(high, metric.perfect)
+    if metric.sign > 0 and metric.perfect is not None and metric.tasks[0] in CLASSES:
+        low = max(low, 0.0)
+    return low, high
+
+
 def _group_row(context: Context, one: Subgroup, what: tuple[str, str]) -> dict[str, Cell]:
-    ends = sorted(context.shown(end) for end in (one.low, one.high))
+    ends = sorted(context.shown(end) for end in possible(context.metric, one.low, one.high))
     lower = "harder to predict" if context.metric.name in RELATIVE else "worse"
     return {
         "subgroup": f"{one.feature} = {one.level}",

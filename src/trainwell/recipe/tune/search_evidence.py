@@ -55,7 +55,7 @@ def evidence_of(context: Context, outcome: Outcome) -> Evidence:
     return Evidence(
         "tune",
         "pass",
-        f"{begun} networks, {to_the_end} trained to their end, best validation {label} {context.said(best.score)}",
+        f"{counted(begun, 'network')}, {to_the_end} trained to their end, best validation {label} {context.said(best.score)}",
         explanation=_explanation(context, outcome, begun, found),
         actions=actions,
         measures={

@@ -8,7 +8,7 @@
   const PAUSE = 1000; // milliseconds between two drawings, chosen: the eye needs no more, and a phone no less
   const KINDS = ["training_loss", "validation_loss"];
   const live = document.getElementById("live");
-  const status = live.querySelector("[role=status]"), bar = live.querySelector("progress");
+  const status = live.querySelector(".says"), spoken = live.querySelector("[role=status]"), bar = live.querySelector("progress");
   const figures = live.querySelector(".figures"), notes = live.querySelector(".notes");
   const curves = new Map(); // number of a network: its stage, its state, its losses
   const sources = new WeakMap(); // a part of the page: its text as it came
@@ -88,7 +88,13 @@
     if (timer === null && !document.hidden) timer = setTimeout(show, Math.max(0, drawn + PAUSE - performance.now()));
   }
 
+  // Read aloud when the stage or the state is another; the time that is left changes every second, and is there to be seen.
+  function speak(news) {
+    if (live.dataset.state !== news.state || stage !== news.stage) spoken.textContent = news.says;
+  }
+
   function hear(news) {
+    speak(news);
     live.dataset.state = news.state;
     if (status.textContent !== news.says) status.textContent = news.says;
     bar.hidden = news.state !== "going on";
@@ -138,12 +144,12 @@
   });
   source.addEventListener("end", () => {
     source.close();
-    if (live.dataset.state === "going on") status.textContent += " The program that served this page has ended.";
+    if (live.dataset.state === "going on") status.textContent += " The program that served this page has ended.", (spoken.textContent = status.textContent);
     else if (live.dataset.state === "finished") ended = figures.hidden = true, notes.replaceChildren();
     live.dataset.ended = "yes";
   });
   source.addEventListener("error", () => {
-    if (live.dataset.ended !== "yes") status.textContent = "The connection is lost: the program that served this page has ended.";
+    if (live.dataset.ended !== "yes") spoken.textContent = status.textContent = "The connection is lost: the program that served this page has ended.";
   });
   document.addEventListener("visibilitychange", showSoon);
 }
