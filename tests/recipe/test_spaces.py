@@ -64,6 +64,7 @@ MISTAKES = {
     "[activation]\nlow = 1": "activation is a choice and has 'low': allowed is values = [...].",
     "[activation]\nvalues = []": "activation has values [], allowed is a list of one or more, such as values = [...].",
     "[activation]\nvalues = 'relu'": "activation has values 'relu', allowed is a list of one or more",
+    "[decay_schedule]\nvalues = [['cosine']]": "decay_schedule has the value ['cosine'], allowed are names and whole numbers.",
     "[activation]\nvalues = [0.5]": "activation has the value 0.5, allowed are names and whole numbers.",
     "[dropout.rate]\nlo = 0.1": "dropout.rate has the key 'lo', did you mean 'low'? allowed is low and high, or values =",
     "[dropout.rate]\nlow = 0.1\nvalues = [0.1]": "dropout.rate has 'low', 'values': allowed is a range or values, not both.",

@@ -112,7 +112,7 @@ def _of_schedules(entries: Mapping[str, Any], held: Mapping[str, object]) -> dic
         place = name.partition(".")[0]
         entry = entries.get(place)
         values = entry.get("values") if isinstance(entry, Mapping) else [held.get(place)]
-        named = [one for one in values if one in by_schedule] if isinstance(values, Sequence) else []
+        named = [one for one in values if isinstance(one, str) and one in by_schedule] if isinstance(values, Sequence) else []
         own = [by_schedule[schedule] for schedule in named or by_schedule]
         inner, outer = (max, min) if named else (min, max)
         low, high = inner(one.low for one in own), outer(one.high for one in own)
