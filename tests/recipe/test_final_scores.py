@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from trainwell.calibration.calibrate import Calibration
 from trainwell.population.metrics import METRICS, metric_for
+from trainwell.population.own_metric import own_metric
 from trainwell.recipe.final_scores import final, resampled, score_of_some, scorer
 
 ROWS = 40
@@ -47,3 +48,17 @@ def test_a_draw_of_all_rows_in_their_order_has_the_score_of_all():
     metric, (predictions, target) = METRICS["auc"], made("binary", 3)
     picks = np.stack([np.arange(ROWS), np.arange(ROWS)[::-1]])
     np.testing.assert_allclose(resampled(predictions, target, picks, metric), metric.final(predictions, target), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("task", "name"), every)
+def test_a_function_of_ones_own_is_asked_itself_though_it_is_called_as_a_metric_that_there_is(task, name):
+    predictions, target = made(task, 4)
+
+    def function(truth, prediction):
+        return 7.0 + 0.0 * prediction.sum()
+
+    function.__name__ = name
+    metric = own_metric(function, task, target, predictions.shape[1], mean=100.0, scale=10.0)
+    assert score_of_some(metric, predictions, target) == 7.0
+    assert metric.name == name
+    assert metric.kind == "", "or a threshold would be chosen for it, or label smoothing left out"

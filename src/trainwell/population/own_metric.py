@@ -130,7 +130,7 @@ def own_metric(
     score = dataclasses.replace(score, failures=_FAILURES.setdefault(score, score.failures))
     score.failures.clear()
     name = name_of(function)
-    return Metric(name, _label(name, smaller_is_better), score, (task,), sign=score.sign, perfect=None)
+    return Metric(name, _label(name, smaller_is_better), score, (task,), sign=score.sign, perfect=None, own=True)
 
 
 def _roughly(seconds: float) -> float:

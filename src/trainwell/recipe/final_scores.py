@@ -73,7 +73,7 @@ def score_of_some(metric: Metric, predictions: np.ndarray, target: np.ndarray) -
 
 def _plain(metric: Metric, predictions: np.ndarray, target: np.ndarray) -> float | None:
     """By scikit-learn or NumPy; None for a metric that only its own function knows."""
-    name, column = metric.name, predictions[:, 0].astype(np.float64)
+    name, column = metric.kind, predictions[:, 0].astype(np.float64)
     if isinstance(metric.score, scores.NegativePinball):
         return -float(sklearn.mean_pinball_loss(target, column, alpha=metric.score.quantile))
     if name in OF_NUMBERS:

@@ -73,7 +73,7 @@ def doubt_of(
     """Two standard errors of the difference between the best way and none, from drawing the validation rows again and again;
     NaN where there is nothing to compare, or where the score hangs on a threshold that each draw would choose anew."""
     metric, rows = context.metric, context.validation
-    if not best.changes or metric.name in THRESHOLDED or calls_back(metric):
+    if not best.changes or metric.kind in THRESHOLDED or calls_back(metric):
         return float("nan")
     both = [t for way, t in zip(ways, trainings, strict=True) if way.changes in ({}, best.changes) and t.sound]
     if len(both) < 2:

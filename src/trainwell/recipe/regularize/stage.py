@@ -40,7 +40,7 @@ def regularize(
         base[f"{structure.optimizer}.learning_rate"] = learning_rate
     if frequency is not None and FREQUENCY in hyperparameters_of(structure):
         base[FREQUENCY] = frequency
-    plans = ways_to_regularize(structure, context.metric.name)
+    plans = ways_to_regularize(structure, context.metric.kind)
     trainings = []
     for number, changes in enumerate(plans, start=first):
         settings = context.settings(structure, {**base, **changes})

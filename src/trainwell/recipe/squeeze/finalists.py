@@ -178,4 +178,4 @@ def calibrated(context: Context, average: np.ndarray, target: np.ndarray, weight
     """Temperature, threshold and intervals from the ensemble's average (rows, outputs) for rows not seen."""
     costs = costs_of(context.options.cost, context.task)
     unit = {"mean": context.encoder.target_mean, "scale": context.encoder.target_scale}
-    return calibrate(average, target, context.task, metric=context.metric.name, costs=costs, weights=weights, **unit)
+    return calibrate(average, target, context.task, metric=context.metric.kind, costs=costs, weights=weights, **unit)

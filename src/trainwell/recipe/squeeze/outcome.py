@@ -96,7 +96,7 @@ def _decisions(context: Context, threshold: float, probability: np.ndarray, foun
     """What the threshold does, against 1/2 and against calling every row the same."""
     costs = costs_of(context.options.cost, context.task)
     found.measures["threshold"] = threshold
-    if costs is None and context.metric.name not in THRESHOLDED:
+    if costs is None and context.metric.kind not in THRESHOLDED:
         return
     negative, positive = context.schema.classes
     at = {

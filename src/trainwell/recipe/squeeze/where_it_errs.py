@@ -158,7 +158,7 @@ def add_subgroups(context: Context, measured: Measured, found: Outcome) -> None:
         )
     else:
         found.sentences.append(f"In none of {len(groups)} subgroups are its predictions off on average by more than chance.")
-    if worse and metric.name not in RELATIVE:
+    if worse and metric.kind not in RELATIVE:
         worst = min(worse, key=lambda one: one.score)
         found.actions.append(
             f"The model does worse for {worst.feature} = {worst.level} ({metric.label} {context.said(worst.score)}, "
@@ -195,7 +195,7 @@ def _levels(context: Context) -> tuple[dict[str, np.ndarray], dict[str, tuple[st
 
 def _group_row(context: Context, one: Subgroup, what: tuple[str, str]) -> dict[str, Cell]:
     ends = sorted(context.shown(end) for end in (one.low, one.high))
-    lower = "harder to predict" if context.metric.name in RELATIVE else "worse"
+    lower = "harder to predict" if context.metric.kind in RELATIVE else "worse"
     return {
         "subgroup": f"{one.feature} = {one.level}",
         "test rows": one.rows,
