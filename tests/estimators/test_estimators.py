@@ -164,6 +164,14 @@ def test_a_row_counts_as_much_as_its_weight(frame, labels):
         assert believed.score(numbers, (truth, opposite)[heavy]) > 0.6
 
 
+def test_the_last_stage_tells_of_weighted_rows_by_their_weights(frame, labels):
+    """Where it did not, it had two different F1 of one decision."""
+    weights = np.where(labels == "yes", 0.2, 1.7) * np.random.default_rng(0).uniform(0.5, 1.5, ROWS)
+    found = NeuralClassifier(**LEAST, metric="f1").fit(frame, labels, sample_weight=weights).run_.evidence["squeeze"]
+    decisions = found.tables["What the threshold does on the test rows"]
+    assert decisions[0]["F1"] == pytest.approx(found.measures["test_score"], abs=1e-4)
+
+
 def test_weights_that_are_whole_numbers_are_repetitions(frame, signal):
     weights = np.random.default_rng(1).integers(0, 3, ROWS)
     order = np.random.default_rng(2).permutation(ROWS)

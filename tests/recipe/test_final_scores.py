@@ -31,7 +31,9 @@ every = [(task, name) for name, metric in METRICS.items() for task in metric.tas
 @given(st.integers(0, 2**16))
 def test_the_score_of_some_rows_is_the_engines(task, name, seed):
     metric, (predictions, target) = metric_for(task, name), made(task, seed)
-    assert score_of_some(metric, predictions, target) == pytest.approx(float(metric.final(predictions, target)), abs=2e-5)
+    for weights in (None, np.random.default_rng(seed).uniform(0.1, 3, ROWS).astype(np.float32)):
+        expected = float(metric.final(predictions, target, weights))
+        assert score_of_some(metric, predictions, target, weights) == pytest.approx(expected, abs=2e-5)
 
 
 @pytest.mark.parametrize("name", ["auc", "f1"])
@@ -39,9 +41,12 @@ def test_many_models_are_scored_as_each_of_them_with_its_calibration(name):
     metric, calibration = METRICS[name], Calibration(temperature=1.5, threshold=0.4)
     both = [made("binary", seed)[0] for seed in (1, 2)]
     target = made("binary", 1)[1]
-    expected = [float(metric.final(final(metric, calibration, one), target)) for one in both]
-    for compiled in (True, False):
-        np.testing.assert_allclose(scorer(metric, calibration, target, compiled)(np.stack(both)), expected, rtol=1e-5)
+    weights = np.random.default_rng(3).uniform(0.1, 3, ROWS).astype(np.float32)
+    for own in (None, weights):
+        expected = [float(metric.final(final(metric, calibration, one), target, own)) for one in both]
+        for compiled in (True, False):
+            found = scorer(metric, calibration, target, own, compiled=compiled)(np.stack(both))
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_a_draw_of_all_rows_in_their_order_has_the_score_of_all():

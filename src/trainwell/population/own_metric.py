@@ -161,6 +161,18 @@ def raise_failure(metric: Metric) -> None:
         raise metric.score.failures[0]
 
 
+def can_measure(metric: Metric, target: np.ndarray, outputs: int) -> bool:
+    """Whether the metric can be taken of rows with this target: a user's function may need every class among them."""
+    score = metric.score
+    if not calls_back(metric) or not isinstance(score, OwnScore):
+        return True
+    try:
+        score(_made_up(score.task, target, outputs), target)
+    except InputError:
+        return False
+    return True
+
+
 def calls_back(metric: Metric) -> bool:
     """Whether a program with this metric leaves the device for Python."""
     return isinstance(metric.score, OwnScore) and not metric.score.traceable

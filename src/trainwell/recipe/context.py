@@ -45,6 +45,8 @@ EXPECTED = 8  # chosen: members that a stage trains at a time, of one structure:
 STEPS = 8000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
 
+NO_SCORE = "no score"  # of a user's function that gives no number
+
 compiled_losses = jax.jit(row_losses, static_argnames="structure")
 
 
@@ -283,6 +285,8 @@ class Context:
     def said(self, score: float) -> str:
         """A score in a sentence."""
         shown = self.shown(score)
+        if not math.isfinite(shown):
+            return NO_SCORE
         return f"{shown:.4f}" if abs(shown) < 10 else words.number(shown)
 
     def within(self, share: float, beyond: bool = False) -> "Context":

@@ -24,7 +24,7 @@ from trainwell.recipe.baselines.stage import baselines
 from trainwell.recipe.chosen_stages import WITHOUT_WEIGHTS, earlier_members, without_weights
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import closed_by_ctrl_c, read_events
-from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, stages_of, write_evidence
+from trainwell.recipe.evidence import STAGES, Evidence, finite, read_evidence, stages_of, write_evidence
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.gates import beaten
 from trainwell.recipe.look.stage import look
@@ -181,7 +181,7 @@ class Recipe:
         log.add("waited_for_programs", stage=name, seconds=round(pool.waited_seconds - waited, 3))
         if name not in self.done:
             evidence = beaten(self.context, name, evidence, self.result.evidence, self.result.trainings)
-            evidence = dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3))
+            evidence = finite(dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3)))
             if not self.context.budget.interrupted or name == "squeeze":
                 write_evidence(evidence, self.context.folder / "evidence")
         self.result.evidence[name] = evidence
@@ -293,7 +293,11 @@ class Recipe:
         searched = self.result.evidence.get("tune")
         choice = choose(reserved, self.result.trainings, self._next_number, searched.seconds if searched else 0.0)
         self._take(list(choice.trained), "squeeze", context)
-        evidence, test_score = squeeze(context, choice, self.simple)
+        try:
+            evidence, test_score = squeeze(context, choice, self.simple)
+        except Exception:  # whatever goes wrong in telling of the model, what was trained is not lost
+            choice.model.save(context.folder / "model")
+            raise
         self.result.model = dataclasses.replace(choice.model, test_score=test_score)
         self.result.model.save(context.folder / "model")
         return evidence

@@ -11,6 +11,7 @@ from trainwell.calibration.thresholds import costs_of
 from trainwell.model import EnsembleMember, Model, ensemble_members
 from trainwell.network.structure import Structure
 from trainwell.population.member import Training
+from trainwell.population.own_metric import can_measure
 from trainwell.recipe.context import Context
 from trainwell.recipe.options import EFFORTS
 from trainwell.recipe.pace import calls_of_metric, pace
@@ -68,13 +69,22 @@ def choose(context: Context, trainings: Sequence[Training], first: int, seconds:
     best = ranked[: affordable(context, ranked, trainings, seconds)]
     if len(best) < FEWEST:
         return _chosen(context, alone, rows.target, rows.weights)
-    folds = context.folds()
+    folds = measurable(context, context.folds())
     fitted = _cross_fitted(context, best, folds, schedule_of(context, candidates), first)
     used = len(fitted.finalists[0].networks) if fitted.finalists else 0
     if used < FEWEST:
         return _chosen(context, alone, rows.target, rows.weights)._replace(trained=fitted.trained)
     target, weights = held_out_target(folds[:used]), held_out_weights(folds[:used])
     return _chosen(context, fitted.finalists, target, weights)._replace(trained=fitted.trained)
+
+
+def measurable(context: Context, folds: Sequence[Fold]) -> list[Fold]:
+    """The folds whose own rows the metric can be taken of; the others, which lack what a user's function needs, are noted."""
+    able = [fold for fold in folds if can_measure(context.metric, fold.validation.target, context.outputs)]
+    if len(able) < len(folds):
+        lacking = f"{len(folds) - len(able)} of {len(folds)} folds are left out"
+        context.log.note("squeeze", f"{lacking}: the metric {context.metric.name!r} cannot be taken of their rows.")
+    return able
 
 
 def _cross_fitted(context: Context, best: Sequence[Training], folds: Sequence[Fold], epochs: int, first: int) -> CrossFit:

@@ -133,13 +133,15 @@ def add_subgroups(context: Context, measured: Measured, found: Outcome) -> None:
     if calls_back(metric):
         context.log.note("squeeze", "Scores by subgroup are not measured: the metric is a function that cannot be compiled.")
         return
+    weights = context.test.weights
     features, levels = _levels(context)
     predicted, true, what = _compared(context, measured)
     groups = subgroups(
         features, levels, target, predicted, true,
-        lambda rows: score_of_some(metric, predictions[rows], target[rows]),
-        lambda picks: resampled(predictions, target, picks, metric),
-        all_rows=measured.score, classes=context.task != "regression", seed=context.options.seed, passed=measured.passed,
+        lambda rows: score_of_some(metric, predictions[rows], target[rows], None if weights is None else weights[rows]),
+        lambda picks: resampled(predictions, target, picks, metric, weights),
+        all_rows=measured.score, classes=context.task != "regression", weights=weights, seed=context.options.seed,
+        passed=measured.passed,
     )  # fmt: skip
     if not groups:
         return
