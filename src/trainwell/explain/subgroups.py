@@ -105,7 +105,7 @@ def subgroups(
         own_weights = None if weights is None else weights[rows].astype(np.float64)
         worth = len(rows) if own_weights is None else own_weights.sum() ** 2 / (own_weights**2).sum()  # Kish (1965)
         error = _deviation(apart, own_weights) / float(worth) ** 0.5
-        means = [float(np.average(one[rows], weights=own_weights)) for one in (predicted, true)]
+        means = (float(np.average(one[rows], weights=own_weights)) for one in (predicted, true))
         found.append(
             Subgroup(
                 name,
@@ -114,7 +114,8 @@ def subgroups(
                 own,
                 own - half,
                 own + half,
-                *means,
+                next(means),
+                next(means),
                 worse=own + shared * spread < all_rows,
                 off=abs(float(np.average(apart, weights=own_weights))) > max(shared * error, least),
             )

@@ -15,7 +15,7 @@ from trainwell import words
 from trainwell.data.encode import Arrays, Encoder
 from trainwell.data.folds import other_folds
 from trainwell.data.large import Sample
-from trainwell.data.schema import Schema
+from trainwell.data.schema import Schema, group_values
 from trainwell.data.split import Split
 from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, resolve
@@ -111,11 +111,21 @@ class Context:
         """The training rows dealt into parts that validate in turn; none where rows must not be dealt."""
         return other_folds(self.split, self.table, self.schema, seed=self.options.seed)
 
+    @cached_property
+    def groups(self) -> np.ndarray | None:
+        """Which group each row is of (rows,), or of which row it is a copy; None where each row stands for itself."""
+        groups = group_values(self.table, self.schema)
+        return self.table.copies if groups is None and self.split.kind != "time" else groups
+
     def folds(self) -> list[Fold]:
         """The rows that are not for the test as folds of a cross-fit; the first one is the run's own split."""
         parts = [self.split.validation, *self.other_folds]
         own = np.concatenate([self.split.train, self.split.validation])
-        return [Fold(self.arrays.take(np.setdiff1d(own, part)), self.arrays.take(part)) for part in parts]
+        groups = self.groups
+        return [
+            Fold(self.arrays.take(np.setdiff1d(own, part)), self.arrays.take(part), None if groups is None else groups[part])
+            for part in parts
+        ]
 
     def rows(self, arrays: Arrays) -> Rows:
         """Encoded rows as the engine takes them."""

@@ -55,6 +55,7 @@ ENDS = {
 LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chosen: by when a stage may end, compiling included
 LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
+FULL = "full_training_seconds"  # by this name it stands in their evidence
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
@@ -182,6 +183,8 @@ class Recipe:
         if name not in self.done:
             evidence = beaten(self.context, name, evidence, self.result.evidence, self.result.trainings)
             evidence = finite(dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3)))
+            if name in TRAINED_BEFORE:  # a finished run keeps no networks, and its search may be made anew
+                evidence = self._with_pace(evidence)
             if not self.context.budget.interrupted or name == "squeeze":
                 write_evidence(evidence, self.context.folder / "evidence")
         self.result.evidence[name] = evidence
@@ -201,10 +204,19 @@ class Recipe:
             min(LATEST["tune"] if short else ENDS["tune"], latest) if cross_fits(self.context, self._full_training) else latest
         )
 
+    def _with_pace(self, evidence: Evidence) -> Evidence:
+        """A stage's evidence with the seconds of a full training, as far as they are known after it."""
+        self.result.evidence[evidence.stage] = evidence
+        full = self._full_training
+        return evidence if math.isnan(full) else dataclasses.replace(evidence, measures={**evidence.measures, FULL: full})
+
     @property
     def _full_training(self) -> float:
-        """Seconds of a full training, from what the stages before the search took."""
+        """Seconds of a full training, from what the stages before the search took, or as they wrote it down."""
         trained = [t for t in self.result.trainings if t.member.stage in TRAINED_BEFORE]
+        if not trained:
+            found = [self.result.evidence[name].measures.get(FULL) for name in TRAINED_BEFORE if name in self.result.evidence]
+            return next((float(one) for one in reversed(found) if one is not None), math.nan)
         seconds = sum(self.result.evidence[name].seconds for name in TRAINED_BEFORE if name in self.result.evidence)
         waited = self.context.pool.waited_seconds - self._waited_before
         seconds = max(SHARE_TRAINED * seconds, seconds - waited)
@@ -281,9 +293,9 @@ class Recipe:
         evidence, trainings = tune(context, first, searched, folder, kept, known, before, self._full_training)
         self._take(trainings, "tune", context)
         if not self._trained and not self.context.budget.interrupted:
-            context.log.note(
-                "tune", "The time limit was too short to search: one network was trained a little, to have a model."
-            )
+            diverged = any(training.failed for training in trainings)
+            why = "Every network of the search diverged" if diverged else "The time limit was too short to search"
+            context.log.note("tune", f"{why}: one network was trained a little, to have a model.")
             self._take([last_resort(context, self._next_number, searched)], "tune", context)
         return evidence
 

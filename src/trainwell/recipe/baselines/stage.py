@@ -222,9 +222,10 @@ def _evidence(
 def _explanation(context: Context, scores: dict[str, float], checks: list[Check]) -> str:
     measured = {name: score for name, score in scores.items() if math.isfinite(score)}
     best = max(measured, key=lambda name: measured[name], default=None)
-    reached = f"The best simple model is {best} with {context.metric.label} {context.said(scores[best])} on the validation rows"
-    if best is None:
-        reached = f"No simple model has a {context.metric.label} on the validation rows"
+    reached = f"No simple model has a {context.metric.label} on the validation rows"
+    if best is not None:
+        said = context.said(scores[best])
+        reached = f"The best simple model is {best} with {context.metric.label} {said} on the validation rows"
     made = [check for check in checks if check.passed is not None]
     passed = sum(bool(check.passed) for check in made)
     return (
