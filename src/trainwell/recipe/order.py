@@ -33,7 +33,7 @@ from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.recipe.options import MINIMAL
 from trainwell.recipe.overfit.stage import overfit
 from trainwell.recipe.overfit.target_transform import learning
-from trainwell.recipe.pace import cross_fits, full_training, pace
+from trainwell.recipe.pace import cross_fits, cross_fitting, full_training, pace
 from trainwell.recipe.regularize.stage import regularize
 from trainwell.recipe.squeeze.finalists import choose
 from trainwell.recipe.squeeze.stage import squeeze
@@ -56,6 +56,9 @@ LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chos
 LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
 FULL = "full_training_seconds"  # by this name it stands in their evidence
+LONG = (
+    120.0  # seconds, chosen: of a run in which the search takes what cross-fitting does not need; shorter ones need it mostly
+)
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
@@ -200,9 +203,10 @@ class Recipe:
         if stage != "tune":
             return max(ENDS[stage], min(LATEST.get(stage, 0.0), LEAST.get(stage, 0.0) / seconds))
         latest, short = 1 - self._closing_share, LEAST["regularize"] / seconds > ENDS["regularize"]
-        return (
-            min(LATEST["tune"] if short else ENDS["tune"], latest) if cross_fits(self.context, self._full_training) else latest
-        )
+        if not cross_fits(self.context, self._full_training):
+            return latest
+        usual = min(LATEST["tune"] if short else ENDS["tune"], latest)
+        return max(usual, latest - cross_fitting(self.context, self._full_training)) if seconds >= LONG else usual
 
     def _with_pace(self, evidence: Evidence) -> Evidence:
         """A stage's evidence with the seconds of a full training, as far as they are known after it."""
