@@ -314,12 +314,13 @@ def test_an_output_that_cannot_be_written_is_said_before_any_work(tmp_path, comm
 def test_a_reader_that_goes_away_is_no_error():
     """`trainwell --help | head -1`: the pipe closes early."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(0.5); from trainwell.cli import main; main(['fit', '--help'])"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-c", "import sys; sys.stdin.read(); from trainwell.cli import main; main(['fit', '--help'])"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     process.stdout.close()
+    process.stdin.close()  # now nobody reads any more, and the command begins
     assert process.stderr.read() == b""
-    assert process.wait(timeout=60) == 141
+    assert process.wait(timeout=300) == 141
     process.stderr.close()
 
 

@@ -43,7 +43,7 @@ def place(tmp_path_factory):
 
 def call(place: Path, *arguments: object) -> subprocess.CompletedProcess:
     words = [*TRAINWELL, *map(str, arguments)]
-    return subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=900, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -161,13 +161,13 @@ def test_the_report_is_the_same_when_it_is_made_again(done, place):
 def test_ctrl_c_leaves_the_best_model_so_far_and_says_so(place):
     words = [*TRAINWELL, "fit", "fruit.csv", "--target", "sort", "--out", "cut", "--trials", "1000", "--set", "batch_size=full"]
     process = subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    events, deadline = place / "cut" / "events.jsonl", time.monotonic() + 240
+    events, deadline = place / "cut" / "events.jsonl", time.monotonic() + 900
     while '"stage_finished", "stage": "overfit"' not in (events.read_text() if events.exists() else ""):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=240)
+    said, errors = process.communicate(timeout=900)
     assert (process.returncode, errors) == (130, "")
     assert re.search(r"^Stopped by you in stage \w+; what was trained so far is put together\.$", said, re.M)
     assert "model         cut/model\n" in said

@@ -18,7 +18,7 @@ from trainwell.errors import InputError
 from trainwell.info import describe
 from trainwell.model_file import fingerprint
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

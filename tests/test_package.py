@@ -21,7 +21,7 @@ def wheel(tmp_path_factory):
     """The wheel, built with what is installed here."""
     out = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True, timeout=120)
+    subprocess.run(build, check=True, capture_output=True, timeout=600)
     (path,) = out.glob("*.whl")
     with zipfile.ZipFile(path) as opened:
         yield opened

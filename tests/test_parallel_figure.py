@@ -37,7 +37,7 @@ def test_an_axis_of_one_value_has_it_in_the_middle():
     assert positions(axis(7.0, 7.0))[0] == [0.5, 0.5]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.none() | st.floats(-1e9, 1e9), min_size=1, max_size=20))
 def test_every_place_is_on_the_axis(values):
     places, _, _ = positions(axis(*values))

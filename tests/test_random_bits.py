@@ -72,7 +72,7 @@ def test_flipping_one_bit_of_the_key_or_the_place_flips_half_the_bits_of_the_res
         assert abs(bit_matrix(changed).mean() - 0.5) < 0.02
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(words, words)
 def test_mix_is_one_to_one_and_folds_of_different_numbers_differ(one, other):
     mixed = [int(random_bits.mix(jnp.uint32(word))) for word in (one, other)]
@@ -81,7 +81,7 @@ def test_mix_is_one_to_one_and_folds_of_different_numbers_differ(one, other):
     assert (folded[0] == folded[1]) == (one == other)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(words, st.sampled_from([(6,), (2, 3), (3, 2), (1, 6)]))
 def test_the_same_key_gives_the_same_numbers_in_every_shape_and_under_vmap(key, shape):
     plain = np.asarray(draw(np.uint32(key), (6,)))

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 def loaded_after(code: str) -> set[str]:
     """The heavy modules that a fresh Python has loaded after some code."""
     ask = f"{code}\nimport sys\nprint([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=300, check=True)
     return set(re.findall(r"'(\w+)'", done.stderr.splitlines()[-1]))
 
 

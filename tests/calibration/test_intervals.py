@@ -25,7 +25,7 @@ def test_over_many_draws_the_truth_is_held_as_often_as_promised_even_by_few_rows
     assert level - error < np.mean(held) < level + 1 / (rows + 1) + error
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=99), st.floats(0.01, 0.99))
 def test_the_half_width_is_the_residual_of_the_finite_sample_rank_or_the_next_that_is_stored(residuals, level):
     found = fit_intervals(np.zeros(len(residuals)), np.array(residuals))

@@ -57,7 +57,7 @@ def test_a_model_that_is_always_right_is_not_made_surer_than_allowed():
 sure = st.lists(st.floats(0, 1, width=32), min_size=3, max_size=20).map(lambda values: np.array(values, np.float32)[:, None])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sure, st.floats(0.5, HOTTEST))
 def test_two_rows_never_change_places_and_a_half_stays_a_half(probabilities, temperature):
     after = scaled(probabilities, temperature)
@@ -69,7 +69,7 @@ def test_two_rows_never_change_places_and_a_half_stays_a_half(probabilities, tem
     assert roc_auc_score(target, after[:, 0]) == pytest.approx(roc_auc_score(target, probabilities[:, 0]), abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(COLDEST, HOTTEST))
 def test_the_likeliest_class_stays_the_likeliest(seed, temperature):
     probabilities, _ = rows(seed, 20, 5, 3.0)

@@ -11,7 +11,7 @@ from trainwell.errors import InputError
 
 tenths = st.lists(st.integers(0, 10), min_size=4, max_size=40).map(lambda values: np.array(values, np.float32) / 10)
 seeds = st.integers(0, 10_000)
-some = settings(max_examples=60, deadline=None)
+some = settings(max_examples=60)
 
 
 def labels(seed: int, number: int) -> np.ndarray:

@@ -24,7 +24,7 @@ def lists(parts) -> list[list[int]]:
 
 
 @given(rows=st.integers(12, 300), seed=SEEDS, classes=st.integers(0, 4))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_training_row_is_dealt_once_at_most_and_all_parts_are_as_large(rows, seed, classes):
     target = np.arange(rows) % classes if classes else np.linspace(0, 1, rows)
     task = "multiclass" if classes else "regression"
@@ -55,7 +55,7 @@ def test_the_parts_come_from_their_seed_alone():
 
 
 @given(sizes=st.lists(st.integers(3, 60), min_size=2, max_size=5), seed=SEEDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_classes_are_dealt_evenly(sizes, seed):
     target = np.random.default_rng(1).permutation(np.repeat(np.arange(len(sizes)), sizes))
     if len(target) < 10:
@@ -77,7 +77,7 @@ def test_rows_that_are_in_no_part_are_of_every_class():
 
 
 @given(groups=st.lists(st.integers(0, 15), min_size=30, max_size=120), seed=SEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_group_is_in_two_parts_nor_with_the_rows_of_the_validation(groups, seed):
     values = np.array(groups)
     if len(set(groups)) < 6:

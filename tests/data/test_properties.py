@@ -70,19 +70,19 @@ def assert_read_or_refused(content: bytes) -> None:
 
 @given(st.binary(max_size=200))
 @example(b"\xa0")  # a blank, but none that bytes.strip() knows
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_read_or_are_refused(content):
     assert_read_or_refused(content)
 
 
 @given(st.text(alphabet="ab1.,;\t|\"' \n\r-/é?", max_size=80))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_text_reads_or_is_refused(content):
     assert_read_or_refused(content.encode())
 
 
 @given(st.lists(st.lists(st.text(alphabet='abc12.,;|"\n\té ', max_size=6), min_size=3, max_size=3), min_size=3, max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_written_table_reads_as_it_was_written(rows):
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["first", "second", "third"], *rows])
@@ -104,7 +104,7 @@ def test_a_written_table_reads_as_it_was_written(rows):
     ),
     repeats=st.integers(1, 4),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_cells_are_encoded_finite_or_refused(column, target, repeats):
     column, target = column * repeats, target * 4 * repeats
     rows = len(column)
@@ -117,7 +117,7 @@ def test_any_cells_are_encoded_finite_or_refused(column, target, repeats):
     [0.0, 2.2250738585072014e-308, 4.0] + [0.0] * 9, 0
 )  # two values in the rows that are trained on, too close to divide by
 @given(st.lists(st.floats(width=64), min_size=12, max_size=60), st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_numbers_are_encoded_finite(numbers, kind):
     with np.errstate(over="ignore"):
         array = np.array(numbers).astype([np.float64, np.float32, np.float16, np.float64][kind])

@@ -51,7 +51,7 @@ def test_three_rows_of_a_class_are_one_in_each_part():
 
 
 @given(sizes=st.lists(st.integers(3, 30), min_size=2, max_size=6), seed=st.integers(0, 2**32), share=st.floats(0.01, 0.49))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_class_is_in_every_part(sizes, seed, share):
     target = np.random.default_rng(1).permutation(np.repeat(np.arange(len(sizes)), sizes))
     if len(target) < 10:
@@ -63,7 +63,7 @@ def test_every_class_is_in_every_part(sizes, seed, share):
 
 
 @given(groups=st.lists(st.integers(0, 9), min_size=10, max_size=80), seed=st.integers(0, 99))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_no_group_and_no_time_is_in_two_parts(groups, seed):
     values = np.array(groups)
     if len(set(groups)) < 3:
@@ -150,7 +150,7 @@ def test_rows_to_choose_by_cannot_be_left_out():
 
 @pytest.mark.parametrize("task", ["regression", "multiclass"])
 @given(rows=st.integers(10, 400), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_training_rows_of_a_table_are_four_times_those_that_validate_or_more(task, rows, seed):
     target = np.zeros(rows, int)
     split = make_split(target, task, seed=seed)
@@ -161,7 +161,7 @@ def test_the_training_rows_of_a_table_are_four_times_those_that_validate_or_more
 @given(
     rows=st.integers(10, 60), seed=st.integers(0, 99), by=st.sampled_from(["random", "stratified", "group", "time"])
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_without_a_test_share_the_rows_are_cut_in_two(rows, seed, by):
     options = {"group": {"groups": np.arange(rows) % 4}, "time": {"times": np.arange(rows)}}.get(by, {})
     target = np.arange(rows) % 2

@@ -54,10 +54,10 @@ def scratch(tmp_path_factory):
     """A folder with tables and a finished run, under the names that pages use."""
     folder = tmp_path_factory.mktemp("documentation")
     write_tables(folder)
-    subprocess.run([sys.executable, "-m", "trainwell", "demo", "--folder", "demo"], cwd=folder, check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "trainwell", "demo", "--folder", "demo"], cwd=folder, check=True, timeout=300)
     fit = [sys.executable, "-m", "trainwell", "fit", "churn.csv", "--quiet"]
     for more in (["Churn", "--trials", "2", "--out", f"runs/{RUNS[0]}"], ["MonthlyCharges", *HOUSES]):
-        subprocess.run([*fit, "--target", *more], cwd=folder, check=True, timeout=300)
+        subprocess.run([*fit, "--target", *more], cwd=folder, check=True, timeout=900)
     for name in RUNS[1:]:
         shutil.copytree(folder / "runs" / RUNS[0], folder / "runs" / name)
     return folder
@@ -71,6 +71,6 @@ def test_every_block_of_a_page_runs(page, scratch, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT + "".join(calls)],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=2700,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

@@ -66,7 +66,7 @@ def test_two_sizes_are_no_curve_and_a_failed_network_is_left_out():
     assert forecast(ROWS, with_failure, 1600) == forecast(ROWS, scores, 1600)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=7))
 def test_the_expected_best_is_the_mean_over_all_sets(scores):
     sizes = range(1, len(scores) + 1)
@@ -74,7 +74,7 @@ def test_the_expected_best_is_the_mean_over_all_sets(scores):
     np.testing.assert_allclose(expected_best(scores, sizes), by_hand, atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=40))
 def test_more_networks_never_make_the_expected_best_worse(scores):
     assert (np.diff(expected_best(scores, range(1, len(scores) + 1))) >= -1e-9).all()

@@ -30,7 +30,7 @@ def test_rows_that_are_equally_likely_come_in_evenly():
     assert [found.at(share) for share in (0.25, 0.5, 0.9)] == pytest.approx([0.25, 0.5, 0.9])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows)
 def test_the_area_under_the_gain_is_that_under_the_roc_curve_in_other_units(some):
     probability, positive = both(some)
@@ -39,7 +39,7 @@ def test_the_area_under_the_gain_is_that_under_the_roc_curve_in_other_units(some
     assert area == pytest.approx(base / 2 + (1 - base) * roc_auc_score(positive, probability))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rows)
 def test_gains_rise_from_nothing_to_all_and_keep_their_ends_when_thinned(some):
     for found in (cumulative_gain(*both(some)), thinned(cumulative_gain(*both(some)))):

@@ -16,7 +16,7 @@ def test_the_worst_row_is_the_one_whose_true_class_got_the_least_probability():
     assert [one.probability for one in found] == pytest.approx([0.0, 0.1, 0.3])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1)), min_size=1, max_size=30))
 def test_only_rows_where_another_class_was_likelier_are_mistakes(rows):
     probability, target = np.array([[p] for p, _ in rows]), np.array([y for _, y in rows])

@@ -38,7 +38,7 @@ def tables(draw) -> dict:
     return columns | {"y": draw(kinds)}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(table=tables())
 def test_every_table_that_is_no_mistake_is_inspected_to_the_end(subject, table):
     try:
@@ -67,7 +67,7 @@ def finite(plain) -> None:
         json.dumps(plain)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(1, 30), st.integers(0, 3), st.sampled_from(["binary", "multiclass", "regression"]), st.integers(0, 2**31),
     st.sampled_from(["constant", "missing", "huge", "noise"]),

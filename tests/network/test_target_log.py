@@ -25,7 +25,7 @@ def standardized(values: np.ndarray) -> tuple[np.ndarray, float]:
     return ((values - values.mean()) / scale).astype(np.float32), -values.mean() / scale
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(targets)
 def test_what_is_learned_turns_back_to_the_number_whatever_its_sign_and_size(values):
     target, zero = standardized(values)

@@ -10,7 +10,7 @@ from trainwell.errors import InputError
 from trainwell.population.metrics import DEFAULT, METRICS, at_half, metric_for, metric_named, predictions_of
 
 CLASSES, ROWS = 4, 30  # of one size, so that each measure is compiled once
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 tied = st.lists(st.integers(1, 9), min_size=ROWS, max_size=ROWS).map(lambda tenths: np.array(tenths, np.float32) / 10)
 labels = st.lists(st.integers(0, 1), min_size=ROWS, max_size=ROWS).map(np.array)
 many = st.lists(st.integers(0, CLASSES - 1), min_size=ROWS, max_size=ROWS).map(np.array)

@@ -45,8 +45,8 @@ def test_a_program_is_compiled_for_one_device_and_runs_on_all_with_the_same_bits
 def test_the_slowest_is_that_of_the_run_that_has_begun_and_waiting_is_counted_once_for_all_threads():
     programs, device = Programs(), pool(1).devices[0]
     programs.run("squares", jax.jit(squares), device, NUMBERS)
-    assert 0 < programs.slowest <= programs.held_up
-    assert programs.held_up == pytest.approx(programs.waited, abs=0.05)
+    assert 0 < programs.slowest <= programs.held_up <= programs.waited
+    assert programs.held_up == pytest.approx(programs.waited, abs=1)
     programs.begin_run()
     assert programs.slowest == 0
     programs.run("squares", jax.jit(squares), device, NUMBERS)
@@ -60,13 +60,14 @@ def test_other_shapes_are_another_program():
     assert len(programs.compilations) == 2
 
 
-def test_where_memory_areas_run_short_the_programs_used_longest_ago_go_and_are_made_again():
+def test_where_memory_areas_run_short_the_programs_used_longest_ago_go_and_are_made_again(monkeypatch):
     programs, function, device = Programs(), jax.jit(squares), pool(1).devices[0]
 
     def run(rows: int) -> None:
         found = programs.run("squares", function, device, np.ones(rows, np.float32))["squares"]
         np.testing.assert_array_equal(found, np.full(rows, 2.0))
 
+    monkeypatch.setattr("trainwell.population.programs.areas", lambda: 100)  # other tests of the process have some, too
     for rows in (13, 14, 15, 13):
         run(rows)
     programs.make_room()
@@ -94,6 +95,7 @@ def test_programs_that_go_give_back_their_areas_of_memory():
 def test_what_was_prepared_in_the_background_is_not_compiled_again():
     programs, function, device = Programs(), jax.jit(squares), pool(1).devices[0]
     programs.prepare("squares", function, device, NUMBERS)
+    programs._background.submit(lambda: None).result()  # what was prepared comes before it
     programs.run("squares", function, device, NUMBERS)
     assert [one.background for one in programs.compilations] == [True]
 

@@ -57,5 +57,6 @@ def events() -> list[dict]:
 
 @pytest.fixture(scope="session")
 def run(table, trials, events, tmp_path_factory):
-    """A run with a fixed number of trials and no time limit, so that it is the same every time."""
-    return fit(table, "left", out=tmp_path_factory.mktemp("runs") / "run", trials=trials, listeners=[events.append])
+    """A run with a fixed number of trials and cores and no time limit, so that it is the same every time."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return fit(table, "left", out=folder, trials=trials, cores=2, listeners=[events.append])

@@ -58,7 +58,7 @@ def test_only_looking_leaves_one_stage_and_a_page(table, tmp_path):
 
 def test_a_run_of_parts_is_the_run_of_the_whole(run, table, trials, tmp_path):
     """Stage by stage, in five calls: the same bits as in one."""
-    fit(table, "left", out=tmp_path / "run", trials=trials, only=["baselines"])
+    fit(table, "left", out=tmp_path / "run", trials=trials, cores=2, only=["baselines"])
     fit(table, resume=tmp_path / "run", only=["look", "overfit"])
     fit(table, resume=tmp_path / "run", only=["regularize"])
     fit(table, resume=tmp_path / "run", only=["tune"])

@@ -27,7 +27,7 @@ every = [(task, name) for name, metric in METRICS.items() for task in metric.tas
 
 
 @pytest.mark.parametrize(("task", "name"), [*every, ("regression", "pinball:0.9")])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**16))
 def test_the_score_of_some_rows_is_the_engines(task, name, seed):
     metric, (predictions, target) = metric_for(task, name), made(task, seed)

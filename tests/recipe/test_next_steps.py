@@ -106,7 +106,7 @@ def test_measures_that_an_older_run_lacks_ask_for_nothing(name):
 numbers = st.none() | st.floats(-1e6, 1e6) | st.sampled_from(["", "x"]) | st.booleans()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from([*MORE_ROWS, "doubled_search_gain", "trials", "test_score", "more_members_gain",
     "sure_mistakes", "sure_mistakes_expected", "calibration_error", "other_regularizer_gain"]), numbers))  # fmt: skip
 def test_whatever_the_measures_are_the_steps_are_ordered_and_can_be_written_down(measures):

@@ -186,6 +186,7 @@ def broken_run(make_table, tmp_path_factory):
         "left",
         out=tmp_path_factory.mktemp("broken") / "run",
         trials=2,
+        cores=2,
         settings=fixed | {"gradient_descent.learning_rate": 10.0},
         keep_going=True,
     )

@@ -42,7 +42,7 @@ def test_the_wiring_checks_pass_on_a_sound_network(run):
 def test_the_model_beats_the_base_rate_by_far_and_the_interval_holds_its_score(run):
     measures = run.evidence["squeeze"].measures
     assert measures["test_score"] > 0.85
-    assert measures["low"] < measures["test_score"] < measures["high"]
+    assert 0.5 < measures["low"] <= measures["test_score"] <= measures["high"]
     assert measures["majority.test_score"] == 0.5
 
 
@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_model_and_a_run_killed_and_resumed_too(run
     """Killed as it began, in each of the stages, after a rung of the search, when the search was done, and with two of four
     folds cross-fitted; resumed from the command line."""
     folder = tmp_path / "killed"
-    first = (write_table(tmp_path / "table.csv"), "--target", "left", "--trials", trials, "--out", folder)
+    first = (write_table(tmp_path / "table.csv"), "--target", "left", "--trials", trials, "--cores", 2, "--out", folder)
     killed_when_there_is(folder / "config.json", *first)
     for stage in ("look", "baselines", "overfit"):  # in the stage after it
         killed_when_there_is(folder / "evidence" / f"{stage}.json", "--resume", folder)

@@ -99,7 +99,7 @@ def test_a_thumb_on_a_figure_scrolls_the_page_and_a_tap_tells_a_value(phone):
     for step in range(1, 9):
         hand.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y - 20 * step}]})
     hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    phone.wait_for_timeout(300)
+    phone.wait_for_function("before => scrollY > before + 80", arg=before)
     assert phone.evaluate("scrollY") > before + 80
 
 

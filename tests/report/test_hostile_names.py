@@ -66,7 +66,7 @@ def test_the_name_can_be_read_on_the_page_in_full(tmp_path, kind):
     assert whole.replace("\r\n", "\n") in html.unescape(source).replace("\r\n", "\n")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(texts)
 def test_plotly_finds_no_markup_formula_template_or_colour_in_a_label(text):
     shown = plain(text)
@@ -75,14 +75,14 @@ def test_plotly_finds_no_markup_formula_template_or_colour_in_a_label(text):
     assert len(html.unescape(label(text))) <= LONGEST_LABEL
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(texts | st.text(alphabet="x", min_size=39, max_size=45), max_size=8))
 def test_different_names_keep_different_places_on_an_axis(several):
     labels = names(several)
     assert len(set(labels.values())) == len(set(several))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(KINDS), texts, st.lists(texts, min_size=1, max_size=3, unique=True))
 def test_every_figure_of_any_names_is_one_for_plotly_and_in_words(kind, name, places):
     from plotly.graph_objects import Figure as PlotlyFigure

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from types import SimpleNamespace
 
@@ -17,7 +16,19 @@ import made_up_run
 from trainwell.recipe.evidence import STAGES
 
 QUICK = ("--trials", "1", "--set", "batch_size=full", "--cores", "1")
+PATIENT = "import sys, trainwell.live.server as server; server.FAREWELL = 600; from trainwell.cli import main; sys.exit(main())"
 SHOWN = "document.querySelectorAll('.glance .verdict:not(.absent)').length"
+DRAWN = "(document.getElementById('live-training_loss')?.data ?? []).reduce((n, one) => n + one.x.length, 0)"
+RECORD = f"""() => {{
+  window.seen = {{stages: [], curves: 0}};
+  const look = () => {{
+    const stages = {SHOWN};
+    if (!window.seen.stages.includes(stages)) window.seen.stages.push(stages);
+    window.seen.curves = Math.max(window.seen.curves, {DRAWN});
+  }};
+  look();
+  new MutationObserver(look).observe(document, {{subtree: true, childList: true, attributes: true}});
+}}"""
 
 
 def write_table(path) -> None:
@@ -28,7 +39,7 @@ def write_table(path) -> None:
 
 
 def started(folder, *arguments: str):
-    command = [sys.executable, "-m", "trainwell", *map(str, arguments)]
+    command = [sys.executable, "-c", PATIENT, *map(str, arguments)]  # which waits for its readers on however slow a machine
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
         if found := re.search(r"^live +(http://127\.0\.0\.1:\d+/\S{32,}/)$", line):
@@ -39,7 +50,7 @@ def started(folder, *arguments: str):
 def read_events(url: str, heard: list) -> None:
     """All messages until the server ends."""
     kind = ""
-    with urllib.request.urlopen(f"{url}events", timeout=120) as answer:
+    with urllib.request.urlopen(f"{url}events", timeout=600) as answer:
         for line in answer:
             text = line.decode().rstrip("\n")
             if text.startswith("event: "):
@@ -51,6 +62,8 @@ def read_events(url: str, heard: list) -> None:
 @pytest.fixture(scope="module")
 def watched(browser, tmp_path_factory):
     """What was heard and seen of one run."""
+    from playwright.sync_api import expect
+
     folder = tmp_path_factory.mktemp("live fit")
     write_table(folder / "table.csv")
     process, url = started(
@@ -65,21 +78,16 @@ def watched(browser, tmp_path_factory):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(url)
     page.evaluate("window.opened_once = true")
-    stages, curves, until = [], 0, time.monotonic() + 150
-    while page.evaluate("document.getElementById('live').dataset.ended") != "yes" and time.monotonic() < until:
-        if (now := page.evaluate(SHOWN)) not in stages:
-            stages.append(now)
-        drawn = page.evaluate(
-            "(document.getElementById('live-training_loss')?.data ?? []).reduce((n, one) => n + one.x.length, 0)"
-        )
-        curves = max(curves, drawn)
-        page.wait_for_timeout(100)
-    page.wait_for_timeout(500)
-    said, errors = process.communicate(timeout=60)
-    reader.join(timeout=10)
+    page.evaluate(RECORD)
+    expect(page.locator("#live")).to_have_attribute("data-ended", "yes", timeout=600_000)
+    expect(page.locator(".plot:not(:has(.main-svg))")).to_have_count(0, timeout=60_000)
+    said, errors = process.communicate(timeout=600)
+    reader.join(timeout=600)
+    recorded = page.evaluate("window.seen")
     seen = SimpleNamespace(
-        folder=folder / "run", heard=heard, code=process.returncode, said=said, errors=errors, stages=stages, curves=curves,
-        complaints=complaints, same_page=page.evaluate("window.opened_once"), shown=page.evaluate(SHOWN),
+        folder=folder / "run", heard=heard, code=process.returncode, said=said, errors=errors, stages=recorded["stages"],
+        curves=recorded["curves"], complaints=complaints,
+        same_page=page.evaluate("window.opened_once"), shown=page.evaluate(SHOWN),
         text=page.evaluate("document.body.innerText"),
         undrawn=page.evaluate("[...document.querySelectorAll('.plot')].filter(one => !one.querySelector('.main-svg')).length"),
     )  # fmt: skip
@@ -93,7 +101,8 @@ def test_a_reader_hears_the_stages_in_order_every_curve_and_the_end_of_a_run(wat
     news = [content for kind, content in watched.heard if kind == "news"]
     assert news[-1]["state"] == "finished"
     told = [one["stage"] for one in news if one["stage"]]  # a stage that is over between two looks is told by its curves
-    assert told == sorted(told, key=STAGES.index) and told[-1] == "squeeze"
+    assert told == sorted(told, key=STAGES.index)
+    assert told[-1] == "squeeze"
     curves, trained_in = {}, set()
     for one in news:
         for piece in one["curves"]:
@@ -141,9 +150,9 @@ def test_watch_says_what_state_a_run_is_in_and_ends_quietly(tmp_path, stages, fi
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == f"{sentence}\n"
     url = process.stdout.readline().split()[-1]
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=300) as answer:
         assert 'id="live"' in answer.read().decode()
     assert process.stdout.readline() == "Ctrl-C ends this page; a run goes on.\n"
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=30)
+    said, errors = process.communicate(timeout=300)
     assert (process.returncode, said.strip(), errors) == (0, "", "")

@@ -103,7 +103,7 @@ def test_a_notebook_shows_the_run_and_its_figures(folder):
         'run.figures["nothing"]',
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    client = NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3")
+    client = NotebookClient(notebook, timeout=600, allow_errors=True, kernel_name="python3")
     shown = [cell.outputs for cell in client.execute().cells]
     plotly = "application/vnd.plotly.v1+json"
     kinds = [[kind for kind in ("text/html", plotly) if kind in one.get("data", {})][-1:] for one in shown[0]]

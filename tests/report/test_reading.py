@@ -159,7 +159,7 @@ FILES = ("config.json", "schema.json", "environment.json", "members/history.json
          "evidence/squeeze.json", "evidence/tune.json")  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(file=st.sampled_from(FILES), value=json_values, place=st.integers(0, 10**6))
 def test_whatever_stands_in_a_file_the_page_is_written(tmp_path_factory, whole, file, value, place):
     """Some value anywhere in one of the files is replaced by another of any kind."""

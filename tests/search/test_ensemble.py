@@ -33,7 +33,7 @@ def candidates(seed: int, metric: str, members: int = 8):
     return predictions, target, scores
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000), st.sampled_from(["auc", "log_loss", "r2"]))
 @example(0, "log_loss")  # whose average of the best three is worse than the best
 def test_the_ensemble_is_at_least_as_good_as_its_best_member(seed, metric):

@@ -36,7 +36,7 @@ def spaces(draw_from):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(spaces(), st.sampled_from(["tpe", "random", "grid"]), st.integers(0, 1000))
 def test_every_member_lies_in_its_space_and_what_is_not_searched_is_at_the_centre(space, sampler, seed):
     for member in draw(sampler, space, range(100, 112), 100, seed):

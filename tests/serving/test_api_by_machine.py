@@ -75,7 +75,7 @@ REQUESTS += [(path, "GET", GenerationMode.POSITIVE) for path in ("/schema", "/he
 def test_nothing_is_found(described, path, method, mode):
     strategy = described[path][method].as_strategy(generation_mode=mode)
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def check(case):
         assert case.call_and_validate().status_code < 500

@@ -79,7 +79,7 @@ def test_a_signal_ends_it_in_order_after_what_is_in_flight(folder, rows):
         body, halfway, go_on = json.dumps({"rows": rows[:2]}).encode(), threading.Event(), threading.Event()
 
         def slow_client():
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
             connection.putrequest("POST", "/predict")
             connection.putheader("Content-Type", "application/json")
             connection.putheader("Content-Length", str(len(body)))
@@ -102,14 +102,14 @@ def test_a_signal_ends_it_in_order_after_what_is_in_flight(folder, rows):
             while _listens(port):
                 pass
             go_on.set()
-            status, found = answered.result(timeout=30)
+            status, found = answered.result(timeout=120)
         assert (status, len(found["predictions"])) == (200, 2)
-        assert server.wait(timeout=30) == 0
+        assert server.wait(timeout=120) == 0
         assert server.stderr.read() == ""
 
 
 def _counts(port: int, line: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()

@@ -16,7 +16,7 @@ encoded = st.floats(-3, 3, width=32, allow_subnormal=False)  # XLA takes those f
 smooth = st.lists(encoded, min_size=1, max_size=60)
 of_few_values = st.lists(st.sampled_from([-2.5, 0.0, 0.125, 3.0]), min_size=1, max_size=60)
 columns = smooth | of_few_values
-several = settings(max_examples=60, deadline=None)
+several = settings(max_examples=60)
 TAILS = RANDOM.standard_cauchy(2000)
 COLUMNS = {
     "smooth": RANDOM.normal(size=2000),

@@ -22,6 +22,7 @@ from jaxlib import xla_client
 
 from trainwell.cores import available_cores
 from trainwell.population.allocator import keep_apart
+from trainwell.population.kept_programs import keep_programs_in
 from trainwell.population.programs import Programs
 
 Job = TypeVar("Job")
@@ -60,7 +61,7 @@ def _keep_compiled_programs() -> None:
     """Programs compiled in one run are read back in the next, unless the user keeps a cache of their own."""
     if cast(Any, jax.config).jax_compilation_cache_dir is None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(home / "trainwell" / "programs"))
+        keep_programs_in(home / "trainwell" / "programs")
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 

@@ -94,13 +94,20 @@ def _untrained(seed, rows: Rows, prior, settings: dict[str, float], class_weight
 
 
 def overfit_one_batch(context: Context, structure: Structure) -> list[float]:
-    """The loss on the same few rows, epoch by epoch; empty where there was no time."""
+    """The loss on the same few rows, epoch by epoch; empty where there was no time for it, or too little to judge by."""
     rows = context.train.take(_varied(context, ONE_BATCH))
     chosen = {**context.learning_rate(structure, times=5), "early_stopping.patience": 10_000}
     member = Member(0, structure, context.settings(structure, chosen), "baselines")
     population = context.population(train=rows, validation=rows, signals=False)  # a third of what there is to compile
     (training,) = population.train([Training(member)], ONE_BATCH_STEPS, ONE_BATCH_STEPS, context.budget)
-    return [loss if math.isfinite(loss) else math.inf for loss in training.curves.training_loss]
+    losses = [loss if math.isfinite(loss) else math.inf for loss in training.curves.training_loss]
+    cut = training.epochs < ONE_BATCH_STEPS and not training.failed
+    return [] if cut and _share_left(losses) > LEARNED else losses
+
+
+def _share_left(losses: list[float]) -> float:
+    """The lowest loss as a share of the first."""
+    return min(losses) / max(losses[0], 1e-6) if losses else math.inf
 
 
 def _varied(context: Context, wanted: int) -> np.ndarray:
@@ -152,7 +159,7 @@ def _batch_check(losses: list[float]) -> Check:
     name = "one batch learned by heart"
     if not losses:
         return Check(name, None, "no time was left", advice)
-    left = min(losses) / max(losses[0], 1e-6)
+    left = _share_left(losses)
     measured = f"loss {losses[0]:.3f} -> {min(losses):.4f}"
     return Check(name, left <= LEARNED, measured, advice, serious=left > STUCK)
 
