@@ -23,6 +23,7 @@ class Hyperparameter:
     meaning : half a sentence, with the unit if it has one.
     source : where the default and the range come from, or ``"chosen"``.
     search : the part of the allowed range that a search draws from; the whole range when left out.
+    on : value where somebody chose the technique and no number, if the default would leave it without effect.
     """
 
     name: str
@@ -33,10 +34,11 @@ class Hyperparameter:
     meaning: str = ""
     source: str = "chosen"
     search: tuple[float, float] | None = None
+    on: float | None = None
 
     def __post_init__(self) -> None:
         self.check(self.default, self.name)
-        for bound in self.search_range:
+        for bound in (*self.search_range, *(() if self.on is None else (self.on,))):
             self.check(bound, self.name)
 
     @property

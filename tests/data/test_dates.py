@@ -27,6 +27,15 @@ def stamp(*parts: int) -> float:
         ("2024-02-29T13:45:10Z", "year-month-day", (2024, 2, 29, 13, 45, 10)),
         ("2024-02-29 13:45:10+02:00", "year-month-day", (2024, 2, 29, 11, 45, 10)),
         ("2024-02-29 13:45:10-0130", "year-month-day", (2024, 2, 29, 15, 15, 10)),
+        ("2024-01-05 10:30:00+00", "year-month-day", (2024, 1, 5, 10, 30)),
+        ("2024-01-05 10:30:00.123456+05", "year-month-day", (2024, 1, 5, 5, 30)),
+        ("2024-01-05 10:30:00 -0130", "year-month-day", (2024, 1, 5, 12)),
+        ("2024-01-05T10:30:00 UTC", "year-month-day", (2024, 1, 5, 10, 30)),
+        ("2024-01-05 10:30:00.123456 UTC", "year-month-day", (2024, 1, 5, 10, 30)),
+        ("1/5/2024 3:30 PM", "month/day/year", (2024, 1, 5, 15, 30)),
+        ("1/5/2024 3:30:10am", "month/day/year", (2024, 1, 5, 3, 30, 10)),
+        ("05 Jan 2024 12:05 AM", "day Mon year", (2024, 1, 5, 0, 5)),
+        ("Jan 05, 2024 12:05 pm", "Mon day, year", (2024, 1, 5, 12, 5)),
         ("2024/2/9 1:05", "year/month/day", (2024, 2, 9, 1, 5)),
         ("02/29/2024", "month/day/year", (2024, 2, 29)),
         ("29/02/2024 23:59:59", "day/month/year", (2024, 2, 29, 23, 59, 59)),
@@ -47,7 +56,21 @@ def test_common_styles_are_found_and_read(text, style, when):
 
 
 @pytest.mark.parametrize(
-    "text", ["2023-02-29", "2024-13-01", "2024-1-1", "24-01-01", "12:30", "1/2/24", "32/01/2024", "2024-01-01 25:00", "may"]
+    "text",
+    [
+        "2023-02-29",
+        "2024-13-01",
+        "2024-1-1",
+        "24-01-01",
+        "12:30",
+        "1/2/24",
+        "32/01/2024",
+        "2024-01-01 25:00",
+        "may",
+        "1/1/2024 13:30 PM",
+        "1/1/2024 0:30 AM",
+        "2024-01-05 10:30 CET",
+    ],
 )
 def test_what_is_no_date_is_not_read_as_one(text):
     assert dates.date_style(column(text)) is None
@@ -97,3 +120,10 @@ def test_the_parts_are_those_of_the_calendar():
         angle = 2 * np.pi * np.array([*position, np.nan]) / period
         np.testing.assert_allclose(parts[f"{name} sine"], np.sin(angle), atol=1e-12)
         np.testing.assert_allclose(parts[f"{name} cosine"], np.cos(angle), atol=1e-12)
+
+
+def test_what_is_half_a_turn_and_what_is_none_are_the_same_sine():
+    values = np.array([stamp(2024, 1, 1), stamp(2024, 7, 1), stamp(2025, 1, 1, 12)])
+    parts = dates.parts(values, values[0])
+    np.testing.assert_array_equal(parts["month sine"], 0)
+    np.testing.assert_array_equal(parts["hour sine"], 0)

@@ -160,6 +160,12 @@ def test_dates_become_what_goes_on_and_what_goes_round():
     assert "when hour sine" in encoded("when", [f"{day} {i % 24:02d}:00" for i, day in enumerate(days)])[0]
 
 
+def test_parts_of_dates_that_only_rounding_tells_apart_are_left_out():
+    names, values = encoded("when", [f"2024-{1 + 6 * (i % 2):02d}-01 {12 * (i // 2 % 2):02d}:00" for i in ALL])
+    assert names == ["when days", "when month cosine", "when hour cosine"]  # both sines are 0, and both days Mondays
+    assert len(np.unique(values[:, 1])) == 2
+
+
 def test_measurements_come_first():
     given = table(
         a=[1, 2] * 100,

@@ -73,10 +73,20 @@ def test_dates_of_every_style_are_read_with_their_times_zones_and_mistakes():
     cells = {name: [None] * 8 for name in STYLES} | {
         "year-month-day": ["2024-02-29", "2023-02-29", "2000-02-29T23:59:60Z", "1900-02-29", "1969-12-31 01:02-0130",
                            "2024-06-01T10:20:30.75+02:00", "2024-01-01 24:00", "NaT"],
+        "year/month/day": ["2024/2/9 3:30 PM", "2024/2/9 12:05am", "2024/2/9 12:05 pM", "2024/2/9 13:30 PM", "2024/2/9 0:30 AM",
+                           "2024/02/09 11:59:59.5AM", "2024/2/9 13:30", "2024/2/9"],
+        "day Mon year": ["5 Jan 2024 3:30 PM", "5 Jan 2024 12:30 AM", "5 Jan 2024 15:30", *[None] * 5],
+        "Mon day, year": ["Jan 5, 2024 3:30 PM", "Aug 5, 2024 12:30am", "Aug 5, 2024 15:30", *[None] * 5],
         "day-Mon-year": ["1-JAN-2024", "31-Apr-2024", "3-feb-1999 4:05", "3-xyz-2000", "NA", None, "30-Sep-2021", "1-Oct-2021"],
     }  # fmt: skip
     others = {name: column[:8] for name, column in table.items() if name not in STYLES}
-    assert difference(model, {"calendar": read_table({**others, **cells})}) <= LIMIT
+    zones = {name: [None] * 8 for name in STYLES} | {
+        "year-month-day": ["2024-01-05 10:30:00+00", "2024-01-05 10:30:00.123456-05", "2024-01-05 10:30:00 UTC",
+                           "2024-01-05", "2024-01-05T10:30:00 UTC", "2024-01-05T10:30 +0530", "2024-01-05 10:30 -01:30",
+                           "2024-01-05T10:30+0005"],
+    }  # fmt: skip
+    for given in (cells, zones):
+        assert difference(model, {"calendar": read_table({**others, **given})}) <= LIMIT
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,15 @@ def test_every_choice_refuses_what_is_not_one_of_its_options(name):
 
 
 def test_adamw_is_adam_with_decoupled_decay():
-    assert structure(optimizer="adamw", decay="l2") == structure(optimizer="adam", decay="decoupled")
+    assert structure(optimizer="adamw") == structure(optimizer="adam", decay="decoupled")
+
+
+@pytest.mark.parametrize("decay", ["none", "l2", "l1"])
+def test_adamw_with_another_decay_is_refused(decay):
+    with pytest.raises(
+        InputError, match=rf"^optimizer 'adamw' is Adam with .*, and decay is '{decay}': take optimizer 'adam'\.$"
+    ):
+        structure(optimizer="adamw", decay=decay)
 
 
 @pytest.mark.parametrize("name", CHOICES)

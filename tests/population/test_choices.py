@@ -65,6 +65,8 @@ def network(place: int) -> tuple[str, Structure]:
     chosen["batch_norm_test"] = ("population", "moving_average", "population_with_dropout")[place // 3 % 3]
     chosen["class_weights"] = "balanced" if task == "binary" else "none"
     chosen["decay"] = "none" if place == 9 else ("decoupled", "l2", "l1")[place % 3]
+    if chosen["optimizer"] == "adamw":
+        chosen["decay"] = "decoupled"
     chosen["dropout"] = {10: "none", 12: "course"}.get(place, "inverted")
     if chosen["dropout"] == "course":
         chosen["dropout_schedule"] = "constant"

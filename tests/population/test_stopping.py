@@ -90,11 +90,24 @@ def test_of_many_rows_population_statistics_are_those_of_some_from_all_over_the_
     of_all = epoch._measured(state, all_rows, own, settings).statistics
     monkeypatch.setattr(epoch, "MOST_MEASURED", 30)
     of_some = epoch._measured(state, all_rows, own, settings).statistics
-    every_fourth = Rows(*(x[::4] for x in all_rows[:3]))
+    drawn = epoch._drawn(100, 30)
+    some = Rows(*(x[drawn] for x in all_rows[:3]))
     monkeypatch.undo()
-    for name, expected in epoch._measured(state, every_fourth, own, settings).statistics.items():
+    for name, expected in epoch._measured(state, some, own, settings).statistics.items():
         np.testing.assert_array_equal(of_some[name], expected)
         assert not np.array_equal(of_all[name], expected)
+
+
+@pytest.mark.parametrize("period", [2, 3, 4, 24])
+def test_rows_that_take_turns_are_all_among_those_that_are_measured(period):
+    drawn = epoch._drawn(4 * 1000, 1000)
+    assert len(set(drawn.tolist())) == 1000
+    assert drawn.min() >= 0
+    assert drawn.max() < 4000
+    np.testing.assert_array_equal(drawn, epoch._drawn(4 * 1000, 1000))
+    share = np.bincount(drawn % period, minlength=period) / 1000
+    deviation = (1 / period * (1 - 1 / period) / 1000) ** 0.5
+    np.testing.assert_allclose(share, 1 / period, atol=4 * deviation)
 
 
 def test_curves_have_one_value_an_epoch_and_json_without_nan(impatient):

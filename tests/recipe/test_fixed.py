@@ -21,6 +21,21 @@ def test_the_page_of_settings_is_up_to_date():
     assert PAGE.read_text() == markdown(), "run `python -m trainwell.recipe.settings_page > docs/settings.md`"
 
 
+def test_numbers_that_schedules_declare_differently_are_on_the_page_once_for_each():
+    page = markdown()
+    for place in ("decay_schedule", "dropout_schedule"):
+        for schedule, default in (("exponential", "0.01"), ("cosine", "0"), ("one_cycle", "4e-06")):
+            assert f"| `{place}.final` (schedule `{schedule}`) | {default} |" in page
+        assert f"| `{place}.peak` | 0.3 |" in page
+
+
+def test_the_page_says_what_is_chosen_here_and_in_which_unit_a_number_is():
+    declared = every_setting()
+    assert declared["reduce_on_plateau.patience"].source.startswith("chosen")
+    for name in ("huber.delta", "early_stopping.min_delta"):
+        assert "standard deviations of the training target" in declared[name].meaning
+
+
 def test_the_page_names_everything_that_can_be_held_fixed():
     assert {name for name, *_ in OTHERS} | set(CHOICES) == set(fixed.STRUCTURAL)
     assert {f"{name}.learning_rate" for name in OPTIMIZERS} <= set(every_setting())
@@ -77,6 +92,22 @@ def test_a_number_is_checked_against_its_declaration():
             fixed.check({"adam.beta2": value}, PLAIN)
     with pytest.raises(InputError, match=r"^adam.beta2 is 'high', which is not a number from 0.5 to 0.9999\.$"):
         fixed.check({"adam.beta2": "high"}, PLAIN)
+
+
+def test_weights_of_nothing_have_no_direction_for_weight_normalization():
+    held = {"initializer": "constant", "weight_norm": "plain", "constant.value": "0"}
+    own = replace(PLAIN, **fixed.structural(held, "binary", 9))
+    with pytest.raises(InputError, match=r"^constant.value is 0, but weight_norm needs first weights with a direction: take"):
+        fixed.check(held, own)
+    fixed.check({**held, "constant.value": "0.2"}, own)
+    fixed.check({**held, "weight_norm": "none"}, replace(own, weight_norm="none"))
+
+
+def test_what_is_switched_on_by_name_has_a_strength_that_does_something():
+    assert fixed.switched_on({"mixup": "yes"}) == {"mixup.strength": 0.2}
+    places = ("input", "activation", "weight")
+    assert fixed.switched_on(["noises"]) == {f"{place}_noise.standard_deviation": 0.075 for place in places}
+    assert fixed.switched_on(["widths", "mixup.strength"]) == {}
 
 
 def test_a_setting_of_a_technique_that_is_not_chosen_is_said():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainwell.errors import InputError
-from trainwell.network.structure import resolve
+from trainwell.network.structure import Structure, resolve
 from trainwell.population.budget import Budget
 from trainwell.recipe.options import Options
 from trainwell.recipe.run import _prepare, fit
@@ -64,6 +64,7 @@ MISTAKES = {
     "[activation]\nlow = 1": "activation is a choice and has 'low': allowed is values = [...].",
     "[activation]\nvalues = []": "activation has values [], allowed is a list of one or more, such as values = [...].",
     "[activation]\nvalues = 'relu'": "activation has values 'relu', allowed is a list of one or more",
+    "[decay_schedule]\nvalues = [['cosine']]": "decay_schedule has the value ['cosine'], allowed are names and whole numbers.",
     "[activation]\nvalues = [0.5]": "activation has the value 0.5, allowed are names and whole numbers.",
     "[dropout.rate]\nlo = 0.1": "dropout.rate has the key 'lo', did you mean 'low'? allowed is low and high, or values =",
     "[dropout.rate]\nlow = 0.1\nvalues = [0.1]": "dropout.rate has 'low', 'values': allowed is a range or values, not both.",
@@ -151,3 +152,48 @@ def test_combinations_that_do_not_go_together_are_left_out_and_the_others_search
     assert grid.size(searched) == 3
     assert searched.searched == ()
     assert searched.centre["adam.learning_rate"] == 1e-3
+
+
+FINAL = "decay_schedule.final"
+
+
+@pytest.mark.parametrize(
+    ("schedules", "held", "low", "high", "scale"),
+    [
+        (["exponential"], {}, 1e-3, 0.3, "log"),
+        (["cosine"], {}, 0.0, 0.1, "linear"),
+        (["cosine", "exponential"], {}, 1e-3, 0.1, "linear"),
+        (None, {"decay_schedule": "exponential"}, 1e-3, 0.3, "log"),
+        (None, {"decay_schedule": "one_cycle"}, 0.0, 0.01, "linear"),
+    ],
+)
+def test_a_number_of_a_schedule_is_searched_where_that_schedule_declares_it(schedules, held, low, high, scale):
+    own = {FINAL: {}} | ({} if schedules is None else {"decay_schedule": {"values": schedules}})
+    found = spaces.read(own, held)[FINAL]
+    assert (found["low"], found["high"], found["scale"]) == (low, high, scale)
+
+
+def test_a_number_that_another_schedule_allows_is_refused(table, tmp_path):
+    own = {FINAL: {"values": [0.0, 0.1]}, "decay_schedule": {"values": ["exponential"]}}
+    with pytest.raises(InputError, match=r"^the space: decay_schedule.final value is 0, allowed is 1e-06 to 1\.$"):
+        fit(table, "left", out=tmp_path / "run", trials=2, search="grid", space=own)
+    entries = {FINAL: {"values": [0.0]}}
+    networks = tuple(resolved("exponential", "cosine"))
+    with pytest.raises(InputError, match=r"^decay_schedule.final value is 0, allowed is 1e-06 to 1\.$"):
+        spaces.space_of(entries, networks, {})
+    spaces.space_of(entries, networks[1:], {})
+
+
+def resolved(*schedules):
+    return [Structure(1, 1, (), 1, "squared_error", decay_schedule=schedule) for schedule in schedules]
+
+
+def test_batch_normalization_that_is_mostly_no_good_is_remarked_on_in_a_space_too(table, tmp_path):
+    own = {"batch_norm": {"values": ["none", "after"]}, "widths": {"values": ["8", "8-8"]}}
+    options = Options.checked(target="left", out=tmp_path / "run", space=spaces.read(own, {}))
+    _, notes = _prepare(table, options, Budget(), None, (), "the space")
+    said = [note.message for note in notes if note.message.startswith("Of networks in the space: ")]
+    assert [one.removeprefix("Of networks in the space: ")[:31] for one in said] == [
+        "batch_norm is 'after' silu: 'be",
+        "batch_norm helps deep networks ",
+    ]

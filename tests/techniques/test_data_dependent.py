@@ -100,3 +100,43 @@ def test_relative_gradients_equal_the_definition_row_by_row():
         squares += [float((gradient**2).sum()) / 5 for gradient, _ in jax.grad(loss)(layers)]
     expected = np.sqrt(squares / [float((weight**2).sum()) for weight, _ in layers])
     np.testing.assert_allclose(dd.relative_gradients(layers, rows, preactivations, key), expected, rtol=1e-4)
+
+
+def with_constant_units(seed=0):
+    """Layers of which two units of the first see nothing: one is always 0, one always 0.7."""
+    (weight, bias), *others = orthogonal_layers(seed)
+    return [(weight.at[:, :2].set(0), bias.at[1].set(0.7)), *others]
+
+
+def test_units_that_are_the_same_on_every_row_are_left_alone_and_the_others_are_not():
+    preactivations = network(jnp.tanh)
+    before = with_constant_units()
+    after = dd.unit_preactivations(before, BATCH, preactivations)
+    for new, old in zip(after[0], before[0], strict=True):
+        np.testing.assert_array_equal(new[..., :2], old[..., :2])
+    np.testing.assert_allclose(preactivations(after, BATCH)[0].std(axis=0)[2:], 1, rtol=2e-3)
+
+
+def test_a_unit_that_only_rounding_moves_is_left_alone():
+    rows = jnp.stack([jnp.full(256, 1e4), jnp.linspace(-1, 1, 256)], axis=1)
+    layers = [(jnp.array([[1.0], [1e-4]]), jnp.zeros(1))]
+    ((weight, bias),) = dd.unit_preactivations(layers, rows, network(jnp.tanh))
+    np.testing.assert_array_equal(weight, layers[0][0])
+    np.testing.assert_array_equal(bias, layers[0][1])
+
+
+def test_lsuv_leaves_a_layer_alone_of_which_every_row_is_the_same():
+    alike = jnp.full((256, 30), 1 / 3)
+    layer = (orthogonal_layers()[0][0][:, :1], jnp.zeros(1))
+    ((weight, _),) = dd.lsuv([layer], alike, network(jnp.tanh), tolerance=0.1)
+    np.testing.assert_array_equal(weight, layer[0])
+
+
+def test_layers_that_cannot_learn_are_left_out_of_the_balance():
+    preactivations, key = network(jnp.tanh), jax.random.key(1)
+    first, _, last = orthogonal_layers()
+    layers = [first, (jnp.zeros((48, 32)), jnp.zeros(32)), last]
+    after = dd.balance_gradients(layers, BATCH, preactivations, key, damping=0.25)
+    for (new, _), (old, _) in zip(after, layers, strict=True):
+        assert np.isfinite(new).all()
+        np.testing.assert_allclose(new, old, rtol=1e-5)

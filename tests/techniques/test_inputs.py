@@ -158,3 +158,34 @@ def test_the_cosines_of_a_number_are_added_to_the_number_itself():
     turns = np.asarray(weights["frequency"])[1, :, None] * np.asarray(x)[1] + np.asarray(weights["phase"])[1, :, None]
     expected = np.asarray(weights["projection"])[1].T @ np.cos(2 * np.pi * turns)
     np.testing.assert_allclose(found[2 + inputs.EXTRA :], expected, atol=1e-4)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_learned_factor_is_its_own_inputs_alone_in_value_and_slope():
+    x, amounts = RANDOM.normal(size=(3, 8)), np.array([-1 / 6, 0.0, 0.25])
+    found = inputs.learned_scaling(jnp.asarray(x), jnp.asarray(amounts))
+    np.testing.assert_allclose(found, x * np.array([[0.0], [1.0], [2.5]]), rtol=1e-12, atol=1e-12)
+    of_amounts, of_inputs = jax.grad(lambda a, x: inputs.learned_scaling(x, a).sum(), (0, 1))(
+        jnp.asarray(amounts), jnp.asarray(x)
+    )
+    np.testing.assert_allclose(of_amounts, 6 * x.sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(of_inputs, np.repeat([[0.0], [1.0], [2.5]], 8, axis=1), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_category_is_its_row_of_the_table_and_only_levels_that_are_there_learn():
+    vectors, levels = RANDOM.normal(size=(5, 3)), np.array([4, 0, 4, 2])
+    found = inputs.category(jnp.asarray(levels), jnp.asarray(vectors))
+    np.testing.assert_array_equal(found, (np.eye(5)[levels] @ vectors).T)
+    slopes = RANDOM.normal(size=(3, 4))
+    learned = jax.grad(lambda v: (inputs.category(jnp.asarray(levels), v) * slopes).sum())(jnp.asarray(vectors))
+    np.testing.assert_allclose(learned, np.eye(5)[levels].T @ slopes.T, rtol=1e-12, atol=1e-15)
+
+
+def test_a_level_that_nothing_trained_says_nothing_and_the_others_start_about_of_unit_length():
+    drawn = np.stack([inputs.draw_category(jax.random.key(seed), 20) for seed in range(200)])
+    assert drawn.shape == (200, 20, inputs.category_width(20))
+    assert not drawn[:, 0].any()
+    squares = (drawn[:, 1:] ** 2).sum(axis=2)
+    deviation = (2 / drawn.shape[2] / squares.size) ** 0.5  # of a mean of chi-square numbers over their width
+    np.testing.assert_allclose(squares.mean(), 1, atol=5 * deviation)

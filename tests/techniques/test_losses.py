@@ -123,6 +123,16 @@ def test_focal_stays_finite_and_right_at_the_ends(gamma):
     np.testing.assert_allclose(gradient, [[0, 0], [-1, 1]], atol=1e-12)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("level", [0.0, 1000.0, -1000.0])
+def test_focal_of_a_sure_row_keeps_its_figures_in_float32(gamma, level):
+    gaps = np.array([8.0, 12.0, 16.0, 20.0])  # of the logits; what is wrong has a chance of 3e-4 to 2e-9
+    logits = np.stack([np.full(4, level), level + gaps], axis=1)
+    found = losses.focal(jnp.asarray(logits, jnp.float32), jnp.ones(4, int), gamma=gamma)
+    small = np.log1p(np.exp(-gaps))  # -log p
+    np.testing.assert_allclose(found, (-np.expm1(-small)) ** gamma * small, rtol=1e-5)
+
+
 @pytest.mark.usefixtures("float64")
 def test_focal_of_one_column_is_focal_of_two_logits_and_takes_class_weights():
     two = np.concatenate([np.zeros_like(ONE_LOGIT), ONE_LOGIT], axis=1)

@@ -10,8 +10,8 @@ from trainwell.data import cells
 from trainwell.data.arrow_arrays import numpy_of, of_numbers
 
 _DAY = r"(?P<day>\d{1,2})"
-_TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
-_ISO_TIME = r"(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
+_TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?)?"
+_ISO_TIME = r"(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z| UTC| ?[+-]\d{2}(?::?\d{2})?)?)?"
 
 # How a style looks, and the words in which strptime reads its day. Month first comes before day first: text that reads both
 # ways (every day is 12 or less) is taken the American way, as pandas takes it, and `infer_schema` says so.
@@ -29,7 +29,9 @@ STYLES: dict[str, tuple[str, str]] = {
 }
 SAMPLE = 1000  # chosen: of so many different cells, one shows a style that 95% of them have
 _CLOCK = r"[ T](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
-_ZONE = r"\d{2}:\d{2}.*(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})$"
+_HALF = r"(?P<half>[AaPp])[Mm]$"
+_ZONE = r"\d{2}:\d{2}.*(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$"
+DIGITS = 12  # chosen: of a wave's value; what lies beyond is rounding, and the sine of half a turn is 0
 
 
 class Seconds(NamedTuple):
@@ -94,8 +96,8 @@ def parts(values: np.ndarray, first: float) -> dict[str, np.ndarray]:
         "hour": (hour, 24),
     }
     for name, (position, period) in rounds.items():
-        numbers[f"{name} sine"] = np.sin(2 * np.pi * position / period)
-        numbers[f"{name} cosine"] = np.cos(2 * np.pi * position / period)
+        numbers[f"{name} sine"] = np.sin(2 * np.pi * position / period).round(DIGITS)
+        numbers[f"{name} cosine"] = np.cos(2 * np.pi * position / period).round(DIGITS)
     return numbers
 
 
@@ -115,7 +117,11 @@ def _read_text(texts: pa.Array, style: str) -> np.ndarray:
 def _seconds_of_day(texts: pa.Array) -> np.ndarray:
     clock = pc.extract_regex(texts, _CLOCK)
     hour, minute, second = (_group(clock, name) for name in ("hour", "minute", "second"))
-    known = (hour < 24) & (minute < 60) & (second < 61)
+    half = pc.utf8_lower(pc.struct_field(pc.extract_regex(texts, _HALF), "half")).fill_null("")
+    before, after = (np.asarray(numpy_of(pc.equal(half, letter)), bool) for letter in "ap")
+    on_clock = np.where(before | after, (hour >= 1) & (hour <= 12), hour < 24)  # 12 AM is midnight, 12 PM noon
+    hour = np.where(before | after, hour % 12, hour) + 12 * after
+    known = on_clock & (minute < 60) & (second < 61)
     return np.where(known, 3600 * hour + 60 * minute + second, np.nan)
 
 

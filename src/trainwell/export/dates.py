@@ -59,8 +59,8 @@ class Numbers:
         chosen = (value if isinstance(value, str) else self.of(value) for value in (yes, no))
         return self.graph.add("Where", condition, *chosen)
 
-    def less(self, a: str, b: str | float) -> str:
-        return self.graph.add("Less", a, b if isinstance(b, str) else self.of(b))
+    def less(self, a: str | float, b: str | float) -> str:
+        return self.graph.add("Less", *(value if isinstance(value, str) else self.of(value) for value in (a, b)))
 
     def equal(self, a: str, b: float) -> str:
         return self.graph.add("Equal", a, self.of(b))
@@ -76,16 +76,18 @@ def seconds(graph: Graph, text: str, style: str) -> tuple[str, str]:
     )
     safe = graph.add("Where", fits, text, graph.texts(example))
     first, second, rest = _pieces(graph, safe, mark, 3)
-    rest, after_t = _pieces(graph, rest, "T", 2)
-    third, after_blank = _pieces(graph, rest, " ", 2)
-    clock = graph.add("Where", _is_empty(graph, after_t), after_blank, after_t)
+    rest, after_blank, last = _pieces(graph, rest, " ", 3)
+    third, after_t = _pieces(graph, rest, "T", 2)
+    without_t = _is_empty(graph, after_t)
+    clock, beside = (graph.add("Where", without_t, one, other) for one, other in ((after_blank, after_t), (last, after_blank)))
+    halves = [graph.add("RegexFullMatch", safe, pattern=f".*[{letters}][Mm]") for letters in ("Aa", "Pp")]
     named = dict(zip(order, (first, second, third), strict=True))
     if order == "ndy":
         named["d"], _ = _pieces(graph, named["d"], ",", 2)
     numbers = Numbers(graph)
     year, day = _number(graph, named["y"]), _number(graph, named["d"])
     month = _month(graph, named["n"]) if "n" in named else _number(graph, named["m"])
-    of_day, on_clock = _of_day(graph, numbers, clock)
+    of_day, on_clock = _of_day(graph, numbers, clock, beside, halves)
     exists = _exists(graph, numbers, year, month, day)
     found = numbers.plus(numbers.times(_days(numbers, year, month, day), 86400), of_day)
     there = graph.add("And", graph.add("And", fits, exists), on_clock)
@@ -136,24 +138,42 @@ def _spellings(name: str) -> list[str]:
     return ways
 
 
-def _of_day(graph: Graph, numbers: Numbers, clock: str) -> tuple[str, str]:
-    """(seconds since midnight, less the time zone's; whether there is such a time), of ``10:20:30.5+02:00`` or nothing."""
-    local, _ = _pieces(graph, clock, "Z", 2)
-    local, east = _pieces(graph, local, "+", 2)
-    local, west = _pieces(graph, local, "-", 2)
+def _of_day(graph: Graph, numbers: Numbers, clock: str, beside: str, halves: list[str]) -> tuple[str, str]:
+    """(seconds since midnight, less the time zone's; whether there is such a time), of ``10:20:30.5+02:00`` or nothing, with
+    what stands ``beside`` it after a blank, and whether it is of the ``halves`` AM and PM."""
+    local = clock
+    for mark in "ZAaPp":
+        local, _ = _pieces(graph, local, mark, 2)
+    local, *zones = _without_zones(graph, local)
+    _, *others = _without_zones(graph, beside)
     hour, minute, second = _pieces(graph, local, ":", 3)
     second, _ = _pieces(graph, second, ".", 2)
     h, m, s = (_number(graph, part) for part in (hour, minute, second))
-    there = graph.add("And", graph.add("And", numbers.less(h, 24), numbers.less(m, 60)), numbers.less(s, 61))
+    in_half = graph.add("Or", *halves)
+    of_half = graph.add("And", numbers.less(0.5, h), numbers.less(h, 12.5))
+    of_24 = graph.add("And", numbers.less(h, 24), graph.add("Not", in_half))
+    there = graph.add("Or", graph.add("And", in_half, of_half), of_24)
+    there = graph.add("And", graph.add("And", there, numbers.less(m, 60)), numbers.less(s, 61))
+    h = numbers.where(in_half, numbers.rest(h, 12), h)
+    h = numbers.plus(h, numbers.where(halves[1], 12.0, 0.0))
     time = numbers.plus(numbers.plus(numbers.times(h, 3600), numbers.times(m, 60)), s)
-    zone = numbers.minus(_zone(graph, numbers, east), _zone(graph, numbers, west))
-    return numbers.minus(time, zone), there
+    for east, west in (zones, others):
+        time = numbers.minus(time, numbers.minus(_zone(graph, numbers, east), _zone(graph, numbers, west)))
+    return time, there
+
+
+def _without_zones(graph: Graph, text: str) -> tuple[str, str, str]:
+    """(what stands before, the zone east, the zone west) of a clock."""
+    before, east = _pieces(graph, text, "+", 2)
+    before, west = _pieces(graph, before, "-", 2)
+    return before, east, west
 
 
 def _zone(graph: Graph, numbers: Numbers, text: str) -> str:
-    """Seconds of ``02:00`` or ``0200``, 0 of nothing."""
+    """Seconds of ``02:00``, ``0200`` or ``02``, 0 of nothing."""
+    only_hours = graph.add("RegexFullMatch", text, pattern=r"\d{2}")
     hours, minutes = _pieces(graph, text, ":", 2)
-    together = _is_empty(graph, minutes)
+    together = graph.add("And", _is_empty(graph, minutes), graph.add("Not", only_hours))
     h, m = _number(graph, hours), _number(graph, minutes)
     h, m = numbers.where(together, numbers.whole(h, 100), h), numbers.where(together, numbers.rest(h, 100), m)
     return numbers.plus(numbers.times(h, 3600), numbers.times(m, 60))

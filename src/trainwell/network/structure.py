@@ -42,7 +42,8 @@ CHOICES = {
             "batch_norm_test",
             "moving_average",
             AT_TEST,
-            "its statistics at test time: moving, or exact without or with dropout",
+            "its statistics at test time: moving, or of the training rows (of 32,768 drawn at random where there are more), "
+            "passed forward without dropout or with it",
         ),
         Choice("weight_norm", "none", ("none", "plain", "centered"), "re-parametrization of the weights"),
         Choice("dropout", "inverted", ("none", "inverted", "course"), "the form of dropout"),
@@ -117,6 +118,10 @@ class Structure:
                 f"loss is {self.loss!r}{nearest(self.loss, LOSSES) or ','} allowed is one of {listed(LOSSES, 20)}."
             )
         if self.optimizer == "adamw":  # Adam with decoupled decay is two choices here
+            if self.decay != "decoupled":
+                raise InputError(
+                    f"optimizer 'adamw' is Adam with decay 'decoupled', and decay is {self.decay!r}: take optimizer 'adam'."
+                )
             object.__setattr__(self, "optimizer", "adam")
             object.__setattr__(self, "decay", "decoupled")
         if not isinstance(self.optimizer, str) and self.decay == "decoupled":  # that needs the rate, which only optax knows
@@ -227,7 +232,10 @@ EXAMPLE = Structure(numeric=1, continuous=1, cardinalities=(), outputs=1, loss="
 
 
 _PLATEAU = tuple(
-    replace(declared, default=PLATEAU_PATIENCE) if declared.name == "patience" else declared for declared in REDUCE_ON_PLATEAU
+    replace(declared, default=PLATEAU_PATIENCE, source="chosen: below the patience of early stopping; PyTorch has 10")
+    if declared.name == "patience"
+    else declared
+    for declared in REDUCE_ON_PLATEAU
 )
 
 

@@ -171,6 +171,12 @@ class Population:
                 on_finished(ended)
         return [done[number] for number in sorted(done)]
 
+    def started(self, training: Training) -> MemberState:
+        """The state before the first step with which `train` would begin."""
+        device, filled = self.pool.devices[0], [training] * self.places(training.member.structure)
+        states = jax.device_get(self._start(filled, jax.device_put(_settings(filled), device), device))
+        return jax.tree.map(lambda x: x[0].copy(), states)
+
     def prepare(self, structures: Iterable[Structure]) -> None:
         """Have the programs of these structures compiled in the background, for a training that will come."""
         device = self.pool.devices[0]

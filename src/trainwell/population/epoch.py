@@ -62,20 +62,27 @@ def outputs_of(weights, statistics, numeric, categories, structure: Structure, s
     return jax.lax.map(one, (padded(numeric), padded(categories))).reshape(chunks * size, -1)[:rows]
 
 
+def _drawn(rows: int, count: int) -> np.ndarray:
+    """Positions of ``count`` of the rows, in order: the same ones every time for as many rows."""
+    return np.sort(np.random.default_rng(rows).choice(rows, count, replace=False)).astype(np.int32)
+
+
 def _measured(state: MemberState, rows: Rows, structure: Structure, settings) -> MemberState:
     """With exact population statistics where the structure asks for them: one pass over the training rows, without dropout
     (which is what test time meets: Hendrycks & Gimpel, 2016) or with it.
 
     It is made before every validation, not only at the end, so that the score which stops a member and picks its best weights
     is that of the network which is kept. All rows at once: the statistics of every layer then are those which test time meets.
-    Of many rows these are every second, third or further one, as many as fit into memory for all members; of a stream, rows of
-    its chunk.
+    Of many rows these are as many as fit into memory for all members, drawn at random, since the order of a table may be one of
+    hours, places or devices that take turns; of a stream, rows of its chunk.
     """
     if structure.batch_norm == "none" or structure.batch_norm_test == "moving_average":
         return state
     dropping = structure.batch_norm_test == "population_with_dropout"
     mode = Mode(training=True, key=random_bits.fold(state.key, 0), measuring=True) if dropping else MEASURE
-    numeric, categories = (x[:: -(-len(x) // MOST_MEASURED)] for x in (rows.numeric, rows.categories))
+    numeric, categories = rows.numeric, rows.categories
+    if len(numeric) > MOST_MEASURED:
+        numeric, categories = (x[_drawn(len(numeric), MOST_MEASURED)] for x in (numeric, categories))
     _, statistics, _ = forward(state.weights, state.statistics, numeric, categories, structure, settings, mode)
     return state._replace(statistics=statistics)
 

@@ -4,7 +4,7 @@ Everything is read from the declarations beside the techniques: a name that none
 value that is not allowed gets what is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from trainwell.errors import InputError, listed, nearest
@@ -12,6 +12,7 @@ from trainwell.hyperparameter import Choice
 from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
 from trainwell.techniques.activations import ACTIVATIONS
 from trainwell.techniques.losses import LOSSES
+from trainwell.techniques.regularizers import mixup, noise
 
 Value = str | float | int
 TARGET_TRANSFORM = Choice("target_transform", "none", ("none", "log"), "whether a number is learned as its logarithm")
@@ -42,6 +43,15 @@ def numbers(settings: Mapping[str, Value], structure: Structure) -> dict[str, fl
     return {name: declared[name].check(value, name) for name, value in settings.items() if name in declared}
 
 
+def switched_on(named: Collection[str]) -> dict[str, float]:
+    """Strengths of the regularizers that a user chose by name and that are off by default. A number that the user gives comes
+    before; where networks are meant to overfit, the regularizers stay off."""
+    places = [place for place in NOISES if place != "gradient"] if "noises" in named else []
+    declared = {f"{place}_noise": noise.HYPERPARAMETERS for place in places}
+    declared |= {"mixup": mixup.HYPERPARAMETERS} if "mixup" in named else {}
+    return {f"{technique}.{one.name}": one.on for technique, group in declared.items() for one in group if one.on is not None}
+
+
 def check(settings: Mapping[str, Value], structure: Structure) -> None:
     """`InputError` for a name that neither shapes a network nor is a setting of this one, or for a number out of range."""
     known = [*STRUCTURAL, *hyperparameters_of(structure)]
@@ -49,10 +59,12 @@ def check(settings: Mapping[str, Value], structure: Structure) -> None:
         if name not in known:
             hint = nearest(name, known) or ","
             raise InputError(f"{name!r} is no setting{hint} the settings are {listed(sorted(known), 80)}.")
-    numbers(settings, structure)
+    held = numbers(settings, structure)
+    if structure.weight_norm != "none" and structure.drawn_by == "constant" and held.get("constant.value") == 0:
+        raise InputError("constant.value is 0, but weight_norm needs first weights with a direction: take another number.")
 
 
-def remarks(settings: Mapping[str, Value], structure: Structure, task: str) -> list[str]:
+def remarks(settings: Collection[str], structure: Structure, task: str) -> list[str]:
     """Sentences about a choice of batch normalization that is allowed and mostly no good."""
     if "batch_norm" not in settings or structure.batch_norm == "none":
         return []

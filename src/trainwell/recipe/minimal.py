@@ -6,11 +6,17 @@ Compiling takes far longer than training it. So small tables are brought to a fe
 import dataclasses
 import math
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from trainwell import random_bits
 from trainwell.data.encode import Arrays
+from trainwell.network import dense
 from trainwell.network.structure import Structure
+from trainwell.population.cohort import Population
 from trainwell.population.member import Member, Training
+from trainwell.recipe import fixed
 from trainwell.recipe.context import SMALLEST_BATCH, Context
 from trainwell.recipe.evidence import Evidence
 from trainwell.recipe.tune.stage import CENTRE
@@ -24,25 +30,61 @@ AS_THEY_ARE = {
     "cardinalities": (),
     "numeric_embedding": "none",
     "numeric_scaling": "robust",
+    "input_scaling": "none",
     "noises": (),
     "first_pass": "none",
     "weight_norm": "none",
-}  # what a structure must be for columns of zeros to change nothing
+}  # what a structure must be for columns of zeros to change nothing but the first weights, which `_started` draws without them
+LEFT_OUT = {
+    "numeric_embedding": ("none", "periodic."),
+    "dropout": ("none", "dropout"),
+    "noises": ((), "input_noise."),
+}  # what the least effort does without, and how the settings begin for which it does not
 
 
 def one_network(context: Context, number: int) -> tuple[Evidence, list[Training]]:
     """(evidence, the network alone), trained to where early stopping ends it."""
-    structure = context.structure(widths=WIDTHS, numeric_embedding="none", dropout="none", noises=(), batch_size=SMALLEST_BATCH)
-    settings = context.settings(structure, {**CENTRE, **context.learning_rate(structure, RATE)})
+    structure = _structure(context)
+    settings = context.settings(structure, usual(context, structure))
     wide = widened(structure)
     train, validation = (
         _with_columns(repeated(part, context.options.seed), wide.numeric) for part in (context.train, context.validation)
     )
     population, epochs = context.population(train, validation, members=1, signals=False), context.epochs(structure)
-    training = Training(Member(number, wide, settings, "tune"))
+    training = _started(population, Training(Member(number, wide, settings, "tune")), structure)
     (trained,) = population.train([training], epochs, epochs, context.budget)
     trained = narrowed(trained.let_go(), structure)
     return _evidence(context, trained), [trained]
+
+
+def usual(context: Context, structure: Structure) -> dict[str, float]:
+    """Settings of the one network, where the user says nothing."""
+    return CENTRE | fixed.switched_on(context.options.settings) | context.learning_rate(structure, RATE)
+
+
+def _structure(context: Context) -> Structure:
+    """A small network, without what costs time to compile unless the user holds one of its settings fixed."""
+    held = context.options.settings
+    left_out = {
+        name: value
+        for name, (value, start) in LEFT_OUT.items()
+        if not any(setting.startswith(start) for setting in held if setting not in LEFT_OUT)
+    }
+    return context.structure(widths=WIDTHS, batch_size=SMALLEST_BATCH, **left_out)
+
+
+def _started(population: Population, training: Training, structure: Structure) -> Training:
+    """The network before its first step, its first layer drawn for its own inputs alone: the spread of first weights goes by
+    their number, and the inputs that are always 0 count for none."""
+    member = training.member
+    if member.structure == structure or not structure.numeric:
+        return training
+    state = population.started(training)
+    key = jax.random.fold_in(random_bits.jax_key(state.key), 0)
+    drawn = dense.init(key, "layer1", structure.entering, structure.widths[0], structure, member.settings)["layer1.weight"]
+    none = member.structure.numeric - structure.numeric
+    weights = state.weights | {"layer1.weight": jnp.pad(drawn, ((0, 0), (0, none)))}
+    return dataclasses.replace(training, state=state._replace(weights=weights, best_weights=weights))
 
 
 def widened(structure: Structure) -> Structure:

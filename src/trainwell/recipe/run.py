@@ -220,6 +220,7 @@ def _prepare(
     notes = (*notes, *(Note(None, text) for text in fixed.remarks(options.settings, context.structure(), schema.task)))
     with spaces.named(label):
         tune.check(context)
+        notes = (*notes, *(Note(None, text) for text in spaces.remarks(context, options.space or {})))
     folder = _check_same(resumed, schema) if resumed else folders.create(options.out, table.name)
     if resumed and stages:
         _check_contents(folder, table, schema)

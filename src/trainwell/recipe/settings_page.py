@@ -11,7 +11,9 @@ from trainwell.errors import InputError
 from trainwell.hyperparameter import Hyperparameter
 from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
 from trainwell.techniques.losses import LOSSES
+from trainwell.techniques.schedules import SCHEDULES
 
+SCHEDULED = ("dropout_schedule", "decay_schedule")
 INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds fixed what trainwell would otherwise choose,
 search or leave at its default. This page is made from the declarations beside the techniques; what each technique is stands
 in [techniques](techniques.md).
@@ -36,8 +38,8 @@ def markdown() -> str:
     ]
     others = [f"| `{name}` | {default} | {allowed} | {meaning} |" for name, default, allowed, meaning in OTHERS]
     numbers = [
-        f"| `{name}` | {one.default:g} | {one.low:g} to {one.high:g} | {_searched(one)} | {one.meaning} | {one.source} |"
-        for name, one in sorted(every_setting().items())
+        f"| {title} | {_default(one)} | {one.low:g} to {one.high:g} | {_searched(one)} | {one.meaning} | {one.source} |"
+        for title, one in _rows()
     ]
     return "\n".join(
         [
@@ -64,8 +66,29 @@ def markdown() -> str:
     )
 
 
+def _rows() -> Iterator[tuple[str, Hyperparameter]]:
+    """Every number's name and declaration; one of several schedules once for each, where they declare it differently."""
+    scheduled = scheduled_settings()
+    for name, one in sorted(every_setting().items()):
+        own = scheduled.get(name, {})
+        if len(set(own.values())) > 1:
+            yield from ((f"`{name}` (schedule `{schedule}`)", declared) for schedule, declared in own.items())
+        else:
+            yield f"`{name}`", one
+
+
+def scheduled_settings() -> dict[str, dict[str, Hyperparameter]]:
+    """The numbers that dropout and decay schedules share a name for, by full name, and what each schedule declares."""
+    found: dict[str, dict[str, Hyperparameter]] = {}
+    for place in SCHEDULED:
+        for schedule in SCHEDULES.values():
+            for declared in schedule.hyperparameters:
+                found.setdefault(f"{place}.{declared.name}", {})[schedule.name] = declared
+    return found
+
+
 def every_setting() -> dict[str, Hyperparameter]:
-    """The numbers of all techniques, by full name."""
+    """The numbers of all techniques, by full name; of those in `scheduled_settings` any one schedule's."""
     return {name: declared for one in _one_of_each() for name, declared in hyperparameters_of(one).items()}
 
 
@@ -81,6 +104,10 @@ def _one_of_each() -> Iterator[Structure]:
                 yield dataclasses.replace(plain, **change)
             except InputError:  # an option that only goes with another one; its numbers come with that one
                 continue
+
+
+def _default(one: Hyperparameter) -> str:
+    return f"{one.default:g}" if one.on is None else f"{one.default:g}; {one.on:g} where the technique is chosen by name"
 
 
 def _searched(one: Hyperparameter) -> str:

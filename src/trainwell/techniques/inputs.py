@@ -137,11 +137,14 @@ def piecewise_linear(numbers: Float[Array, "columns rows"], edges: Float[Array, 
 
         e(x)_t = min(1, max(0, (x - b_(t-1)) / (b_t - b_(t-1)))),   b_0 < ... < b_T quantiles of training rows
 
-    It lets the first layer bend at each edge, as a tree splits there. The edges are not learned.
+    It lets the first layer bend at each edge, as a tree splits there. The edges are not learned. Beyond the first and the last
+    edge nothing changes any more. In the paper the first and the last bin go on in a straight line there; with edges of a part
+    of the rows, and end bins that may be as narrow as 0.0001, one row far out would then enter as a number of ten thousands.
 
     Use: of numbers to which the target answers in steps; beside networks with another embedding, whose errors are others.
 
-    Source: Gorishniy et al. (2022), "On embeddings for numerical features in tabular deep learning", section 3.1.
+    Source: Gorishniy et al. (2022), "On embeddings for numerical features in tabular deep learning", section 3.1, with both
+    ends clipped.
 
     Examples
     --------
@@ -225,13 +228,17 @@ def learned_scaling(entering: Float[Array, "wide rows"], amounts: Float[Array, "
 def draw_category(key: jax.Array, cardinality: int) -> Float[Array, "levels width"]:
     """Vectors of about unit length, so that a category weighs as much as a number at the start.
 
+    That of level 0 is zero, the mean of all: where no training row lacks the category and no level is rare, nothing trains it,
+    and a level met later then says nothing, rather than something at random.
+
     Examples
     --------
-    >>> draw_category(jax.random.key(0), 50).shape
-    (50, 7)
+    >>> vectors = draw_category(jax.random.key(0), 50)
+    >>> vectors.shape, vectors[0].tolist()
+    ((50, 7), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     """
     width = category_width(cardinality)
-    return jax.random.normal(key, (cardinality, width)) * width**-0.5
+    return (jax.random.normal(key, (cardinality, width)) * width**-0.5).at[0].set(0)
 
 
 def category(levels: Int[Array, " rows"], vectors: Float[Array, "levels width"]) -> Float[Array, "width rows"]:

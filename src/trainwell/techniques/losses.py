@@ -44,7 +44,7 @@ HUBER = (
         high=1e3,
         scale="log",
         search=(0.1, 3.0),
-        meaning="residual from which the loss grows linearly, in the target's units",
+        meaning="residual from which the loss grows linearly, in standard deviations of the training target",
         source="default of PyTorch; range chosen",
     ),
 )
@@ -140,10 +140,9 @@ def focal(logits: Float[Array, "rows classes"], targets: Int[Array, " rows"], *,
         logits = jnp.concatenate([jnp.zeros_like(logits), logits], axis=1)
     _require_classes(logits, targets)
     right = jax.nn.one_hot(targets, logits.shape[1], dtype=bool)
-    total = jax.nn.logsumexp(logits, axis=1)
-    log_right = jnp.sum(jnp.where(right, logits, 0), axis=1) - total
-    log_wrong = jax.nn.logsumexp(jnp.where(right, -jnp.inf, logits), axis=1) - total  # log(1 - p) without cancellation
-    loss = -jnp.exp(gamma * log_wrong) * log_right
+    own = jnp.sum(jnp.where(right, logits, 0), axis=1, keepdims=True)
+    odds = jax.nn.logsumexp(jnp.where(right, -jnp.inf, logits - own), axis=1)  # log((1 - p) / p), small where p is near 1
+    loss = jnp.exp(-gamma * jax.nn.softplus(-odds)) * jax.nn.softplus(odds)  # (1 - p)^gamma and -log p without cancellation
     return loss if class_weights is None else loss * class_weights[targets]
 
 

@@ -52,7 +52,12 @@ REDUCE_ON_PLATEAU = (
         "factor", default=0.1, low=0.01, high=1.0, search=(0.1, 0.5), meaning="what each drop multiplies by", source="PyTorch"
     ),
     Hyperparameter(
-        "min_delta", default=0.0, low=0.0, high=1e6, search=(0.0, 1e-3), meaning="least rise of the score that counts"
+        "min_delta",
+        default=0.0,
+        low=0.0,
+        high=1e6,
+        search=(0.0, 1e-3),
+        meaning="least rise of the score that counts, as of early stopping",
     ),
     Hyperparameter("floor", default=0.0, low=0.0, high=1.0, search=(0.0, 0.01), meaning="least multiplier", source="PyTorch"),
 )

@@ -14,6 +14,7 @@ with the file, the name, the value and what is allowed.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -24,7 +25,7 @@ from trainwell.hyperparameter import Hyperparameter
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
-from trainwell.recipe.settings_page import every_setting
+from trainwell.recipe.settings_page import every_setting, scheduled_settings
 from trainwell.search.space import MOST_STRUCTURES, Space
 
 Entries = dict[str, dict[str, Any]]
@@ -67,7 +68,8 @@ def read(given: object, held: Mapping[str, object]) -> Entries:
         for name in entries:
             if name in held:
                 raise InputError(f"{name} is searched and held fixed at {held[name]!r} (--set): leave one of them out.")
-        return {name: _checked(name, entry) for name, entry in entries.items()}
+        declared = _settings() | _of_schedules(entries, held)
+        return {name: _checked(name, entry, declared) for name, entry in entries.items()}
 
 
 def _file(path: Path) -> Mapping[str, Any]:
@@ -102,9 +104,25 @@ def _settings() -> dict[str, Hyperparameter]:
     return every_setting()
 
 
-def _checked(name: str, entry: Any) -> dict[str, Any]:
+def _of_schedules(entries: Mapping[str, Any], held: Mapping[str, object]) -> dict[str, Hyperparameter]:
+    """What numbers of dropout and decay schedules may be, by full name: what each of the schedules named allows, or where none
+    is, any of them. What networks with one of these allow, `_check_ends` asks."""
+    found = {}
+    for name, by_schedule in scheduled_settings().items():
+        place = name.partition(".")[0]
+        entry = entries.get(place)
+        values = entry.get("values") if isinstance(entry, Mapping) else [held.get(place)]
+        named = [one for one in values if isinstance(one, str) and one in by_schedule] if isinstance(values, Sequence) else []
+        own = [by_schedule[schedule] for schedule in named or by_schedule]
+        inner, outer = (max, min) if named else (min, max)
+        low, high = inner(one.low for one in own), outer(one.high for one in own)
+        search = max(one.search_range[0] for one in own), min(one.search_range[1] for one in own)
+        found[name] = replace(own[0], default=min(max(own[0].default, low), high), low=low, high=high, search=search)
+    return found
+
+
+def _checked(name: str, entry: Any, declared: Mapping[str, Hyperparameter]) -> dict[str, Any]:
     """The entry with everything that it leaves out."""
-    declared = _settings()
     known = [*fixed.STRUCTURAL, *declared]
     if name not in known:
         hint = nearest(name, known) or ","
@@ -199,6 +217,26 @@ def structures_of(context: Context, entries: Entries, **usual: Any) -> tuple[Str
     return tuple(found)
 
 
+def remarks(context: Context, entries: Entries) -> list[str]:
+    """Sentences about choices of the space that are allowed and mostly no good, each said once."""
+    if "batch_norm" not in entries:
+        return []
+    found = [one for structure in structures_of(context, entries) for one in fixed.remarks(entries, structure, context.task)]
+    return [f"Of networks in the space: {one}" for one in dict.fromkeys(found)]
+
+
+def _check_ends(numbers: Entries, structures: tuple[Structure, ...]) -> None:
+    """`InputError` for a number that one of the networks could not have."""
+    for structure in structures:
+        declared = hyperparameters_of(structure)
+        for name in numbers.keys() & declared.keys():
+            entry = numbers[name]
+            ends = {"value": entry["values"]} if "values" in entry else {key: [entry[key]] for key in ("low", "high")}
+            for key, values in ends.items():
+                for value in values:
+                    _number(f"{name} {key}", value, declared[name])
+
+
 def space_of(entries: Entries, structures: tuple[Structure, ...], centre: Mapping[str, float]) -> Space:
     """The space that the entries describe; `InputError` for a setting that none of the networks has."""
     numbers = {name: entry for name, entry in entries.items() if name not in fixed.STRUCTURAL}
@@ -210,6 +248,7 @@ def space_of(entries: Entries, structures: tuple[Structure, ...], centre: Mappin
                 f"{name} is a setting of {technique}, which no network of this space uses: leave it out, or make "
                 f"{technique} one of the choices."
             )
+    _check_ends(numbers, structures)
     ranges = {name: entry for name, entry in numbers.items() if "values" not in entry}
     return Space(
         structures,

@@ -55,7 +55,12 @@ def space(
         structures = tuple(dict.fromkeys(context.structure(**way) for way in _ways(context, chosen)))
     rate = f"{context.structure().optimizer}.learning_rate"  # of the optimizer with which the rate was found
     found = {rate: learning_rate, FREQUENCY: COARSE if len(context.split.train) < FEW_ROWS else frequency}
-    centre = CENTRE | {name: value for name, value in found.items() if value is not None} | regularized
+    centre = (
+        CENTRE
+        | fixed.switched_on({*context.options.settings, *(own or {})})
+        | {name: value for name, value in found.items() if value is not None}
+        | regularized
+    )
     held = {name: value for structure in structures for name, value in context.settings(structure, centre).items()}
     if own is not None:
         return spaces.space_of(own, structures, held)

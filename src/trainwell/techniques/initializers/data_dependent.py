@@ -38,7 +38,7 @@ HYPERPARAMETERS = (
         source="Kraehenbuehl et al. (2015)",
     ),
 )
-TINY = 1e-12  # chosen; keeps a unit that is the same on every row from being divided by zero
+ROUNDING = 1e-5  # chosen: a hundred times what a float32 resolves; what varies by less of its size is the same on every row
 
 
 def lsuv(layers: Layers, batch: Array, preactivations: Preactivations, *, tolerance, attempts: int = 10) -> Layers:
@@ -46,7 +46,8 @@ def lsuv(layers: Layers, batch: Array, preactivations: Preactivations, *, tolera
 
         W_i <- W_i / sqrt(Var(z_i)), layer by layer, until |Var(z_i) - 1| < tolerance
 
-    z_i are the pre-activations of layer i on the batch. The layers given should be orthogonal already.
+    z_i are the pre-activations of layer i on the batch. The layers given should be orthogonal already. One whose
+    pre-activations are all the same is left as it is: no factor makes them vary.
 
     Use: in deep networks where no rule fits the activation.
 
@@ -73,6 +74,8 @@ def unit_preactivations(layers: Layers, batch: Array, preactivations: Preactivat
 
         W_i[:, j] <- W_i[:, j] / s_j      b_i[j] <- (b_i[j] - m_j) / s_j      m_j, s_j mean and std of z_i[:, j]
 
+    A unit that is the same on every row is left as it is.
+
     Use: where features are of uneven scale.
 
     Examples
@@ -89,8 +92,9 @@ def unit_preactivations(layers: Layers, batch: Array, preactivations: Preactivat
     layers = list(layers)
     for place, (weight, bias) in enumerate(layers):
         z = preactivations(layers, batch)[place]
-        spread = jnp.maximum(z.std(axis=0), TINY)
-        layers[place] = (weight / spread, (bias - z.mean(axis=0)) / spread)
+        varies = _varies(z.var(axis=0), jnp.square(z).mean(axis=0))
+        spread = jnp.where(varies, z.std(axis=0), 1)
+        layers[place] = (weight / spread, (bias - jnp.where(varies, z.mean(axis=0), 0)) / spread)
     return layers
 
 
@@ -143,8 +147,11 @@ def balance_gradients(
     """
 
     def one_round(_, layers):
-        logs = jnp.log(relative_gradients(layers, batch, preactivations, key) + TINY)
-        factors = jnp.exp(damping / 2 * (logs - logs.mean()))
+        ratios = relative_gradients(layers, batch, preactivations, key)
+        learns = (ratios > 0) & jnp.isfinite(ratios)  # one without weights, or that nothing comes back to, is left as it is
+        logs = jnp.log(jnp.where(learns, ratios, 1))
+        mean = logs.sum() / jnp.maximum(learns.sum(), 1)
+        factors = jnp.exp(jnp.where(learns, damping / 2 * (logs - mean), 0))
         so_far = jnp.cumprod(factors)  # what reaches a layer's bias has passed all the layers below
         return [(weight * factors[i], bias * so_far[i]) for i, (weight, bias) in enumerate(layers)]
 
@@ -175,20 +182,27 @@ def data_dependent(
     return balance_gradients(layers, batch, preactivations, key, damping=damping, rounds=rounds)
 
 
+def _varies(variance: Array, mean_square: Array) -> Array:
+    """Whether a variance is more than what rounding makes of numbers that are all the same."""
+    return variance > ROUNDING**2 * mean_square
+
+
 def _unit_variance(layers: Layers, place: int, batch, preactivations: Preactivations, tolerance, attempts: int):
     """One layer of LSUV: a loop on the device, so that each member of a population stops at its own attempt."""
     weight, bias = layers[place]
 
     def variance(weight):
-        return preactivations([*layers[:place], (weight, bias), *layers[place + 1 :]], batch)[place].var()
+        """Of all pre-activations; 0 where they are the same but for rounding."""
+        z = preactivations([*layers[:place], (weight, bias), *layers[place + 1 :]], batch)[place]
+        return jnp.where(_varies(z.var(), jnp.square(z).mean()), z.var(), 0)
 
     def unfinished(carry):
         _, measured, attempt = carry
-        return (jnp.abs(measured - 1) >= tolerance) & (attempt < attempts)
+        return (measured > 0) & (jnp.abs(measured - 1) >= tolerance) & (attempt < attempts)
 
     def attempt_once(carry):
         weight, measured, attempt = carry
-        weight = weight / jnp.sqrt(jnp.maximum(measured, TINY))
+        weight = weight / jnp.sqrt(jnp.where(measured > 0, measured, 1))
         return weight, variance(weight), attempt + 1
 
     weight, _, _ = jax.lax.while_loop(unfinished, attempt_once, (weight, variance(weight), 0))

@@ -29,7 +29,7 @@ HYPERPARAMETERS = (
         low=0.0,
         high=1e6,
         search=(0.0, 1e-3),
-        meaning="least rise of the score that counts as improvement, in its units",
+        meaning="least rise of the score that counts; of errors of a number in standard deviations of the training target",
     ),
 )
 

@@ -23,6 +23,8 @@ HYPERPARAMETERS = (
         high=10.0,
         search=(0.0, 0.3),
         meaning="spread of the noise, in the units of what it is added to",
+        source="Graves et al. (2013) add 0.075 to weights; range chosen; default off",
+        on=0.075,
     ),
 )
 
