@@ -20,7 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trainwell import NeuralClassifier, NeuralRegressor
-from trainwell.estimators.rows import class_names, counted, features
+from trainwell.data.folds import other_folds
+from trainwell.data.schema import infer_schema, target_values
+from trainwell.data.split import split_table
+from trainwell.estimators.rows import class_names, counted, features, with_column
 from trainwell.model import CellWarning
 
 ROWS = 240
@@ -164,12 +167,61 @@ def test_a_row_counts_as_much_as_its_weight(frame, labels):
         assert believed.score(numbers, (truth, opposite)[heavy]) > 0.6
 
 
+def test_the_last_stage_tells_of_weighted_rows_by_their_weights(frame, labels):
+    """Where it did not, it had two different F1 of one decision."""
+    weights = np.where(labels == "yes", 0.2, 1.7) * np.random.default_rng(0).uniform(0.5, 1.5, ROWS)
+    found = NeuralClassifier(**LEAST, metric="f1").fit(frame, labels, sample_weight=weights).run_.evidence["squeeze"]
+    decisions = found.tables["What the threshold does on the test rows"]
+    assert decisions[0]["F1"] == pytest.approx(found.measures["test_score"], abs=1e-4)
+
+
 def test_weights_that_are_whole_numbers_are_repetitions(frame, signal):
     weights = np.random.default_rng(1).integers(0, 3, ROWS)
     order = np.random.default_rng(2).permutation(ROWS)
     weighted = NeuralRegressor(**LEAST).fit(frame.iloc[order], signal[order], sample_weight=weights[order])
     repeated = NeuralRegressor(**LEAST).fit(frame.iloc[np.repeat(np.arange(ROWS), weights)], np.repeat(signal, weights))
     np.testing.assert_array_equal(weighted.predict(frame), repeated.predict(frame))
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_copies_that_weights_make_of_a_row_are_never_torn_between_training_and_measuring(task):
+    chance = np.random.default_rng(0)
+    numbers, weights = chance.normal(size=(120, 2)), chance.integers(1, 9, 120)
+    numbers[::3, 0] = np.nan
+    target = chance.integers(0, 2, 120) if task == "binary" else chance.normal(size=120)
+    table = with_column(features(numbers), "y", target.astype(str) if task == "binary" else target)
+    rows = counted(table, weights, target if task == "binary" else None)
+    assert rows.rows == weights.sum()
+    assert len(np.unique(rows.copies)) == 120
+    schema, _ = infer_schema(rows, "y", task=task)
+    split = split_table(rows, schema, seed=0)
+    parts = [split.train, split.validation, split.test]
+    for shares, part in zip((0.64, 0.16, 0.2), parts, strict=True):
+        assert len(part) / rows.rows == pytest.approx(shares, abs=0.04)
+    folds = other_folds(split, rows, schema, seed=0)
+    assert len(folds) == 4
+    assert np.array_equal(np.sort(np.concatenate(folds)), split.train)
+    for some in (parts, folds):
+        numbers_of = [set(rows.copies[part].tolist()) for part in some]
+        assert sum(map(len, numbers_of)) == len(set.union(*numbers_of)), "no row is in two of them"
+    assert max(map(len, folds)) - min(map(len, folds)) <= 16
+    if task == "binary":
+        given = target_values(rows, schema)
+        shares = [given[part].mean() for part in (*parts, *folds)]
+        assert np.ptp(shares) < 0.08, "classes are dealt evenly all the same"
+
+
+def test_rows_that_are_equal_by_chance_and_of_too_rare_classes_are_rows_of_their_own():
+    few = np.random.default_rng(0).integers(0, 3, (200, 2)).astype(float)
+    target = np.random.default_rng(1).integers(0, 2, 200)
+    table = with_column(features(few), "y", target.astype(str))
+    assert counted(table, None, target).copies is None
+    unlike = np.arange(40.0)[:, None]
+    rare = np.array([2] + [0, 1] * 19 + [0])
+    rows = counted(with_column(features(unlike), "y", rare.astype(str)), np.r_[5, np.ones(38, int), 2], rare)
+    seldom = rows.copies[rows.column("y").to_numpy() == "2"]
+    assert len(set(seldom.tolist())) == 5
+    assert len(rows.copies) - len(np.unique(rows.copies)) == 1
 
 
 def test_weights_of_classes_and_equal_weights_make_no_copies_of_rows():

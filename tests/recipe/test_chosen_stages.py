@@ -15,9 +15,10 @@ from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
 from trainwell.recipe.chosen_stages import chosen_stages
 from trainwell.recipe.events import closed_by_ctrl_c
-from trainwell.recipe.evidence import STAGES, Evidence
+from trainwell.recipe.evidence import STAGES, Evidence, read_evidence
 from trainwell.recipe.gates import beaten
 from trainwell.recipe.options import Options
+from trainwell.recipe.order import Recipe
 from trainwell.recipe.run import _prepare, fit
 from trainwell.recipe.running import hold
 from trainwell.report.record import read_record
@@ -86,6 +87,19 @@ def test_a_search_is_made_anew_with_more_networks_from_what_a_finished_run_has_l
     assert [event["stage"] for event in told if event["event"] == "stage_finished"] == list(STAGES)
 
 
+def test_how_fast_networks_train_is_known_when_the_search_of_a_finished_run_is_made_anew(again, table):
+    found = read_evidence(again / "evidence")
+    assert all(found[stage].measures["full_training_seconds"] > 0 for stage in ("overfit", "regularize"))
+    options = Options.checked(target="left", out=again, trials=1)
+    context = _prepare(table, options, Budget(), again, (), stages=("tune", "squeeze"))[0]
+    recipe = Recipe(context, (), ("tune", "squeeze"))
+    for stage in ("overfit", "regularize"):
+        getattr(recipe, f"_{stage}")(context)
+        recipe.result.evidence[stage] = recipe.done[stage]
+    assert not recipe.result.trainings
+    assert recipe._full_training == found["regularize"].measures["full_training_seconds"]
+
+
 def test_looking_again_at_a_finished_run_keeps_its_model(again, table):
     before = (again / "model" / "weights.safetensors").read_bytes()
     run = fit(table, resume=again, only=["look"])
@@ -104,10 +118,15 @@ def test_looking_again_at_a_finished_run_keeps_its_model(again, table):
         ({"from_stage": "tune", "seed": 3},
          r"was made with the options that it was started with: beside tune only .*'trials' can be others, not 'seed'"),
         ({"from_stage": "squeeze", "trials": 9}, r"beside squeeze only .* can be others, not 'trials'; leave it out"),
+        ({"from_stage": "tune", "space": {"batch_size": {"values": ["full"]}, "activation": {"values": ["relu"]}}},
+         r"^the space: activation is searched and held fixed at 'relu' \(--set\): leave one of them out\.$"),
         ({"from_stage": "tune", "trials": 0}, r"^trials is 0, which should be greater"),
     ],
 )  # fmt: skip
 def test_what_would_make_a_run_untrue_is_refused_and_nothing_is_touched(again, table, options, sentence):
+    if "space" in options:
+        config = json.loads((again / "config.json").read_text())
+        (again / "config.json").write_text(json.dumps(config | {"settings": {"activation": "relu"}}))
     before = contents(again)
     with pytest.raises(InputError, match=sentence):
         fit(table, resume=again, **options)

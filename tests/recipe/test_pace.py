@@ -22,6 +22,7 @@ from trainwell.recipe.pace import (
     CROSS_FITTED,
     FEWEST_WAVES,
     SHARE_CALLING,
+    SPARE,
     calls_of_metric,
     cross_fits,
     full_training,
@@ -134,6 +135,20 @@ def test_the_search_ends_early_enough_for_cross_fitting_that_is_affordable_and_e
     assert slow._end("tune") == 1 - slow._closing_share > ENDS["tune"]
     for stage in ("look", "baselines", "overfit", "regularize", "squeeze"):
         assert quick._end(stage) == slow._end(stage) == ENDS[stage]
+
+
+def test_a_long_search_takes_all_the_time_that_cross_fitting_does_not_need(prepared):
+    hour = replace(prepared, budget=Budget(3600.0, clock=lambda: 0.0))
+    for seconds in (1.0, 100.0):
+        recipe = recipe_after(hour, seconds=seconds)
+        needed = SPARE * 8 * 4 * recipe._full_training / 3600
+        assert cross_fits(hour, recipe._full_training)
+        assert recipe._end("tune") == pytest.approx(max(ENDS["tune"], 1 - recipe._closing_share - needed))
+    assert recipe_after(hour, seconds=1.0)._end("tune") > 0.9
+    assert recipe_after(hour, seconds=100.0)._end("tune") < 0.85
+    assert recipe_after(hour, seconds=140.0)._end("tune") >= ENDS["tune"]
+    minute = replace(prepared, budget=Budget(60.0, clock=lambda: 0.0))
+    assert recipe_after(minute, seconds=0.1)._end("tune") == ENDS["tune"], "as it was measured to be best"
 
 
 def test_time_is_reserved_for_what_this_run_compiles_and_not_for_what_another_did(context):

@@ -3,17 +3,43 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from small_networks import member, structure, train
 from trainwell.diagnosis.findings import Finding
 from trainwell.diagnosis.remedies import Remedy
-from trainwell.recipe.remedies import remedied
-from trainwell.recipe.run import fit
+from trainwell.population.budget import Budget
+from trainwell.population.history import Curves
+from trainwell.population.member import Training
+from trainwell.population.step import start
+from trainwell.recipe.findings import known_of
+from trainwell.recipe.options import Options
+from trainwell.recipe.remedies import Searched, remedied
+from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.tune import spaces
+from trainwell.recipe.tune.stage import space as space_of
 from trainwell.report.findings import went_wrong
+from trainwell.search.halving import Wave
 from trainwell.search.space import Space
+from trainwell.search.trials import distributions, told
 
 NETWORK = structure()
+
+
+@pytest.fixture
+def scored():
+    """A function that makes a training of a member with a score, which nobody has trained."""
+
+    def make(member, score, ended=False, failed=False):
+        state = start(np.uint32(0), member.structure, member.settings, np.zeros(1, np.float32))
+        stopping = state.stopping._replace(best=np.float32(score), stopped=np.bool_(failed))
+        curves = Curves(*((score,) * 9 for _ in range(3)), (1.0,) * 9)
+        return Training(member, state._replace(stopping=stopping, failed=np.bool_(failed)), curves, ended).let_go()
+
+    return make
+
+
 RATE = "adam.learning_rate"
 SPACE = Space((NETWORK,), (RATE,), ranges={RATE: (1e-4, 1.0)})
 
@@ -91,6 +117,57 @@ def test_clipping_that_was_chosen_stays_as_it_is():
     assert remedied(SPACE, [exploded()], [], held={"clip": "none"}) == (SPACE, [])
     own = Space((structure(clip="value"),), (RATE,))
     assert remedied(own, [exploded()], []) == (own, [])
+
+
+def test_clipping_that_the_users_space_is_about_stays_as_it_is(table, tmp_path):
+    own = {"clip": {"values": ["none", "value"]}, RATE: {"low": 0.05, "high": 0.5}}
+    options = Options.checked(target="left", out=tmp_path / "run", trials=2, space=spaces.read(own, {}))
+    context = _prepare(table, options, Budget(), None, ())[0]
+    searched = space_of(context, "8", None, {})
+    changing = Searched(context, searched, known_of(context, {}))
+    changing._problems = {(1, 0, False): [exploded()]}
+    assert changing.after([], [exploded()[0]]) == searched
+
+
+def test_what_was_learned_before_gradients_were_clipped_is_not_forgotten(scored):
+    space, _ = remedied(SPACE, [exploded()], [])
+    before = scored(SPACE.central(3, NETWORK), 0.7, ended=True)
+    assert space.holds(before.member)
+    known = told(space, before)
+    assert known is not None
+    assert known.value == pytest.approx(0.7)
+    assert told(space, scored(SPACE.central(3, NETWORK), 0.7, failed=True)) is None, "it broke by what has been remedied"
+    stranger = replace(before.member, structure=structure(widths=(31,)))
+    assert not space.holds(stranger)
+
+
+def test_a_choice_that_is_none_of_the_space_any_more_has_its_place_in_the_journal():
+    wide, other = structure(widths=(16,)), structure(widths=(24,))
+    space, found = Space((NETWORK, wide), (RATE,)), member(3, other, adam__learning_rate=0.01).member
+    assert space.point(found)["widths"] == "24"
+    assert distributions(space, found)["widths"].choices == ("8", "16", "24")
+
+
+def test_after_the_waves_that_are_known_only_the_new_one_is_looked_at(table, tmp_path, scored, monkeypatch):
+    """The space after wave upon wave is that of all at once; what each wave costs does not grow with those before it."""
+    options = Options.checked(target="left", out=tmp_path / "run", trials=2)
+    context = _prepare(table, options, Budget(), None, ())[0]
+    searched = space_of(context, "8", 1e-3, {})
+    high = searched.ranges[RATE][1]
+    waves = []
+    for number in range(6):
+        members = [searched.member(3 * number + place, searched.structures[0], {RATE: high}) for place in range(3)]
+        waves.append(Wave(tuple(scored(one, 0.5 + number / 10, ended=True) for one in members), (9,), 1))
+    known = known_of(context, {})
+    changing, asked = Searched(context, searched, known), []
+    steps = [changing.after(waves[:count]) for count in range(len(waves) + 1)]
+    assert steps[-1].ranges[RATE][1] > high
+    assert Searched(context, searched, known).after(waves) == steps[-1]
+    next_of = changing._next
+    monkeypatch.setattr(changing, "_next", lambda some: asked.append(len(some)) or next_of(some))
+    changing.after(waves)
+    changing.after([*waves, waves[0]])
+    assert asked == [len(waves) + 1]
 
 
 @pytest.fixture(scope="module")

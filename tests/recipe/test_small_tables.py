@@ -10,6 +10,7 @@ from trainwell.population.budget import Budget
 from trainwell.recipe.baselines.simple_models import some_rows
 from trainwell.recipe.baselines.stage import ONE_BATCH_STEPS, STUCK, _batch_check, overfit_one_batch
 from trainwell.recipe.context import SMALLEST
+from trainwell.recipe.events import read_events
 from trainwell.recipe.options import Options
 from trainwell.recipe.run import _prepare, fit
 
@@ -67,6 +68,20 @@ def test_a_split_that_leaves_one_class_to_measure_on_is_refused(tmp_path, random
     table = {"when": list(range(100)), "x": random.normal(size=100).tolist(), "y": ["no", "yes"] * 30 + ["no"] * 40}
     with pytest.raises(InputError, match="a split by time leaves validation rows of one class only, which measure nothing"):
         fit(table, "y", out=tmp_path / "run", time="when")
+
+
+def test_a_split_that_leaves_one_value_to_explain_is_refused_where_the_metric_is_r2(tmp_path, random):
+    table = {"when": list(range(100)), "x": random.normal(size=100).tolist(), "y": [*random.normal(size=60), *[7.0] * 40]}
+    with pytest.raises(InputError, match="a split by time leaves validation rows that all have the same target, of which R2"):
+        fit(table, "y", out=tmp_path / "run", time="when")
+    assert fit(table, "y", out=tmp_path / "run", time="when", metric="rmse", only=["look"]).evidence["look"]
+
+
+def test_rows_that_chance_left_without_variance_are_noted(tmp_path, random):
+    table = {"x": random.normal(size=60).tolist(), "y": [0.0] * 59 + [1.0]}
+    run = fit(table, "y", out=tmp_path / "run", only=["look"], task="regression")
+    notes = [event.get("message", "") for event in read_events(run.folder / "events.jsonl")]
+    assert any(note.startswith("All test rows have the same target, of which R2 means nothing") for note in notes)
 
 
 def test_large_targets_keep_their_figures(tmp_path, random):

@@ -7,10 +7,13 @@ import pytest
 
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure
+from trainwell.population.budget import Budget
 from trainwell.recipe.events import EventLog, read_events
 from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence
 from trainwell.recipe.options import EFFORTS, Options
+from trainwell.recipe.overfit.stage import _trained
 from trainwell.recipe.regularize.stage import ways_to_regularize
+from trainwell.recipe.run import _prepare
 
 
 def structure(**changes) -> Structure:
@@ -23,6 +26,22 @@ def test_label_smoothing_is_not_tried_where_order_is_what_counts():
 
     assert "binary_cross_entropy.label_smoothing" in names("log_loss")
     assert names("auc") == names("average_precision") == {"dropout.rate", "weight_decay.rate"}
+
+
+def test_what_is_held_fixed_is_no_way_to_regularize():
+    ways = ways_to_regularize(structure(), "log_loss", {"dropout.rate": 0.1, "widths": "8"})
+    assert {} in ways
+    assert {name for way in ways for name in way} == {"weight_decay.rate", "binary_cross_entropy.label_smoothing"}
+
+
+def test_a_size_is_trained_once_where_its_rate_is_held_fixed(table, tmp_path):
+    held = {"adam.learning_rate": 0.01, "numeric_embedding": "none", "batch_size": "full"}
+    options = Options.checked(target="left", out=tmp_path / "run", trials=1, settings=held)
+    context = _prepare(table, options, Budget(1e-9), None, ())[0]
+    small = [context.structure(widths=(units,)) for units in (2, 3)]
+    members = [one.member for one in _trained(context, small, {}, 5, 1)]
+    assert [(one.number, one.settings["adam.learning_rate"]) for one in members] == [(5, 0.01), (6, 0.01)]
+    assert len({one.structure for one in members}) == 2
 
 
 def test_evidence_comes_back_as_it_was_written(tmp_path):

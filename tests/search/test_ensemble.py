@@ -1,14 +1,22 @@
 """Greedy selection: never worse than the best single on the rows it selects on, by shares that sum to 1."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from small_networks import structure
 from trainwell.population.metrics import METRICS
-from trainwell.search.ensemble import FEWEST_HALVED, MOST_CANDIDATES, PICKS, greedy, optimism
+from trainwell.population.own_metric import own_metric
+from trainwell.search.ensemble import FEWEST_HALVED, MOST_CANDIDATES, PICKS, _halves, candidates_of, greedy, optimism
+from trainwell.search.halving import Wave
+from trainwell.search.sampler import most_telling
+from trainwell.search.space import Space
+from trainwell.search.waves import let_others_go
 
 ROWS = 60
+NETWORK = structure()
 
 
 def candidates(seed: int, metric: str, members: int = 8):
@@ -133,3 +141,64 @@ def test_of_rows_whose_target_is_all_but_the_same_nothing_is_said(metric):
     assert np.isnan(optimism(predictions, target, metric, 0))
     target[0] = 1  # one of the halves has it, the other has one class only
     assert np.isnan(optimism(predictions, target, metric, 0))
+
+
+def test_a_candidate_that_an_average_has_no_score_with_is_not_picked_for_it():
+    """A function that JAX can trace, and that gives no number where the first prediction is above nine tenths."""
+    predictions, target, _ = candidates(0, "auc", 5)
+    metric = own_metric(
+        lambda truth, given: jnp.where(given[0] > 0.9, jnp.nan, -((given - truth) ** 2).mean()), "binary", target, 1
+    )
+    assert metric.score.traceable
+    predictions[:, 0], predictions[0, 0] = 0.5, 0.0
+    predictions[4, 0] = 50.0
+    scores = np.array([float(metric.score(one, target)) for one in predictions])
+    scores[4] = scores[:4].min() - 1.0
+    shares = greedy(predictions, target, scores, metric)
+    assert shares == pytest.approx(greedy(predictions[:4], target, scores[:4], metric))
+    assert len(set(shares.values())) > 1, "more than the best three were averaged"
+
+
+def test_no_group_is_in_both_halves_that_optimism_is_measured_by():
+    """Every row is there ten times over, and each candidate knows some of the rows by heart: by rows drawn alone the other half
+    holds the same rows, and choosing seems to flatter nothing."""
+    chance = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 10)
+    own_target = chance.integers(0, 2, 60)
+    outputs = np.clip(0.5 + chance.normal(0, 0.3, (30, 60)), 0.01, 0.99)
+    predictions, target = outputs[:, groups][:, :, None].astype(np.float32), own_target[groups]
+    by_row = optimism(predictions, target, "auc", 0)
+    by_group = optimism(predictions, target, "auc", 0, None, groups)
+    assert by_group > 3 * max(by_row, 0.01)
+    for draw in range(3):
+        one, other = _halves(len(groups), 300, groups, np.random.default_rng(draw))
+        assert not set(groups[one]) & set(groups[other])
+        assert min(len(one), len(other)) >= 290
+
+
+@pytest.fixture
+def many(scored):
+    """Seventy networks, of which every seventh came to its end."""
+    space = Space((NETWORK,))
+    return [scored(space.central(number, NETWORK), 1 / (1 + number % 17), ended=number % 7 == 0) for number in range(70)]
+
+
+def test_weights_are_kept_of_those_alone_that_an_ensemble_may_be_chosen_from(many):
+    waves = let_others_go([Wave(tuple(many[:35]), (9,), 1), Wave(tuple(many[35:]), (9,), 1)])
+    left = [training for one in waves for training in one.trainings]
+    heavy = [training for training in left if training.state.best_weights]
+    assert len(heavy) == MOST_CANDIDATES
+    chosen = [one.member.number for one in candidates_of(many)]
+    assert {one.member.number for one in heavy} == set(chosen)
+    assert [one.member.number for one in candidates_of(left)] == chosen
+    assert [(one.rank, one.score) for one in left] == [(one.rank, one.score) for one in many]
+    assert let_others_go(waves) == waves
+
+
+def test_a_draw_learns_from_all_members_while_they_are_few_and_else_from_those_that_came_furthest(many):
+    assert most_telling(many) == many
+    told = most_telling(many, 20)
+    assert [one.member.number for one in told] == sorted(one.member.number for one in told)
+    assert {one.member.number for one in many if one.ended} <= {one.member.number for one in told}
+    others = [one.rank for one in told if not one.ended]
+    assert min(others) >= max(one.rank for one in many if one not in told)

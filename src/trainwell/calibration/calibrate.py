@@ -50,12 +50,11 @@ def calibrate(
     metric : the name of what was maximized; one of `THRESHOLDED` decides the threshold, where costs do not.
     costs : what mistakes cost.
     mean, scale : of the target, for regression: the intervals are in its own unit.
-    weights : how much each row counts (rows,) for temperature and threshold; None where all count the same.
+    weights : how much each row counts (rows,); None where all count the same.
     """
     if task == "regression":
-        return Calibration(
-            intervals=fit_intervals(*(np.asarray(one, np.float64) * scale + mean for one in (predictions[:, 0], target)))
-        )
+        predicted, truth = (np.asarray(one, np.float64) * scale + mean for one in (predictions[:, 0], target))
+        return Calibration(intervals=fit_intervals(predicted, truth, weights))
     temperature = fit_temperature(predictions, target, weights)
     if task == "multiclass":
         return Calibration(temperature)

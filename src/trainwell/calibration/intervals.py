@@ -93,12 +93,14 @@ def needed_rows(level: float) -> int:
     return math.ceil(round(level / (1 - level), 9))
 
 
-def fit_intervals(predictions: np.ndarray, target: np.ndarray) -> Intervals:
+def fit_intervals(predictions: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> Intervals:
     """The intervals of predictions.
 
     Parameters
     ----------
     predictions, target : (rows,) of rows that no network was trained on, in the same unit.
+    weights : how much each row counts (rows,); None where all count the same. The truth is then held by so much of the
+        weight, see `_of_errors`.
 
     Examples
     --------
@@ -108,42 +110,54 @@ def fit_intervals(predictions: np.ndarray, target: np.ndarray) -> Intervals:
     """
     predictions = np.asarray(predictions, np.float64)
     errors = np.abs(np.asarray(target, np.float64) - predictions)
-    plain = _of_errors(errors, EVEN)
+    plain = _of_errors(errors, EVEN, weights)
     groups = min(MOST_GROUPS, len(errors) // GROUP)
     if groups < 2:
         return plain
-    difficulty = fit_difficulty(predictions, errors, groups)
-    fitted = _of_errors(errors / _from_others(predictions, errors, groups), difficulty)
-    widths = [one.half_width(predictions).mean() for one in (plain, fitted)]
+    difficulty = fit_difficulty(predictions, errors, groups, weights)
+    fitted = _of_errors(errors / _from_others(predictions, errors, groups, weights), difficulty, weights)
+    widths = [np.average(one.half_width(predictions), weights=weights) for one in (plain, fitted)]
     return fitted if widths[1] < widths[0] else plain
 
 
-def fit_difficulty(predictions: np.ndarray, errors: np.ndarray, groups: int) -> Difficulty:
+def fit_difficulty(predictions: np.ndarray, errors: np.ndarray, groups: int, weights: np.ndarray | None = None) -> Difficulty:
     """The mean absolute error of groups of rows with neighbouring predictions, at the mean prediction of each."""
     parts = np.array_split(np.argsort(predictions, kind="stable"), groups)
-    least = max(LEAST * float(errors.mean()), np.finfo(float).tiny)
-    at = [float(predictions[part].mean()) for part in parts]
-    return Difficulty(tuple(at), tuple(max(least, float(errors[part].mean())) for part in parts))
+    least = max(LEAST * float(np.average(errors, weights=weights)), np.finfo(float).tiny)
+    own = [None if weights is None else weights[part] for part in parts]
+    at, means = (
+        [float(np.average(values[part], weights=some)) for part, some in zip(parts, own, strict=True)]
+        for values in (predictions, errors)
+    )
+    return Difficulty(tuple(at), tuple(max(least, mean) for mean in means))
 
 
-def coverage(target: np.ndarray, predictions: np.ndarray, half_width: np.ndarray) -> float:
-    """Share of the rows whose truth lies within the interval, its ends included."""
-    return float((np.abs(target - predictions) <= half_width).mean())
+def coverage(target: np.ndarray, predictions: np.ndarray, half_width: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Share of the rows, or of their weight, whose truth lies within the interval, its ends included."""
+    return float(np.average(np.abs(target - predictions) <= half_width, weights=weights))
 
 
-def _from_others(predictions: np.ndarray, errors: np.ndarray, groups: int) -> np.ndarray:
+def _from_others(predictions: np.ndarray, errors: np.ndarray, groups: int, weights: np.ndarray | None) -> np.ndarray:
     """Each row's difficulty by those of the other parts."""
     part = np.random.default_rng(0).permutation(len(errors)) % PARTS
     found = np.ones(len(errors))
     for held_out in range(PARTS):
         own, other = part == held_out, part != held_out
-        found[own] = fit_difficulty(predictions[other], errors[other], groups).of(predictions[own])
+        some = None if weights is None else weights[other]
+        found[own] = fit_difficulty(predictions[other], errors[other], groups, some).of(predictions[own])
     return found
 
 
-def _of_errors(errors: np.ndarray, difficulty: Difficulty) -> Intervals:
-    ordered, rows = np.sort(errors), len(errors)
+def _of_errors(errors: np.ndarray, difficulty: Difficulty, weights: np.ndarray | None = None) -> Intervals:
+    """The widths of every level. Of weighted rows the smallest error up to which the wished share of all weight lies, that of
+    the row to come, a mean one, included (Tibshirani et al., 2019, "Conformal prediction under covariate shift", section 2)."""
+    order, rows = np.argsort(errors, kind="stable"), len(errors)
+    ordered = errors[order]
     highest = rows / (rows + 1)
     levels = sorted({level for level in (*LEVELS, highest) if 0 < level <= highest})
-    ranks = [math.ceil(round((rows + 1) * level, 6)) for level in levels]
+    if weights is None:
+        ranks = [math.ceil(round((rows + 1) * level, 6)) for level in levels]
+    else:
+        share = np.cumsum(weights[order]) / (weights.sum() + weights.mean())
+        ranks = [1 + min(rows - 1, int(np.searchsorted(share, level - 1e-9))) for level in levels]
     return Intervals(rows, tuple(levels), tuple(float(ordered[rank - 1]) for rank in ranks), difficulty)

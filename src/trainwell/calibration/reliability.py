@@ -18,7 +18,7 @@ BINS = 15  # Guo et al. (2017)
 
 
 class Reliability(NamedTuple):
-    """Each bin's (mean prediction, share that came true, rows), by rising prediction."""
+    """Each bin's (mean prediction, share that came true, rows or their weight), by rising prediction."""
 
     predicted: np.ndarray
     true: np.ndarray
@@ -30,13 +30,14 @@ class Reliability(NamedTuple):
         return float(np.average(np.abs(self.predicted - self.true), weights=self.rows))
 
 
-def reliability(probabilities: np.ndarray, target: np.ndarray) -> Reliability:
+def reliability(probabilities: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> Reliability:
     """The bins of some predictions.
 
     Parameters
     ----------
     probabilities : (rows, classes), or (rows, 1) of the second class of two.
     target : (rows,) the number of each row's class.
+    weights : how much each row counts (rows,) in its bin, and a bin by its rows; None where all count the same.
 
     Examples
     --------
@@ -47,9 +48,10 @@ def reliability(probabilities: np.ndarray, target: np.ndarray) -> Reliability:
     said, right = _said(np.asarray(probabilities, np.float64), np.asarray(target))
     edges = np.unique(np.quantile(said, np.arange(1, BINS) / BINS))
     place = np.searchsorted(edges, said, side="left")  # equal predictions share a bin
-    rows = np.bincount(place, minlength=len(edges) + 1)
+    own = np.ones(len(said)) if weights is None else np.asarray(weights, np.float64)
+    rows = np.bincount(place, weights=own, minlength=len(edges) + 1)
     there = rows > 0
-    means = [np.bincount(place, weights=values, minlength=len(rows))[there] / rows[there] for values in (said, right)]
+    means = [np.bincount(place, weights=own * values, minlength=len(rows))[there] / rows[there] for values in (said, right)]
     return Reliability(means[0], means[1], rows[there])
 
 

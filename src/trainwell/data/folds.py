@@ -11,10 +11,19 @@ def other_folds(split: Split, table: Table, schema: Schema, *, seed: int) -> lis
     """`deal` with the target and the groups of the table that was split."""
     if split.kind == "time":
         return []
-    return deal(split, target_values(table, schema), schema.task, seed=seed, groups=group_values(table, schema))
+    target, groups = target_values(table, schema), group_values(table, schema)
+    return deal(split, target, schema.task, seed=seed, groups=groups, copies=table.copies)
 
 
-def deal(split: Split, target: np.ndarray, task: str, *, seed: int, groups: np.ndarray | None = None) -> list[np.ndarray]:
+def deal(
+    split: Split,
+    target: np.ndarray,
+    task: str,
+    *,
+    seed: int,
+    groups: np.ndarray | None = None,
+    copies: np.ndarray | None = None,
+) -> list[np.ndarray]:
     """The training rows dealt into parts that validate in turn (positions, ascending), each as large as the validation rows.
 
     A few rows may be in no part: they always train, so that every fold trains on as many rows, and one compiled program serves
@@ -25,7 +34,7 @@ def deal(split: Split, target: np.ndarray, task: str, *, seed: int, groups: np.n
     Parameters
     ----------
     split : the rows.
-    target, task, seed, groups : as of `make_split`; the groups are needed where the split is by group.
+    target, task, seed, groups, copies : as of `make_split`; the groups are needed where the split is by group.
     """
     train, size = split.train, len(split.validation)
     parts = round(len(train) / size)
@@ -35,12 +44,30 @@ def deal(split: Split, target: np.ndarray, task: str, *, seed: int, groups: np.n
     if split.kind == "group":
         assert groups is not None
         return _deal_groups(split, groups, target if task != "regression" else None, parts, random)
+    if copies is not None:
+        return _deal_copies(train, copies[train], target[train] if task != "regression" else None, parts, random)
     order = train[random.permutation(len(train))]
     if task != "regression":
         order = order[np.argsort(target[order], kind="stable")]
     dealt = parts * min(size, len(order) // parts)
     order = order[np.arange(dealt) * len(order) // dealt]  # rows of all classes stay out, not of the last alone
     return [np.sort(order[number::parts]) for number in range(parts)]
+
+
+def _deal_copies(
+    train: np.ndarray, copies: np.ndarray, target: np.ndarray | None, parts: int, random: np.random.Generator
+) -> list[np.ndarray]:
+    """Copies of a row as wholes, those with most copies first, each to the part that has fewest rows of its class; then the
+    parts are only about as large."""
+    _, first, number, sizes = np.unique(copies, return_index=True, return_inverse=True, return_counts=True)
+    classes = np.zeros(len(first), int) if target is None else ranks(target[first])
+    held = np.zeros((int(classes.max()) + 1, parts), int)
+    part = np.zeros(len(first), int)
+    for row in np.lexsort((random.permutation(len(first)), -sizes)):
+        own = held[classes[row]]
+        part[row] = np.lexsort((held.sum(axis=0), own))[0]
+        own[part[row]] += sizes[row]
+    return [train[part[number] == place] for place in range(parts)]
 
 
 def _deal_groups(

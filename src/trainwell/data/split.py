@@ -71,13 +71,15 @@ def split_table(table: Table, schema: Schema, *, seed: int, test_rows: np.ndarra
     """
     target = target_values(table, schema)
     groups, times = group_values(table, schema), time_values(table, schema)
+    copies = table.copies
     cut_in = partial(make_split, task=schema.task, seed=seed, classes=schema.classes)
     if test_rows is None or not test_rows.any():
         share = (1 - TEST_SHARE) / folds_of(round((1 - TEST_SHARE) * len(target)))
-        return cut_in(target, groups=groups, times=times, validation_share=share)
+        return cut_in(target, groups=groups, times=times, copies=copies, validation_share=share)
     own = np.flatnonzero(~test_rows)
-    groups, times = (None if values is None else values[own] for values in (groups, times))
-    cut = cut_in(target[own], groups=groups, times=times, test_share=0.0, validation_share=1 / folds_of(len(own)))
+    groups, times, copies = (None if values is None else values[own] for values in (groups, times, copies))
+    share = 1 / folds_of(len(own))
+    cut = cut_in(target[own], groups=groups, times=times, copies=copies, test_share=0.0, validation_share=share)
     return Split(own[cut.train], own[cut.validation], np.flatnonzero(test_rows), cut.kind)
 
 
@@ -93,6 +95,7 @@ def make_split(
     seed: int,
     groups: np.ndarray | None = None,
     times: np.ndarray | None = None,
+    copies: np.ndarray | None = None,
     test_share: float = TEST_SHARE,
     validation_share: float = (1 - TEST_SHARE) / FOLDS,
     classes: Sequence[str] = (),
@@ -106,6 +109,8 @@ def make_split(
     seed : the only source of chance; any whole number from 0.
     groups : (rows,) whatever tells the groups apart; no group is in two parts.
     times : (rows,) numbers; the latest rows are the test, those before them the validation. Equal times stay together.
+    copies : (rows,) equal for copies of a row, which stay together where rows are drawn at random or by class; groups and times
+        keep them together by themselves.
     test_share, validation_share : of all rows, the second above 0, together below 1; without a test share the cut is in two.
     classes : what the class indices stand for, to be said where one is missing.
 
@@ -124,10 +129,10 @@ def make_split(
         part = _by_group(ranks(groups), target, task, random, shares)
     elif task == "regression":
         kind = "random"
-        part = _cut(random.permutation(len(target)), len(target), shares)
+        part = _at_random(len(target), copies, random, shares)
     else:
         kind = "stratified"
-        part = _by_class(target, random, shares)
+        part = _by_class(target, copies, random, shares)
     split = _split(part, kind)
     if task != "regression":
         _check_classes(target, split, classes)
@@ -154,13 +159,26 @@ def _cut(order: np.ndarray, rows: int, shares: tuple[float, float]) -> np.ndarra
     return part
 
 
-def _by_class(target: np.ndarray, random: np.random.Generator, shares: tuple[float, float]) -> np.ndarray:
+def _at_random(rows: int, copies: np.ndarray | None, random: np.random.Generator, shares: tuple[float, float]) -> np.ndarray:
+    """0 train, 1 validation, 2 test for every row, those that are copies of one another together."""
+    if copies is None:
+        return _cut(random.permutation(rows), rows, shares)
+    number = ranks(copies)
+    return _cut_blocks(random.permutation(int(number.max()) + 1)[number], shares)
+
+
+def _by_class(
+    target: np.ndarray, copies: np.ndarray | None, random: np.random.Generator, shares: tuple[float, float]
+) -> np.ndarray:
     part = np.zeros(len(target), np.int8)
     for label in np.unique(target):
-        rows = random.permutation(np.flatnonzero(target == label))
+        rows = np.flatnonzero(target == label)
         if len(rows) < (3 if shares[0] else 2):
             raise InputError(f"class {label} has {len(rows)} row{'s' if len(rows) > 1 else ''}; {_needed(shares[0])}.")
-        part += _cut(rows, len(target), shares)
+        if copies is None:
+            part += _cut(random.permutation(rows), len(target), shares)
+        else:
+            part[rows] = _at_random(len(rows), copies[rows], random, shares)
     return part
 
 

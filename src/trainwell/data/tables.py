@@ -39,6 +39,7 @@ class Table:
     first_row : the number of the first row as the user sees it.
     other, of_other : the source of rows that came from another table, and true for each of these rows.
     weights : how much each row counts (rows,), about 1 on average; None where all count the same.
+    copies : (rows,) numbers that are equal for copies of one row; None where there are none.
     """
 
     frame: pa.Table
@@ -50,6 +51,7 @@ class Table:
     other: str = ""
     of_other: np.ndarray | None = None
     weights: np.ndarray | None = None
+    copies: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
@@ -67,9 +69,9 @@ class Table:
         rows = np.asarray(rows, np.int64)
         numbers = rows + self.first_row if self.row_numbers is None else self.row_numbers[rows]
         of_other = None if self.of_other is None else self.of_other[rows]
-        weights = None if self.weights is None else self.weights[rows]
+        weights, copies = (None if values is None else values[rows] for values in (self.weights, self.copies))
         frame = self.frame.take(pa.array(rows))
-        return replace(self, frame=frame, row_numbers=numbers, of_other=of_other, weights=weights)
+        return replace(self, frame=frame, row_numbers=numbers, of_other=of_other, weights=weights, copies=copies)
 
     def row_number(self, position: int) -> int:
         """The number of a row as the user sees it."""

@@ -1,8 +1,9 @@
 """From X, y, weights and groups, as scikit-learn hands them over, to the table that the recipe takes.
 
 Rows come in an order of their own, whatever order they were given in, and whole-number weights are repetitions: so a weight of
-two, and the same row twice, give the same network to the last bit. Weights that all rows share say nothing, and those of
-classes are no repetitions: copies of a row would be torn between the rows that train and those that measure.
+two, and the same row twice, give the same network to the last bit. Copies of a row stay together: torn between the rows that
+train and those that measure, they would flatter every score. Weights that all rows share say nothing, and those of classes are
+no repetitions.
 """
 
 from collections.abc import Collection
@@ -96,13 +97,55 @@ def counted(
         repeats = repeats * (class_weights > 0)
         weights = class_weights if weights is None else weights * class_weights
     rows = np.repeat(np.arange(table.rows), repeats)
-    rows = rows[np.lexsort([_sortable(column)[rows] for column in table.frame.columns])]
+    keys = np.stack([_sortable(column)[rows].astype(np.float64) for column in table.frame.columns])
+    order = np.lexsort(keys)
+    rows, keys = rows[order], keys[:, order]
+    same = _same_rows(keys, bool(repeats.max(initial=0) > 1), None if target is None else target[rows])
     copies = _copies(None if target is None else target[rows], len(rows))
     if copies.max(initial=1) > 1:
         weights = np.ones(table.rows) if weights is None else weights
     shared = None if weights is None else np.repeat(weights[rows] / copies, copies)
     taken = table.take(np.repeat(rows, copies))
+    if same is not None and copies.max(initial=1) == 1:  # else there are too few rows to be kept together
+        taken = replace(taken, copies=same)
     return taken if shared is None else replace(taken, weights=shared / shared.mean())
+
+
+def _same_rows(keys: np.ndarray, repeated: bool, target: np.ndarray | None) -> np.ndarray | None:
+    """(rows,) equal numbers for copies of a row; None where there are none.
+
+    Equal rows of which no weight says that they are copies are taken for such as long as equal features always have the same
+    target; else features have so few values that rows are equal by chance. Of a class too rare to be held out as wholes, and
+    of a table that is, copies are rows of their own.
+
+    Parameters
+    ----------
+    keys : (columns, rows) in their order, the target last.
+    repeated : whether weights made copies.
+    target : (rows,) class numbers, or None for a regression.
+    """
+    keys = np.where(np.isnan(keys), np.inf, keys)  # missing cells are equal
+    differs = keys[:, 1:] != keys[:, :-1]
+    alike = ~differs[:-1].any(axis=0)
+    copies = alike & ~differs[-1]
+    if not copies.any() or (not repeated and _clash(keys)):
+        return None
+    number = np.concatenate([[0], np.cumsum(~copies)])
+    apart = np.zeros(len(number), bool)
+    for label in [] if target is None else np.unique(target):
+        own = target == label
+        apart |= own & (len(np.unique(number[own])) < CLASS_ROWS)
+    number = np.where(apart, number.max() + 1 + np.arange(len(number)), number)
+    kept = len(np.unique(number))
+    return number if MINIMUM_ROWS <= kept < len(number) else None
+
+
+def _clash(keys: np.ndarray) -> bool:
+    """Whether rows with equal features have different targets."""
+    features = keys[:-1, np.lexsort(keys[:-1])] if len(keys) > 1 else np.zeros((1, keys.shape[1]))
+    target = keys[-1, np.lexsort(keys[:-1])] if len(keys) > 1 else keys[-1]
+    alike = ~(features[:, 1:] != features[:, :-1]).any(axis=0)
+    return bool((alike & (target[1:] != target[:-1])).any())
 
 
 def _repeats(weights: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -34,13 +34,14 @@ class Gains(NamedTuple):
         return float(np.interp(share, self.share, self.gain))
 
 
-def cumulative_gain(probability: np.ndarray, positive: np.ndarray) -> Gains:
+def cumulative_gain(probability: np.ndarray, positive: np.ndarray, weights: np.ndarray | None = None) -> Gains:
     """The curve of every row.
 
     Parameters
     ----------
     probability : (rows,) of the second class.
     positive : (rows,) whether the row is of it; at least one is.
+    weights : how much each row counts (rows,); None where all count the same.
 
     Examples
     --------
@@ -48,8 +49,10 @@ def cumulative_gain(probability: np.ndarray, positive: np.ndarray) -> Gains:
     >>> half.at(0.5), half.at(0.25)
     (1.0, 0.5)
     """
-    values, inverse, counts = np.unique(-np.asarray(probability, np.float64), return_inverse=True, return_counts=True)
-    found = np.bincount(inverse, weights=np.asarray(positive, np.float64), minlength=len(values))
+    values, inverse = np.unique(-np.asarray(probability, np.float64), return_inverse=True)
+    own = np.ones(len(inverse)) if weights is None else np.asarray(weights, np.float64)
+    counts = np.bincount(inverse, weights=own, minlength=len(values))
+    found = np.bincount(inverse, weights=own * np.asarray(positive, np.float64), minlength=len(values))
     share = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
     return Gains(share, np.concatenate([[0.0], np.cumsum(found) / found.sum()]))
 
@@ -60,7 +63,9 @@ def thinned(gains: Gains, steps: int = STEPS) -> Gains:
     return Gains(share, np.interp(share, gains.share, gains.gain))
 
 
-def cost_curve(probability: np.ndarray, positive: np.ndarray, costs: Costs) -> tuple[np.ndarray, np.ndarray]:
+def cost_curve(
+    probability: np.ndarray, positive: np.ndarray, costs: Costs, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(thresholds, mean cost of a row at each): what deciding by each threshold costs, from calling every row positive to none.
 
     Thresholds lie at even steps of the rows' order, so that the curve is as fine where rows are as they are many.
@@ -68,4 +73,5 @@ def cost_curve(probability: np.ndarray, positive: np.ndarray, costs: Costs) -> t
     probability = np.asarray(probability, np.float64)
     steps = np.unique(np.quantile(probability, np.linspace(0, 1, STEPS + 1)))
     thresholds = np.concatenate([[0.0], steps, [1.0]])
-    return thresholds, np.asarray(confusion(probability, np.asarray(positive, bool), thresholds).cost(costs), np.float64)
+    found = confusion(probability, np.asarray(positive, bool), thresholds, weights)
+    return thresholds, np.asarray(found.cost(costs), np.float64)

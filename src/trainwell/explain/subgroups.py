@@ -61,6 +61,7 @@ def subgroups(
     *,
     all_rows: float,
     classes: bool,
+    weights: np.ndarray | None = None,
     seed: int = 0,
     passed: Callable[[], bool] = lambda: False,
 ) -> list[Subgroup]:
@@ -76,6 +77,7 @@ def subgroups(
     resampled : scores of many draws of rows.
     all_rows : the score of all of them.
     classes : whether the target has classes.
+    weights : how much each row counts (rows,) in the means; None where all count the same.
     seed : of the draws.
     passed : whether time is up; asked before each subgroup.
     """
@@ -88,7 +90,7 @@ def subgroups(
                 picked.append((name, levels[name][place], rows))
     largest = sorted(picked, key=lambda one: -len(one[2]))[:MOST_SUBGROUPS]
     kept = [one for one in picked if any(one is other for other in largest)]
-    least = MATTERS * float(true.std())
+    least = MATTERS * _deviation(true, weights)
     found, random = [], np.random.default_rng(seed)
     shared = _normal(1 - (1 - LEVEL) / (2 * max(1, len(kept))))
     for name, level, rows in kept:
@@ -100,7 +102,10 @@ def subgroups(
         own = score(rows)
         half = _normal(1 - (1 - LEVEL) / 2) * spread
         apart = (predicted[rows] - true[rows]).astype(np.float64)
-        error = float(apart.std()) / len(rows) ** 0.5
+        own_weights = None if weights is None else weights[rows].astype(np.float64)
+        worth = len(rows) if own_weights is None else own_weights.sum() ** 2 / (own_weights**2).sum()  # Kish (1965)
+        error = _deviation(apart, own_weights) / float(worth) ** 0.5
+        means = (float(np.average(one[rows], weights=own_weights)) for one in (predicted, true))
         found.append(
             Subgroup(
                 name,
@@ -109,13 +114,20 @@ def subgroups(
                 own,
                 own - half,
                 own + half,
-                float(predicted[rows].mean()),
-                float(true[rows].mean()),
+                next(means),
+                next(means),
                 worse=own + shared * spread < all_rows,
-                off=abs(float(apart.mean())) > max(shared * error, least),
+                off=abs(float(np.average(apart, weights=own_weights))) > max(shared * error, least),
             )
         )
     return found
+
+
+def _deviation(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """The standard deviation, by the rows' weights."""
+    if weights is None:
+        return float(values.std())
+    return float(np.average((values - np.average(values, weights=weights)) ** 2, weights=weights) ** 0.5)
 
 
 def _normal(share: float) -> float:

@@ -42,6 +42,7 @@ class Metric(NamedTuple):
     decided : the same at a threshold of 1/2, for a metric of decisions; None for one of probabilities or numbers.
     loss, loss_settings : the loss that training takes unless another is chosen, and its settings.
     perfect : the best score there can be; None where nobody knows.
+    own : whether it is a user's function, which may be called as one of those here and measure something else.
     """
 
     name: str
@@ -54,6 +55,12 @@ class Metric(NamedTuple):
     loss: str | None = None
     loss_settings: tuple[tuple[str, float], ...] = ()
     perfect: float | None = 1.0
+    own: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The name of what it measures, as far as it is known here; empty for a user's function."""
+        return "" if self.own else self.name
 
     def criterion(self, predictions: Any, target: Any, weights: Any = None) -> Any:
         """What is maximized."""

@@ -130,7 +130,7 @@ def own_metric(
     score = dataclasses.replace(score, failures=_FAILURES.setdefault(score, score.failures))
     score.failures.clear()
     name = name_of(function)
-    return Metric(name, _label(name, smaller_is_better), score, (task,), sign=score.sign, perfect=None)
+    return Metric(name, _label(name, smaller_is_better), score, (task,), sign=score.sign, perfect=None, own=True)
 
 
 def _roughly(seconds: float) -> float:
@@ -159,6 +159,18 @@ def raise_failure(metric: Metric) -> None:
     """Raise what went wrong in a user's function while a compiled program ran."""
     if isinstance(metric.score, OwnScore) and metric.score.failures:
         raise metric.score.failures[0]
+
+
+def can_measure(metric: Metric, target: np.ndarray, outputs: int) -> bool:
+    """Whether the metric can be taken of rows with this target: a user's function may need every class among them."""
+    score = metric.score
+    if not calls_back(metric) or not isinstance(score, OwnScore):
+        return True
+    try:
+        score(_made_up(score.task, target, outputs), target)
+    except InputError:
+        return False
+    return True
 
 
 def calls_back(metric: Metric) -> bool:

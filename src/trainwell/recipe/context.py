@@ -15,7 +15,7 @@ from trainwell import words
 from trainwell.data.encode import Arrays, Encoder
 from trainwell.data.folds import other_folds
 from trainwell.data.large import Sample
-from trainwell.data.schema import Schema
+from trainwell.data.schema import Schema, group_values
 from trainwell.data.split import Split
 from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, resolve
@@ -44,6 +44,8 @@ USUAL_LOSSES = {"binary": "binary_cross_entropy", "multiclass": "cross_entropy",
 EXPECTED = 8  # chosen: members that a stage trains at a time, of one structure: cohorts are no larger than needed
 STEPS = 8000  # chosen: steps of a full training, where the table's size allows it
 SHORTEST, LONGEST = 16, 128  # chosen: epochs of a full training
+
+NO_SCORE = "no score"  # of a user's function that gives no number
 
 compiled_losses = jax.jit(row_losses, static_argnames="structure")
 
@@ -109,11 +111,21 @@ class Context:
         """The training rows dealt into parts that validate in turn; none where rows must not be dealt."""
         return other_folds(self.split, self.table, self.schema, seed=self.options.seed)
 
+    @cached_property
+    def groups(self) -> np.ndarray | None:
+        """Which group each row is of (rows,), or of which row it is a copy; None where each row stands for itself."""
+        groups = group_values(self.table, self.schema)
+        return self.table.copies if groups is None and self.split.kind != "time" else groups
+
     def folds(self) -> list[Fold]:
         """The rows that are not for the test as folds of a cross-fit; the first one is the run's own split."""
         parts = [self.split.validation, *self.other_folds]
         own = np.concatenate([self.split.train, self.split.validation])
-        return [Fold(self.arrays.take(np.setdiff1d(own, part)), self.arrays.take(part)) for part in parts]
+        groups = self.groups
+        return [
+            Fold(self.arrays.take(np.setdiff1d(own, part)), self.arrays.take(part), None if groups is None else groups[part])
+            for part in parts
+        ]
 
     def rows(self, arrays: Arrays) -> Rows:
         """Encoded rows as the engine takes them."""
@@ -285,6 +297,8 @@ class Context:
     def said(self, score: float) -> str:
         """A score in a sentence."""
         shown = self.shown(score)
+        if not math.isfinite(shown):
+            return NO_SCORE
         return words.fixed(shown, digits=4) if abs(shown) < 10 else words.number(shown)
 
     def within(self, share: float, beyond: bool = False) -> "Context":

@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -90,6 +91,24 @@ def free_name(line: Mapping[str, Cell], name: str) -> str:
 
 
 _evidence = TypeAdapter(Evidence)
+
+
+def finite(evidence: Evidence) -> Evidence:
+    """The same with None for every number that is none, as a user's metric may come to: nobody measured it."""
+    return _evidence.validate_python(_without_nan(_evidence.dump_python(evidence)))
+
+
+def rounded(value: float, digits: int = 4) -> float | None:
+    """A number as a cell or a point of a figure; None where it is none."""
+    return round(value, digits) if math.isfinite(value) else None
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(one) for key, one in value.items()}
+    return [_without_nan(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def write_evidence(evidence: Evidence, folder: Path) -> None:

@@ -9,6 +9,7 @@ from sklearn import metrics as sklearn
 
 from trainwell.calibration.calibrate import Calibration
 from trainwell.calibration.thresholds import recentred
+from trainwell.errors import InputError
 from trainwell.population import scores
 from trainwell.population.metrics import Metric
 from trainwell.population.own_metric import calls_back
@@ -21,7 +22,12 @@ def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.n
 
 
 def scorer(
-    metric: Metric, calibration: Calibration, target: np.ndarray, compiled: bool = True
+    metric: Metric,
+    calibration: Calibration,
+    target: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    compiled: bool = True,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A function from averages of several models (models, rows, outputs) to their scores (models,).
 
@@ -31,25 +37,25 @@ def scorer(
     def of_models(averages: np.ndarray) -> np.ndarray:
         finished = np.stack([final(metric, calibration, one) for one in averages])
         if calls_back(metric):
-            return np.array([float(metric.final(one, target)) for one in finished])
+            return np.array([float(metric.final(one, target, weights)) for one in finished])
         if not compiled:
-            return np.array([score_of_some(metric, one, target) for one in finished])
-        return np.asarray(_of_models(finished, target, metric=metric))
+            return np.array([score_of_some(metric, one, target, weights) for one in finished])
+        return np.asarray(_of_models(finished, target, weights, metric=metric))
 
     return of_models
 
 
 @partial(jax.jit, static_argnames="metric")
-def _of_models(predictions, target, metric: Metric):
-    return jax.vmap(lambda one: metric.final(one, target))(predictions)
+def _of_models(predictions, target, weights, metric: Metric):
+    return jax.vmap(lambda one: metric.final(one, target, weights))(predictions)
 
 
 def resampled(
     predictions: np.ndarray, target: np.ndarray, picks: np.ndarray, metric: Metric, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Scores (draws,) of draws of rows (draws, drawn)."""
+    """Scores (draws,) of draws of rows (draws, drawn); NaN for one that a user's function cannot measure."""
     if calls_back(metric):
-        return np.array([float(metric.final(*_taken(rows, predictions, target, weights))) for rows in picks])
+        return np.array([score_or_none(metric, *_taken(rows, predictions, target, weights)) for rows in picks])
     return np.asarray(_resampled(predictions, target, weights, picks.astype(np.int32), metric=metric))
 
 
@@ -62,46 +68,59 @@ def _taken(rows, *arrays):
     return jax.tree.map(lambda one: one[rows], arrays)
 
 
-def score_of_some(metric: Metric, predictions: np.ndarray, target: np.ndarray) -> float:
+def score_or_none(metric: Metric, predictions: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The score of finished predictions; NaN where a user's function fails on these rows, such as for want of a class."""
+    try:
+        return float(metric.final(predictions, target, weights))
+    except InputError:
+        return float("nan")
+
+
+def score_of_some(metric: Metric, predictions: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> float:
     """The score of finished predictions of any number of rows, larger is better.
 
     Compiled programs are made for a number of rows; scikit-learn's functions, which the engine's are held against, need none.
     """
-    plain = _plain(metric, predictions, target)
-    return float(metric.final(predictions, target)) if plain is None else plain
+    plain = _plain(metric, predictions, target, weights)
+    return float(metric.final(predictions, target, weights)) if plain is None else plain
 
 
-def _plain(metric: Metric, predictions: np.ndarray, target: np.ndarray) -> float | None:
+def _plain(metric: Metric, predictions: np.ndarray, target: np.ndarray, weights: np.ndarray | None) -> float | None:
     """By scikit-learn or NumPy; None for a metric that only its own function knows."""
-    name, column = metric.name, predictions[:, 0].astype(np.float64)
+    own = {"sample_weight": weights}
+    name, column = metric.kind, predictions[:, 0].astype(np.float64)
     if isinstance(metric.score, scores.NegativePinball):
-        return -float(sklearn.mean_pinball_loss(target, column, alpha=metric.score.quantile))
+        return -float(sklearn.mean_pinball_loss(target, column, alpha=metric.score.quantile, **own))
     if name in OF_NUMBERS:
-        return float(OF_NUMBERS[name](target, column))
+        return float(OF_NUMBERS[name](target, column, **own))
     if name in OF_ORDER:
-        return float(OF_ORDER[name](target, column))
+        return float(OF_ORDER[name](target, column, **own))
     both = np.column_stack([1 - column, column]) if predictions.shape[1] == 1 else predictions
     if name == "log_loss":
         right = both[np.arange(len(target)), target.astype(int)]
-        return float(np.log(np.clip(right, scores.SMALLEST, 1)).mean())
+        return float(np.average(np.log(np.clip(right, scores.SMALLEST, 1)), weights=weights))
     guess = both.argmax(axis=1)
     if name == "accuracy":
-        return float((guess == target).mean())
+        return float(np.average(guess == target, weights=weights))
     if name == "balanced_accuracy":
-        return float(np.mean([(guess[target == one] == one).mean() for one in np.unique(target)]))
+        return float(sklearn.recall_score(target, guess, average="macro", labels=np.unique(target), zero_division=0, **own))
     if name == "f1":
         average = "binary" if predictions.shape[1] == 1 else "macro"
-        return float(sklearn.f1_score(target, guess, average=average, zero_division=0))
+        return float(sklearn.f1_score(target, guess, average=average, zero_division=0, **own))
     return None
 
 
-def _negative_rmse(target: np.ndarray, predicted: np.ndarray) -> float:
-    return -float(np.sqrt(((target - predicted) ** 2).mean()))
+def _negative_rmse(target: np.ndarray, predicted: np.ndarray, sample_weight: np.ndarray | None) -> float:
+    return -float(np.sqrt(np.average((target - predicted) ** 2, weights=sample_weight)))
+
+
+def _negative_mae(target: np.ndarray, predicted: np.ndarray, sample_weight: np.ndarray | None) -> float:
+    return -float(np.average(np.abs(target - predicted), weights=sample_weight))
 
 
 OF_NUMBERS: dict[str, Callable] = {
     "r2": sklearn.r2_score,
     "rmse": _negative_rmse,
-    "mae": lambda target, predicted: -sklearn.mean_absolute_error(target, predicted),
+    "mae": _negative_mae,
 }
 OF_ORDER: dict[str, Callable] = {"auc": sklearn.roc_auc_score, "average_precision": sklearn.average_precision_score}

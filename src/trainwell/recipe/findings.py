@@ -4,6 +4,7 @@ A network that merely lost the search is healthy: one that was left behind on it
 what is told are problems and warnings alone.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,8 @@ def known_of(context: Context, evidence: Mapping[str, Evidence]) -> Known:
         outputs = jnp.tile(jnp.asarray(context.prior), (len(held_out.target), 1))
         predictions = predictions_of(outputs, context.task, context.structure().logarithm)
         constant = float(context.metric.score(predictions, held_out.target, held_out.weights))
+    if not math.isfinite(constant):  # of a user's function that gives none: nothing, or the poorest simple model
+        constant = min([0.0, *simple.values()])
     rows = len(context.split.train)
     return Known(context.task, context.metric, rows, context.prior_loss, constant, simple, context.options.seed)
 

@@ -24,7 +24,7 @@ from trainwell.recipe.baselines.stage import baselines
 from trainwell.recipe.chosen_stages import WITHOUT_WEIGHTS, earlier_members, without_weights
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import closed_by_ctrl_c, read_events
-from trainwell.recipe.evidence import STAGES, Evidence, read_evidence, stages_of, write_evidence
+from trainwell.recipe.evidence import STAGES, Evidence, finite, read_evidence, stages_of, write_evidence
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.gates import beaten
 from trainwell.recipe.look.stage import look
@@ -33,7 +33,7 @@ from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.recipe.options import MINIMAL
 from trainwell.recipe.overfit.stage import overfit
 from trainwell.recipe.overfit.target_transform import learning
-from trainwell.recipe.pace import cross_fits, full_training, pace
+from trainwell.recipe.pace import cross_fits, cross_fitting, full_training, pace
 from trainwell.recipe.regularize.stage import regularize
 from trainwell.recipe.squeeze.finalists import choose
 from trainwell.recipe.squeeze.stage import squeeze
@@ -55,6 +55,8 @@ ENDS = {
 LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chosen: by when a stage may end, compiling included
 LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
+FULL = "full_training_seconds"  # by this name it stands in their evidence
+LONG = 120.0  # seconds, chosen: longer runs give the search what cross-fitting does not need; shorter ones mostly need it
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
@@ -181,7 +183,9 @@ class Recipe:
         log.add("waited_for_programs", stage=name, seconds=round(pool.waited_seconds - waited, 3))
         if name not in self.done:
             evidence = beaten(self.context, name, evidence, self.result.evidence, self.result.trainings)
-            evidence = dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3))
+            evidence = finite(dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3)))
+            if name in TRAINED_BEFORE:  # a finished run keeps no networks, and its search may be made anew
+                evidence = self._with_pace(evidence)
             if not self.context.budget.interrupted or name == "squeeze":
                 write_evidence(evidence, self.context.folder / "evidence")
         self.result.evidence[name] = evidence
@@ -197,14 +201,24 @@ class Recipe:
         if stage != "tune":
             return max(ENDS[stage], min(LATEST.get(stage, 0.0), LEAST.get(stage, 0.0) / seconds))
         latest, short = 1 - self._closing_share, LEAST["regularize"] / seconds > ENDS["regularize"]
-        return (
-            min(LATEST["tune"] if short else ENDS["tune"], latest) if cross_fits(self.context, self._full_training) else latest
-        )
+        if not cross_fits(self.context, self._full_training):
+            return latest
+        usual = min(LATEST["tune"] if short else ENDS["tune"], latest)
+        return max(usual, latest - cross_fitting(self.context, self._full_training)) if seconds >= LONG else usual
+
+    def _with_pace(self, evidence: Evidence) -> Evidence:
+        """A stage's evidence with the seconds of a full training, as far as they are known after it."""
+        self.result.evidence[evidence.stage] = evidence
+        full = self._full_training
+        return evidence if math.isnan(full) else dataclasses.replace(evidence, measures={**evidence.measures, FULL: full})
 
     @property
     def _full_training(self) -> float:
-        """Seconds of a full training, from what the stages before the search took."""
+        """Seconds of a full training, from what the stages before the search took, or as they wrote it down."""
         trained = [t for t in self.result.trainings if t.member.stage in TRAINED_BEFORE]
+        if not trained:
+            found = [self.result.evidence[name].measures.get(FULL) for name in TRAINED_BEFORE if name in self.result.evidence]
+            return next((float(one) for one in reversed(found) if one is not None), math.nan)
         seconds = sum(self.result.evidence[name].seconds for name in TRAINED_BEFORE if name in self.result.evidence)
         waited = self.context.pool.waited_seconds - self._waited_before
         seconds = max(SHARE_TRAINED * seconds, seconds - waited)
@@ -281,9 +295,9 @@ class Recipe:
         evidence, trainings = tune(context, first, searched, folder, kept, known, before, self._full_training)
         self._take(trainings, "tune", context)
         if not self._trained and not self.context.budget.interrupted:
-            context.log.note(
-                "tune", "The time limit was too short to search: one network was trained a little, to have a model."
-            )
+            diverged = any(training.failed for training in trainings)
+            why = "Every network of the search diverged" if diverged else "The time limit was too short to search"
+            context.log.note("tune", f"{why}: one network was trained a little, to have a model.")
             self._take([last_resort(context, self._next_number, searched)], "tune", context)
         return evidence
 
@@ -293,7 +307,11 @@ class Recipe:
         searched = self.result.evidence.get("tune")
         choice = choose(reserved, self.result.trainings, self._next_number, searched.seconds if searched else 0.0)
         self._take(list(choice.trained), "squeeze", context)
-        evidence, test_score = squeeze(context, choice, self.simple)
+        try:
+            evidence, test_score = squeeze(context, choice, self.simple)
+        except Exception:  # whatever goes wrong in telling of the model, what was trained is not lost
+            choice.model.save(context.folder / "model")
+            raise
         self.result.model = dataclasses.replace(choice.model, test_score=test_score)
         self.result.model.save(context.folder / "model")
         return evidence

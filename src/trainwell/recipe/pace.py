@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from trainwell.population.member import Training
 from trainwell.population.own_metric import seconds_of
 from trainwell.recipe.context import Context
+from trainwell.recipe.options import EFFORTS
 from trainwell.search.halving import NARROW, WIDE, Shape, work
 
 CROSS_FITTED = 3  # chosen: finalists for which cross-fitting must be affordable, or else the search is given its time
+SPARE = 2.0  # chosen: times what cross-fitting is expected to take; networks of the search may be larger, or learn for longer
 CROSS_FIT_SHARE = 0.4  # chosen: of the run's time that cross-fitting may take
 SHARE_CALLING = 0.2  # chosen: of the time left, for one of the last stage's uses of a user's function that is slow
 FEWEST_WAVES = 3  # chosen: of fewer wide waves a search learns little, and the ensemble has few networks to choose from
@@ -47,3 +49,9 @@ def cross_fits(context: Context, full: float) -> bool:
     """Whether cross-fitting some finalists is affordable; without a time limit it is."""
     seconds = context.budget.seconds
     return seconds is None or CROSS_FITTED * len(context.other_folds) * full <= CROSS_FIT_SHARE * seconds
+
+
+def cross_fitting(context: Context, full: float) -> float:
+    """The share of the run's time that cross-fitting all finalists takes, with time to spare."""
+    networks = EFFORTS[context.options.effort].finalists * len(context.other_folds)
+    return SPARE * networks * full / (context.budget.seconds or math.inf)

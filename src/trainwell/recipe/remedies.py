@@ -48,7 +48,7 @@ def remedied(
     searched : what was searched so far.
     found : networks with a problem, and the problem.
     trained : all networks so far.
-    held : names of choices and settings that the user holds fixed.
+    held : names of choices and settings that the user holds fixed, or says what to search of.
     """
     trained = list(trained)
     unhelped, done = [finding for _, finding in found], list[Done]()
@@ -107,10 +107,12 @@ def _clipped(searched: Space, found: Sequence[Finding]) -> tuple[Space, list[Don
     free = [one for one in searched.structures if one.clip == "none" and isinstance(one.optimizer, str)]
     if asking is None or not free:
         return searched, []
-    structures = tuple(dataclasses.replace(one, clip="global_norm") if one in free else one for one in searched.structures)
+    clipped = {one: dataclasses.replace(one, clip="global_norm") for one in free}
+    structures = tuple(dict.fromkeys(clipped.get(one, one) for one in searched.structures))
     limit = CLIP_BY_GLOBAL_NORM[0].default
     says = f"gradients were clipped to a norm of {limit:g} for the networks that followed"
-    return dataclasses.replace(searched, structures=structures), [Done(asking.cause, says)]
+    searched = dataclasses.replace(searched, structures=structures, replaced={**searched.replaced, **clipped})
+    return searched, [Done(asking.cause, says)]
 
 
 def _said(cause: str, end: str, name: str, before: float, after: float) -> list[Done]:
@@ -136,25 +138,30 @@ class Searched:
         self.context, self.searched, self.known, self.before = context, searched, known, list(before)
         self.widened: list[Widened] = []
         self._problems: dict[Mark, list[tuple[Training, Finding]]] = {}
+        self._after: list[tuple[Space, list[Widened]]] = [(searched, [])]  # by the number of waves, which never change
         events = read_events(context.folder / "events.jsonl")  # a run that is resumed tells nothing twice
         self._told = {event.get("says") for event in events if event["event"] in ("remedied", "widened")}
 
     def after(self, waves: Sequence[Wave], beside: Sequence[Training] = ()) -> Space:
         """The space for the networks that follow these waves, and those trained beside them."""
-        space, trained, changes = self.searched, list(self.before), []
-        for place, wave in enumerate(waves, start=1):
-            trained += wave.trainings
-            closed = moved(space, self._remedied(space, trained)[0])
-            space, more = widened(space, members_of(waves[:place]), closed)
-            changes += more
-        self.widened = changes
-        trained += beside
-        space, done = self._remedied(space, trained)
-        self._tell(changes, done)
+        for place in range(len(self._after), len(waves) + 1):  # what came of the waves before is known
+            self._after.append(self._next(waves[:place]))
+        space, self.widened = self._after[len(waves)]
+        space, done = self._remedied(space, [*self.before, *members_of(waves), *beside])
+        self._tell(self.widened, done)
         return space
 
+    def _next(self, waves: Sequence[Wave]) -> tuple[Space, list[Widened]]:
+        """(the space after these waves but for what went wrong, all that was widened)."""
+        space, changes = self._after[len(waves) - 1]
+        members = members_of(waves)
+        closed = moved(space, self._remedied(space, [*self.before, *members])[0])
+        space, more = widened(space, members, closed)
+        return space, [*changes, *more]
+
     def _remedied(self, space: Space, trained: Sequence[Training]) -> tuple[Space, list[Done]]:
-        return remedied(space, self._found(trained), trained, self.context.options.settings)
+        options = self.context.options
+        return remedied(space, self._found(trained), trained, {*options.settings, *(options.space or {})})
 
     def _found(self, trainings: Sequence[Training]) -> list[tuple[Training, Finding]]:
         """The problems of trainings; each is looked at once, as far as it has come."""

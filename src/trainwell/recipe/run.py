@@ -28,6 +28,7 @@ from trainwell.model import load
 from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
 from trainwell.population.devices import pool
+from trainwell.population.metrics import Metric
 from trainwell.recipe import fixed
 from trainwell.recipe import folder as folders
 from trainwell.recipe.chosen_metric import check_function, function_metric, named_metric
@@ -86,7 +87,7 @@ def fit(
         if not stages and (finished := _finished(Path(resume), tuple(listeners))):
             return finished
         if stages and options.get("space") is not None:
-            label, options["space"] = spaces.label_of(options["space"]), spaces.read(options["space"], {})
+            label, options["space"] = spaces.label_of(options["space"]), spaces.read(options["space"], _held(Path(resume)))
         source, chosen = _options_of(Path(resume), source, options, stages)
     else:
         if from_stage is not None:
@@ -109,6 +110,12 @@ def fit(
             return Recipe(prepared[0], prepared[1], stages, report=report).run()
     finally:
         prepared[0].log.close()
+
+
+def _held(folder: Path) -> Mapping[str, object]:
+    """The settings that a run in a folder holds fixed."""
+    path = folder / "config.json"
+    return (folders.read_json(path).get("settings") or {}) if path.is_file() else {}
 
 
 def _check_free(folder: Path) -> None:
@@ -198,13 +205,14 @@ def _prepare(
         check_test_rows(table, for_test, schema)
         notes = (*notes_of_test(table, for_test, schema), *notes)
     split = split_table(table, schema, seed=options.seed, test_rows=for_test)
-    _check_measurable(table, schema, split)
+    _check_measurable(table, schema, split, metric)
     encoder = fit_encoder(table, schema, split.train)
     arrays = encoder.transform(table)
     give_back()
     if metric is None:
         metric = function_metric(options, encoder, arrays.take(split.validation))
-    notes = (*_sample_notes(sample), *(Note(None, text) for text in read), *notes, *arrays.notes)
+    flat = _notes_of_flat(target_values(table, schema), split, metric)
+    notes = (*_sample_notes(sample), *flat, *(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
     devices = pool(options.cores)
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, devices, sample)
@@ -246,8 +254,8 @@ def _sample_notes(sample: Sample | None) -> list[Note]:
     ]
 
 
-def _check_measurable(table: Table, schema: Schema, split: Split) -> None:
-    """Rows of one class only measure nothing; a split by group or time can come to that."""
+def _check_measurable(table: Table, schema: Schema, split: Split, metric: Metric | None) -> None:
+    """Rows of one class measure nothing, nor does the R2 of rows with one value; a split by group or time can come to that."""
     target = target_values(table, schema)
     for part in ("validation", "test"):
         if schema.classes and len(np.unique(target[getattr(split, part)])) < 2:
@@ -255,6 +263,26 @@ def _check_measurable(table: Table, schema: Schema, split: Split) -> None:
                 f"a split by {split.kind} leaves {part} rows of one class only, which measure nothing; "
                 f"leave {split.kind} out or take another column."
             )
+        if split.kind in ("group", "time") and _is_flat(target, split, part, metric):
+            raise InputError(
+                f"a split by {split.kind} leaves {part} rows that all have the same target, of which R2 means nothing; "
+                f"leave {split.kind} out or take another column, or another metric such as rmse."
+            )
+
+
+def _is_flat(target: np.ndarray, split: Split, part: str, metric: Metric | None) -> bool:
+    """Whether the metric is R2 and a part of the rows has one value."""
+    own = target[getattr(split, part)]
+    return metric is not None and metric.kind == "r2" and bool(own.min() == own.max())
+
+
+def _notes_of_flat(target: np.ndarray, split: Split, metric: Metric) -> list[Note]:
+    """What chance has left nothing to be explained in."""
+    return [
+        Note(None, f"All {part} rows have the same target, of which R2 means nothing: take --metric rmse, or bring more rows.")
+        for part in ("validation", "test")
+        if split.kind == "random" and _is_flat(target, split, part, metric)
+    ]
 
 
 def _check_same(folder: Path, schema: Schema) -> Path:

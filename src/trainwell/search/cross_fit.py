@@ -28,10 +28,11 @@ STAGE = "squeeze"
 
 
 class Fold(NamedTuple):
-    """Rows that train and rows that they are measured on."""
+    """Rows that train and rows that they are measured on; of which groups these are (rows,), where there are groups."""
 
     train: Arrays
     validation: Arrays
+    groups: np.ndarray | None = None
 
 
 class Finalist(NamedTuple):
@@ -142,6 +143,12 @@ def held_out_weights(folds: Sequence[Fold]) -> np.ndarray | None:
     """How much each of these rows counts (rows,); None where all count the same."""
     weights = [fold.validation.weights for fold in folds]
     return None if weights[0] is None else np.concatenate([own for own in weights if own is not None])
+
+
+def held_out_groups(folds: Sequence[Fold]) -> np.ndarray | None:
+    """Which group each of these rows is of (rows,); None where there are no groups."""
+    groups = [fold.groups for fold in folds]
+    return None if groups[0] is None else np.concatenate([own for own in groups if own is not None])
 
 
 def criteria(

@@ -3,12 +3,14 @@
 Source: Caruana et al. (2004), "Ensemble selection from libraries of models".
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from trainwell.population.member import Training
 from trainwell.population.metrics import Metric, metric_named
 from trainwell.population.own_metric import calls_back
 
@@ -18,6 +20,12 @@ DRAWS, MOST_HALVED = 3, 8000  # chosen: draws of halves, and rows of both togeth
 FEWEST_HALVED = 10  # chosen: rows of a half; what fewer say is chance
 FEW_ROWS = 2000  # chosen: up to so many rows a program takes its compiling for, not its work
 FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps one lucky member from deciding alone
+
+
+def candidates_of(trainings: Sequence[Training], most: int = MOST_CANDIDATES) -> list[Training]:
+    """Those that an ensemble may be chosen from, the best first."""
+    sound = [one for one in trainings if one.sound and np.isfinite(one.score) and one.state is not None]
+    return sorted(sound, key=lambda one: (-one.rank, one.member.number))[:most]
 
 
 @cache
@@ -31,7 +39,7 @@ def _scorer(metric: Metric):
 
     def one_by_one(total, picked, predictions, target, weights):
         added = [metric.criterion((total + one) / (picked + 1), target, weights) for one in predictions]
-        return metric.criterion(total / picked, target, weights), np.nan_to_num(added, nan=-np.inf)
+        return metric.criterion(total / picked, target, weights), np.array([float(one) for one in added])
 
     return one_by_one if calls_back(metric) else jax.jit(score)
 
@@ -71,7 +79,8 @@ def greedy(
             best, best_picks = float(own), list(picks)
         if len(picks) == PICKS:
             break
-        picks.append(int(np.argmax(added[: len(candidates)])))
+        scores = np.asarray(added)[: len(candidates)]
+        picks.append(int(np.argmax(np.where(np.isnan(scores), -np.inf, scores))))  # NaN, of a user's function, would win
     return {candidates[place]: best_picks.count(place) / len(best_picks) for place in sorted(set(best_picks))}
 
 
@@ -91,7 +100,12 @@ def _filled(candidates: list[int], rows: int) -> list[int]:
 
 
 def optimism(
-    predictions: np.ndarray, target: np.ndarray, metric: str | Metric, seed: int, weights: np.ndarray | None = None
+    predictions: np.ndarray,
+    target: np.ndarray,
+    metric: str | Metric,
+    seed: int,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> float:
     """By how much choosing flatters the score on the rows that are chosen by; NaN where they are too few or too uniform to say,
     or where the metric is a user's function that cannot be compiled.
@@ -99,20 +113,35 @@ def optimism(
     Rows are drawn into two halves, again and again. An ensemble chosen by one half scores better there than on the other; the
     mean difference is the optimism of choosing by the rows of a half. It falls about as the number of rows grows (chosen), so
     that share of it which a half has of all rows is the estimate for all. It is that of the last choice alone: what halving and
-    early stopping took from these rows before is not in it. Parameters are those of `greedy`.
+    early stopping took from these rows before is not in it. Parameters are those of `greedy`, and ``groups`` (rows,), none of
+    which is in both halves.
     """
     metric = metric_named(metric)
     size = min(len(target), MOST_HALVED) // 2
     if calls_back(metric) or len(predictions) == 1:  # thousands of calls of a function may take minutes; one is no choice
         return float("nan")
     found: list[float] = []
-    for draw in range(DRAWS if size >= FEWEST_HALVED else 0):
-        order = np.random.default_rng([seed, draw]).permutation(len(target))
-        halves = order[:size], order[size : 2 * size]
+    drawn = [_halves(len(target), size, groups, np.random.default_rng([seed, draw])) for draw in range(DRAWS)]
+    size = min(len(half) for halves in drawn for half in halves)  # all of one size, which one program serves
+    for one, other in drawn if size >= FEWEST_HALVED else ():
+        halves = one[:size], other[:size]
         if any(target[half].min() == target[half].max() for half in halves):  # AUC and R2 mean nothing there
             continue
         found += [_gain(predictions, target, metric, weights, *both) for both in (halves, halves[::-1])]
     return size / len(target) * float(np.mean(found)) if found else float("nan")
+
+
+def _halves(rows: int, size: int, groups: np.ndarray | None, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two sets of at most so many rows, and no group in both."""
+    if groups is None:
+        order = random.permutation(rows)
+        return order[:size], order[size : 2 * size]
+    _, group = np.unique(groups, return_inverse=True)
+    place = random.permutation(int(group.max()) + 1)[group]
+    order = np.argsort(place, kind="stable")
+    ends = np.flatnonzero(np.diff(place[order])) + 1  # where a group ends and another begins
+    cut = int(ends[np.argmin(np.abs(ends - rows // 2))]) if len(ends) else 0
+    return random.permutation(order[:cut])[:size], random.permutation(order[cut:])[:size]
 
 
 def _gain(

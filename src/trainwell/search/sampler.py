@@ -21,6 +21,7 @@ from trainwell.search import grid
 from trainwell.search.space import Space
 from trainwell.search.trials import chosen, quietly, suggested, told
 
+MOST_TOLD = 1000  # chosen: members that a draw learns from; with more it takes a second and more, and learns little from them
 STARTUP = 10  # Optuna's default: members up to which draws are random
 
 
@@ -44,8 +45,19 @@ def draw(
     with quietly():
         study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, [seed, numbers[0]]))
         if sampler == "tpe":
-            study.add_trials([trial for training in before if (trial := told(space, training)) is not None])
+            known = most_telling(before)
+            study.add_trials([trial for training in known if (trial := told(space, training)) is not None])
         return [_asked(study, space, number, first) for number in numbers]
+
+
+def most_telling(trainings: Iterable[Training], most: int = MOST_TOLD) -> list[Training]:
+    """All of them while they are few; of more those that came furthest, the best of them first. They keep their order."""
+    every = list(trainings)
+    if len(every) <= most:
+        return every
+    ranked = sorted(every, key=lambda one: (-(one.ended or one.stopped), -one.epochs, -one.rank, one.member.number))
+    kept = {one.member.number for one in ranked[:most]}
+    return [one for one in every if one.member.number in kept]
 
 
 def _sampler(name: str, seeds: Sequence[int]) -> BaseSampler:

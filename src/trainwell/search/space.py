@@ -75,6 +75,7 @@ class Space:
     values : a few values instead of a range.
     logarithmic : whether a setting is drawn on a logarithmic scale, where that is not as declared.
     fenced : settings whose range is not widened, see `trainwell.search.widening`.
+    replaced : structures that members had before, and what they have been replaced by for those that follow.
     """
 
     structures: tuple[Structure, ...]
@@ -84,6 +85,7 @@ class Space:
     values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     logarithmic: Mapping[str, bool] = field(default_factory=dict)
     fenced: frozenset[str] = frozenset()
+    replaced: Mapping[Structure, Structure] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.structures) > MOST_STRUCTURES:
@@ -145,12 +147,17 @@ class Space:
     def point(self, member: Member) -> dict[str, Label | float]:
         """What was drawn for a member: its choices, and the settings that are searched."""
         settings = {name: member.settings[name] for name in self.axes(member.structure)}
-        return {**{name: labelled(member.structure, name) for name in self.choices}, **settings}
+        return {**{name: labelled(self.now(member.structure), name) for name in self.choices}, **settings}
+
+    def now(self, structure: Structure) -> Structure:
+        """What a structure has been replaced by; itself where it has not."""
+        return self.replaced.get(structure, structure)
 
     def holds(self, member: Member) -> bool:
-        """Whether the member could be drawn from this space."""
+        """Whether the member could be drawn from this space, or could be before its structure was replaced."""
         axes = self.axes(member.structure)
-        return member.structure in self.structures and all(axis.holds(member.settings[name]) for name, axis in axes.items())
+        known = self.now(member.structure) in self.structures
+        return known and all(axis.holds(member.settings[name]) for name, axis in axes.items())
 
 
 def labelled(structure: Structure, name: str) -> Label:

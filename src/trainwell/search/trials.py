@@ -18,12 +18,15 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from trainwell.population.member import Member, Training
-from trainwell.search.space import Axis, Label, Space
+from trainwell.search.space import Axis, Label, Space, labelled
 
 
 def distributions(space: Space, member: Member) -> dict[str, BaseDistribution]:
     """What the choices and the settings of a member are drawn from, in Optuna's terms; its own values are always in it."""
-    found: dict[str, BaseDistribution] = {name: CategoricalDistribution(values) for name, values in space.choices.items()}
+    found: dict[str, BaseDistribution] = {}
+    for name, values in space.choices.items():
+        own = labelled(space.now(member.structure), name)
+        found[name] = CategoricalDistribution(values if own in values else (*values, own))
     for name, axis in space.axes(member.structure).items():
         found[name] = distribution(axis, member.settings[name])
     return found
@@ -52,6 +55,8 @@ def told(space: Space, training: Training) -> FrozenTrial | None:
     from a failed trial. What is told is what halving compares them by.
     """
     if not training.curves or not space.holds(training.member):
+        return None
+    if training.failed and training.member.structure in space.replaced:  # what it broke by has been remedied
         return None
     complete = state_of(training) is TrialState.COMPLETE
     score = training.rank if math.isfinite(training.rank) and not training.failed else math.nan

@@ -6,6 +6,7 @@ its file as if it had not stopped. A wave that is over is never written again.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from trainwell.population import checkpoint
 from trainwell.population.budget import Budget
 from trainwell.population.cohort import Population
 from trainwell.population.member import Training
+from trainwell.search.ensemble import candidates_of
 from trainwell.search.halving import WIDE, Shape, Wave, wave
 
 Draw = Callable[[Sequence[int], Sequence[Wave], Sequence[Training]], list[Training]]
@@ -74,9 +76,24 @@ def search(
             break  # no time was left to begin
         if trials is None or not budget.passed:
             write_wave(done, folder, len(waves) + 1)
-        waves.append(done)
+        waves = let_others_go([*waves, done])
         begun, longest = None, max(longest, time.monotonic() - began)
     return waves
+
+
+def let_others_go(waves: Sequence[Wave]) -> list[Wave]:
+    """The waves without the weights of members that no ensemble can be chosen from, whatever comes: in a long search they
+    would fill the memory."""
+    kept = {training.member.number for training in candidates_of(members_of(waves))}
+    return [_without_weights(one, kept) for one in waves]
+
+
+def _without_weights(one: Wave, kept: set[int]) -> Wave:
+    heavy = [t for t in one.trainings if t.member.number not in kept and t.state is not None and t.state.best_weights]
+    if not heavy:
+        return one
+    light = {t.member.number: replace(t, state=t.state._replace(best_weights={}, best_statistics={})) for t in heavy if t.state}
+    return replace(one, trainings=tuple(light.get(t.member.number, t) for t in one.trainings))
 
 
 def members_of(waves: Iterable[Wave]) -> list[Training]:

@@ -55,7 +55,7 @@ def score_simple_models(context: Context) -> dict[str, Scored]:
         ):  # its threshold is chosen as that of the networks is
             costs = costs_of(context.options.cost, context.task)
             held_out = context.validation
-            threshold = choose(guess[:, 0], held_out.target == 1, context.metric.name, costs, held_out.weights)
+            threshold = choose(guess[:, 0], held_out.target == 1, context.metric.kind, costs, held_out.weights)
             on_test = recentred(on_test, threshold)
         score = context.metric.score(guess, context.validation.target, context.validation.weights)
         found[name] = Scored(float(score), on_test)

@@ -24,7 +24,7 @@ from trainwell.population.scores import mean
 from trainwell.population.step import Rows, row_losses, start
 from trainwell.recipe.baselines.simple_models import score_simple_models, some_rows
 from trainwell.recipe.context import SMALLEST, Context
-from trainwell.recipe.evidence import Evidence, Figure, Series
+from trainwell.recipe.evidence import Evidence, Figure, Series, rounded
 
 SIMPLE_MODELS = 0.08  # chosen: share of the run's time, from the stage's begin on, after which no further simple model is begun
 ONE_BATCH = 32  # rows; the source says "as little as two", a few more are no harder
@@ -210,9 +210,9 @@ def _evidence(
         explanation=_explanation(context, scores, checks),
         actions=[check.advice for check in failed],
         measures={"start_loss": start_loss, "prior_loss": context.prior_loss}
-        | {f"{name}.score": score for name, score in scores.items()},
+        | {f"{name}.score": score for name, score in scores.items() if math.isfinite(score)},
         tables={
-            "Simple models on the validation rows": [{"model": name, label: round(score, 4)} for name, score in shown.items()],
+            "Simple models on the validation rows": [{"model": name, label: rounded(score)} for name, score in shown.items()],
             "Is the network wired right?": [
                 {
                     "check": check.name,
@@ -227,18 +227,23 @@ def _evidence(
 
 
 def _explanation(context: Context, scores: dict[str, float], checks: list[Check]) -> str:
-    best = max(scores, key=lambda name: scores[name])
+    measured = {name: score for name, score in scores.items() if math.isfinite(score)}
+    best = max(measured, key=lambda name: measured[name], default=None)
+    reached = f"No simple model has a {context.metric.label} on the validation rows"
+    if best is not None:
+        said = context.said(scores[best])
+        reached = f"The best simple model is {best} with {context.metric.label} {said} on the validation rows"
     made = [check for check in checks if check.passed is not None]
+    passed = sum(bool(check.passed) for check in made)
     return (
-        f"The best simple model is {best} with {context.metric.label} {context.said(scores[best])} on the validation rows; the "
-        f"networks have to beat that. {sum(bool(check.passed) for check in made)} of {len(made)} checks of the wiring passed: "
+        f"{reached}{'; the networks have to beat that' if best else ''}. {passed} of {len(made)} checks of the wiring passed: "
         + "; ".join(f"{check.name} ({check.measured})" for check in made)
         + "."
     )
 
 
 def _models_figure(shown: dict[str, float], label: str) -> Figure:
-    bars = Series("validation rows", list(shown), [round(score, 4) for score in shown.values()])
+    bars = Series("validation rows", list(shown), [rounded(score) for score in shown.values()])
     return Figure("bars", "Simple models", "", label, (bars,), "What the networks have to beat.")
 
 

@@ -90,12 +90,14 @@ def _trained(
     first: int,
     epochs: int,
 ) -> list[Training]:
-    """Every structure at every rate."""
+    """Every structure at every rate, once where the user holds the rate fixed."""
     plans = [(structure, times) for structure in structures for times in RATES]
-    trainings = []
-    for number, (structure, times) in enumerate(plans, start=first):
+    members: list[Member] = []
+    for structure, times in plans:
         settings = context.settings(structure, {**base, **context.learning_rate(structure, times)})
-        trainings.append(Training(Member(number, structure, settings, "overfit")))
+        if not any((one.structure, one.settings) == (structure, settings) for one in members):  # the rate may be held fixed
+            members.append(Member(first + len(members), structure, settings, "overfit"))
+    trainings = [Training(member) for member in members]
     population = context.population()
     population.prepare(structures)
     return population.train(trainings, epochs, epochs, context.budget, context.watcher("overfit", len(trainings)))

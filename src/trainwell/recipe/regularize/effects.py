@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from trainwell.calibration.thresholds import THRESHOLDED
+from trainwell.data.encode import Arrays
+from trainwell.errors import InputError
 from trainwell.network.structure import Structure
 from trainwell.population.cohort import Population
 from trainwell.population.member import Training
@@ -55,16 +57,25 @@ def effects_of(context: Context, population: Population, ways: Sequence[Way], tr
     done = [(way, t) for way, t in zip(ways, trainings, strict=True) if t.sound and np.isfinite(t.score)]
     if not done:
         return []
-    sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed))
-    found, score = [], context.metric.score
+    classes = None if context.task == "regression" else context.train.target
+    sample = context.train.take(some_rows(len(context.split.train), ROWS_SCORED, context.options.seed, classes))
+    found = []
     for structure in dict.fromkeys(way.structure for way, _ in done):
         own = [(way, training) for way, training in done if way.structure == structure]
         predictions = population.predict([training for _, training in own], sample.numeric, sample.categories)
         found += [
-            Effect(way, float(score(guess, sample.target, sample.weights)), training.score, training.curves.best_epoch)
+            Effect(way, _scored(context, guess, sample), training.score, training.curves.best_epoch)
             for (way, training), guess in zip(own, predictions, strict=True)
         ]
     return found
+
+
+def _scored(context: Context, guess: np.ndarray, rows: Arrays) -> float:
+    """The score of a network on some rows; NaN where a user's function gives none for them."""
+    try:
+        return float(context.metric.score(guess, rows.target, rows.weights))
+    except InputError:
+        return float("nan")
 
 
 def doubt_of(
@@ -73,7 +84,7 @@ def doubt_of(
     """Two standard errors of the difference between the best way and none, from drawing the validation rows again and again;
     NaN where there is nothing to compare, or where the score hangs on a threshold that each draw would choose anew."""
     metric, rows = context.metric, context.validation
-    if not best.changes or metric.name in THRESHOLDED or calls_back(metric):
+    if not best.changes or metric.kind in THRESHOLDED or calls_back(metric):
         return float("nan")
     both = [t for way, t in zip(ways, trainings, strict=True) if way.changes in ({}, best.changes) and t.sound]
     if len(both) < 2:

@@ -6,6 +6,7 @@ one strength. The gap is the score on training rows minus the score on validatio
 
 import dataclasses
 import math
+from collections.abc import Collection
 
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.member import Member, Training
@@ -40,7 +41,7 @@ def regularize(
         base[f"{structure.optimizer}.learning_rate"] = learning_rate
     if frequency is not None and FREQUENCY in hyperparameters_of(structure):
         base[FREQUENCY] = frequency
-    plans = ways_to_regularize(structure, context.metric.name)
+    plans = ways_to_regularize(structure, context.metric.kind, context.options.settings)
     trainings = []
     for number, changes in enumerate(plans, start=first):
         settings = context.settings(structure, {**base, **changes})
@@ -67,16 +68,17 @@ def _epochs(context: Context, structure: Structure) -> int:
     return full if len(context.split.train) < MANY_ROWS else max(FEWEST_EPOCHS, round(SHARE_OF_MANY * full))
 
 
-def ways_to_regularize(structure: Structure, metric: str) -> list[dict[str, float]]:
-    """Changes to the unregularized network: none, each regularizer at each strength, two of them together."""
+def ways_to_regularize(structure: Structure, metric: str, held: Collection[str] = ()) -> list[dict[str, float]]:
+    """Changes to the unregularized network: none, each regularizer at each strength, two of them together; but for what is
+    held fixed, whose strength does not change."""
     known = hyperparameters_of(structure)
     plans: list[dict[str, float]] = [{}]
     for name, values in STRENGTHS.items():
         full = f"{structure.loss}.{name}" if name == "label_smoothing" else name
         blurs_order = name == "label_smoothing" and metric in ORDERS
-        if full in known and not blurs_order:
+        if full in known and full not in held and not blurs_order:
             plans += [{full: strength} for strength in values]
-    return [*plans, dict(TOGETHER)] if set(TOGETHER) <= set(known) else plans
+    return [*plans, dict(TOGETHER)] if set(TOGETHER) <= set(known) - set(held) else plans
 
 
 def _learning_curve(

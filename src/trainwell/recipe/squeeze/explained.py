@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from trainwell.errors import InputError
 from trainwell.model import Model
 from trainwell.population.budget import Budget
 from trainwell.population.epoch import BLOCKS
 from trainwell.recipe.context import Context
-from trainwell.recipe.final_scores import final
+from trainwell.recipe.final_scores import final, score_or_none
 from trainwell.recipe.squeeze.finalists import Choice
 from trainwell.recipe.squeeze.measured import Measured
 from trainwell.recipe.squeeze.outcome import Outcome
@@ -39,7 +40,7 @@ def explain(context: Context, choice: Choice, average: np.ndarray, found: Outcom
         choice,
         average,
         predictions,
-        float(context.metric.final(predictions, context.test.target)),
+        score_or_none(context.metric, predictions, context.test.target, context.test.weights),
         model.each,
         np.array([member.share for member in model.members]),
         next((size for size in BLOCKS if rows <= size), BLOCKS[-1]),
@@ -57,8 +58,11 @@ def explain(context: Context, choice: Choice, average: np.ndarray, found: Outcom
     for name, step in steps.items():
         if measured.passed() and name not in ("gains", "the worst mistakes"):  # which cost nothing
             left_out.append(name)
-        else:
+            continue
+        try:
             step(context, measured, found)
+        except InputError as problem:  # of a user's function, on some of the rows
+            context.log.note("squeeze", f"{name[0].upper()}{name[1:]}: not measured. {problem}")
     if left_out:
         context.log.note("squeeze", f"No time was left to measure {', '.join(left_out)} (--time-limit gives more).")
 

@@ -11,11 +11,21 @@ from trainwell.calibration.thresholds import costs_of
 from trainwell.model import EnsembleMember, Model, ensemble_members
 from trainwell.network.structure import Structure
 from trainwell.population.member import Training
+from trainwell.population.own_metric import can_measure
 from trainwell.recipe.context import Context
 from trainwell.recipe.options import EFFORTS
 from trainwell.recipe.pace import calls_of_metric, pace
-from trainwell.search.cross_fit import CrossFit, Finalist, Fold, criteria, held_out_once, held_out_target, held_out_weights
-from trainwell.search.ensemble import MOST_CANDIDATES, PICKS, greedy, optimism
+from trainwell.search.cross_fit import (
+    CrossFit,
+    Finalist,
+    Fold,
+    criteria,
+    held_out_groups,
+    held_out_once,
+    held_out_target,
+    held_out_weights,
+)
+from trainwell.search.ensemble import MOST_CANDIDATES, PICKS, candidates_of, greedy, optimism
 from trainwell.search.halving import MARGIN, work
 
 FEWEST = 3  # chosen: of fewer finalists or folds the ensemble would have nothing to choose from, or by
@@ -59,22 +69,30 @@ def choose(context: Context, trainings: Sequence[Training], first: int, seconds:
     trainings : every network of the run; new networks are numbered from ``first``.
     seconds : what the search's networks took, to know what the time suffices for.
     """
-    sound = [t for t in trainings if t.sound and np.isfinite(t.score) and t.state is not None]
-    candidates = sorted(sound, key=lambda t: (-t.rank, t.member.number))[:MOST_CANDIDATES]
-    rows = context.validation
+    candidates = candidates_of(trainings)
+    rows, groups = context.validation, context.groups
+    own = [Fold(context.train, rows, None if groups is None else groups[context.split.validation])]
     predictions = context.population().predict(candidates, rows.numeric, rows.categories)
     alone = [Finalist((training,), one) for training, one in zip(candidates, predictions, strict=True)]
     ranked = with_each_structure(_by_promise(context, alone))
     best = ranked[: affordable(context, ranked, trainings, seconds)]
     if len(best) < FEWEST:
-        return _chosen(context, alone, rows.target, rows.weights)
-    folds = context.folds()
+        return _chosen(context, alone, own)
+    folds = measurable(context, context.folds())
     fitted = _cross_fitted(context, best, folds, schedule_of(context, candidates), first)
     used = len(fitted.finalists[0].networks) if fitted.finalists else 0
     if used < FEWEST:
-        return _chosen(context, alone, rows.target, rows.weights)._replace(trained=fitted.trained)
-    target, weights = held_out_target(folds[:used]), held_out_weights(folds[:used])
-    return _chosen(context, fitted.finalists, target, weights)._replace(trained=fitted.trained)
+        return _chosen(context, alone, own)._replace(trained=fitted.trained)
+    return _chosen(context, fitted.finalists, folds[:used])._replace(trained=fitted.trained)
+
+
+def measurable(context: Context, folds: Sequence[Fold]) -> list[Fold]:
+    """The folds whose own rows the metric can be taken of; the others, which lack what a user's function needs, are noted."""
+    able = [fold for fold in folds if can_measure(context.metric, fold.validation.target, context.outputs)]
+    if len(able) < len(folds):
+        lacking = f"{len(folds) - len(able)} of {len(folds)} folds are left out"
+        context.log.note("squeeze", f"{lacking}: the metric {context.metric.name!r} cannot be taken of their rows.")
+    return able
 
 
 def _cross_fitted(context: Context, best: Sequence[Training], folds: Sequence[Fold], epochs: int, first: int) -> CrossFit:
@@ -146,7 +164,9 @@ def with_each_structure(ranked: Sequence[Training]) -> list[Training]:
     return first + [training for training in ranked if training.member.number not in numbers]
 
 
-def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray, weights: np.ndarray | None) -> Choice:
+def _chosen(context: Context, finalists: Sequence[Finalist], folds: Sequence[Fold]) -> Choice:
+    """The choice by the rows that were held out in these folds."""
+    target, weights, groups = held_out_target(folds), held_out_weights(folds), held_out_groups(folds)
     metric = context.metric
     predictions = np.stack([one.predictions for one in finalists])
     single = criteria(finalists, target, metric, weights)
@@ -163,7 +183,7 @@ def _chosen(context: Context, finalists: Sequence[Finalist], target: np.ndarray,
         average,
         target,
         single,
-        optimism(predictions, target, metric, context.options.seed, weights),
+        optimism(predictions, target, metric, context.options.seed, weights, groups),
         len(finalists[0].networks),
         weights=weights,
     )
@@ -178,4 +198,4 @@ def calibrated(context: Context, average: np.ndarray, target: np.ndarray, weight
     """Temperature, threshold and intervals from the ensemble's average (rows, outputs) for rows not seen."""
     costs = costs_of(context.options.cost, context.task)
     unit = {"mean": context.encoder.target_mean, "scale": context.encoder.target_scale}
-    return calibrate(average, target, context.task, metric=context.metric.name, costs=costs, weights=weights, **unit)
+    return calibrate(average, target, context.task, metric=context.metric.kind, costs=costs, weights=weights, **unit)

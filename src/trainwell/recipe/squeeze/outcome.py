@@ -52,12 +52,12 @@ def outcome(context: Context, calibration: Calibration, average: np.ndarray) -> 
 def _probabilities(
     context: Context, calibration: Calibration, average: np.ndarray, predictions: np.ndarray, found: Outcome
 ) -> None:
-    target = context.test.target
+    target, weights = context.test.target, context.test.weights
     steps = {"as the networks give them": average}
     if calibration.temperature != 1:
         steps[f"at temperature {calibration.temperature:.2f}"] = predictions
-    curves = {name: reliability(given, target) for name, given in steps.items()}
-    losses = {name: log_loss(given, target) for name, given in steps.items()}
+    curves = {name: reliability(given, target, weights) for name, given in steps.items()}
+    losses = {name: log_loss(given, target, weights=weights) for name, given in steps.items()}
     found.tables["Are the probabilities true?"] = [
         {"probabilities": name, "calibration error": rounded(curves[name].error), "log loss": rounded(losses[name])}
         for name in steps
@@ -96,10 +96,10 @@ def _decisions(context: Context, threshold: float, probability: np.ndarray, foun
     """What the threshold does, against 1/2 and against calling every row the same."""
     costs = costs_of(context.options.cost, context.task)
     found.measures["threshold"] = threshold
-    if costs is None and context.metric.name not in THRESHOLDED:
+    if costs is None and context.metric.kind not in THRESHOLDED:
         return
     negative, positive = context.schema.classes
-    named = compared(probability, context.test.target == 1, threshold, (negative, positive))
+    named = compared(probability, context.test.target == 1, threshold, (negative, positive), context.test.weights)
     title = "What mistakes cost on the test rows" if costs else "What the threshold does on the test rows"
     lines = named[:1] + named[2:] if threshold == HALF else named
     found.tables[title] = [_decision_row(name, one, costs) for name, one in lines]
@@ -123,7 +123,11 @@ def _decisions(context: Context, threshold: float, probability: np.ndarray, foun
 
 
 def compared(
-    probability: np.ndarray, truth: np.ndarray, threshold: float, classes: tuple[str, str]
+    probability: np.ndarray,
+    truth: np.ndarray,
+    threshold: float,
+    classes: tuple[str, str],
+    weights: np.ndarray | None = None,
 ) -> list[tuple[str, Confusion]]:
     """Four ways to decide, each with what it does: at the threshold, at 1/2, every row positive, every row negative.
 
@@ -136,11 +140,11 @@ def compared(
         (f"all {positive}", -math.inf),
         (f"all {negative}", math.inf),
     )
-    return [(name, confusion(probability, truth, value)) for name, value in ways]
+    return [(name, confusion(probability, truth, value, weights)) for name, value in ways]
 
 
 def _decision_row(name: str, one: Confusion, costs: Costs | None) -> dict[str, Cell]:
-    counts: dict[str, Cell] = {"false positives": int(one.fp), "false negatives": int(one.fn)}
+    counts: dict[str, Cell] = {"false positives": _count(one.fp), "false negatives": _count(one.fn)}
     if costs is not None:
         mean = float(one.cost(costs))
         total = float(costs.fp * one.fp + costs.fn * one.fn)
@@ -149,14 +153,21 @@ def _decision_row(name: str, one: Confusion, costs: Costs | None) -> dict[str, C
     return {"decision": name, **counts, "F1": round(f1, 4), "balanced accuracy": round(balanced, 4)}
 
 
+def _count(rows: np.ndarray) -> int | float:
+    """Rows; of weighted rows their weight."""
+    return int(rows) if float(rows).is_integer() else float(f"{float(rows):.5g}")
+
+
 def _confusion_figure(context: Context, threshold: float, predictions: np.ndarray) -> Figure:
     classes = context.schema.classes
     two = predictions.shape[1] == 1
     guess = above(predictions[:, 0], threshold).astype(int) if two else predictions.argmax(axis=1)
-    counts = np.zeros((len(classes), len(classes)), int)
-    np.add.at(counts, (context.test.target, guess), 1)
-    rows = tuple(Series(name, list(classes), row.tolist()) for name, row in zip(classes, counts, strict=True))
+    weights = context.test.weights
+    counts = np.zeros((len(classes), len(classes)), int if weights is None else float)
+    np.add.at(counts, (context.test.target, guess), 1 if weights is None else weights)
+    rows = tuple(Series(name, list(classes), [_count(one) for one in row]) for name, row in zip(classes, counts, strict=True))
     caption = "Rows are the true classes, columns the predicted ones"
+    caption += "" if weights is None else ", counted by their weights"
     caption += f"; {classes[1]} is predicted above {threshold:.3g}." if two and threshold != HALF else "."
     return Figure("heatmap", "Which class is taken for which", "predicted", "true", rows, caption)
 
@@ -169,14 +180,15 @@ def _intervals(context: Context, calibration: Calibration, average: np.ndarray, 
         return
     truth, predicted = (own_unit(context, values) for values in (context.test.target, average[:, 0]))
     widths = {level: intervals.half_width(predicted, level) for level in levels}
-    held = {level: coverage(truth, predicted, width) for level, width in widths.items()}
-    mean = float(widths[LEVEL].mean())
+    weights = context.test.weights
+    held = {level: coverage(truth, predicted, width, weights) for level, width in widths.items()}
+    mean = float(np.average(widths[LEVEL], weights=weights))
     found.measures |= {"interval_90_half_width": mean, "interval_90_held": held[LEVEL]}
     found.tables["Do the intervals hold the truth?"] = [
         {
             "level": f"{level:.0%}",
             "test rows within": f"{held[level]:.1%}",
-            "on average ±": float(f"{widths[level].mean():.4g}"),
+            "on average ±": float(f"{np.average(widths[level], weights=weights):.4g}"),
             "narrowest ±": float(f"{widths[level].min():.4g}"),
             "widest ±": float(f"{widths[level].max():.4g}"),
         }
@@ -187,10 +199,15 @@ def _intervals(context: Context, calibration: Calibration, average: np.ndarray, 
         f"An interval of 90% is the prediction ± {number(mean)} on average, from the errors on rows not seen; it holds the "
         f"truth of {held[LEVEL]:.1%} of the test rows."
     )
-    if held[LEVEL] < LEVEL - SURE * math.sqrt(LEVEL * (1 - LEVEL) / len(truth)):
+    if held[LEVEL] < LEVEL - SURE * math.sqrt(LEVEL * (1 - LEVEL) / _rows_worth(len(truth), weights)):
         found.actions.append(
             "The intervals hold the truth less often than they say: the test rows are unlike the others. Do not rely on them."
         )
+
+
+def _rows_worth(rows: int, weights: np.ndarray | None) -> float:
+    """As many rows of equal weight would tell as much (Kish, 1965, "Survey sampling")."""
+    return rows if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def _coverage_figure(held: dict[float, float]) -> Figure:

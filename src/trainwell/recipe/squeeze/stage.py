@@ -12,7 +12,7 @@ import numpy as np
 
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.recipe.final_scores import final, resampled
+from trainwell.recipe.final_scores import final, resampled, score_or_none
 from trainwell.recipe.next_steps import MORE_TIME
 from trainwell.recipe.options import EFFORTS, MINIMAL
 from trainwell.recipe.pace import calls_of_metric
@@ -27,7 +27,10 @@ MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slowe
 
 
 class Scores(NamedTuple):
-    """Scores, larger is better, of the ensemble and of what it is compared with; ``held_out`` on the rows it was chosen by."""
+    """Scores, larger is better, of the ensemble and of what it is compared with; ``held_out`` on the rows it was chosen by.
+
+    NaN where a user's function gives none; simple models without one are left out.
+    """
 
     test: float
     low: float
@@ -42,25 +45,36 @@ class Scores(NamedTuple):
 
     @property
     def wins(self) -> bool:
-        return self.best_simple is None or self.test >= self.simple[self.best_simple]
+        return self.best_simple is None or math.isnan(self.test) or self.test >= self.simple[self.best_simple]
 
 
-def squeeze(context: Context, choice: Choice, simple: dict[str, np.ndarray]) -> tuple[Evidence, float]:
-    """(evidence, test score as a person reads it); ``simple`` holds the simple models' predictions of the test rows."""
+def squeeze(context: Context, choice: Choice, simple: dict[str, np.ndarray]) -> tuple[Evidence, float | None]:
+    """(evidence, test score as a person reads it, None where there is none); ``simple`` holds the simple models' predictions of
+    the test rows."""
     metric, calibration, rows = context.metric, choice.model.calibration, context.test
     average = choice.model.average(rows.numeric, rows.categories)
     predictions = final(metric, calibration, average)
+    test = score_or_none(metric, predictions, rows.target, rows.weights)
+    if math.isnan(test):
+        context.log.note("squeeze", f"The metric {metric.name!r} gives no score for the test rows: the model has none.")
+    others = {name: score_or_none(metric, guess, rows.target, rows.weights) for name, guess in simple.items()}
     scores = Scores(
-        float(metric.final(predictions, rows.target, rows.weights)),
+        test,
         *interval(context, predictions),
-        float(metric.final(final(metric, calibration, choice.predictions), choice.target, choice.weights)),
-        max(float(metric.score(one.predictions, choice.target, choice.weights)) for one in choice.finalists),
-        {name: float(metric.final(guess, rows.target, rows.weights)) for name, guess in simple.items()},
+        score_or_none(metric, final(metric, calibration, choice.predictions), choice.target, choice.weights),
+        max((one for one in _alone(context, choice) if math.isfinite(one)), default=math.nan),
+        {name: score for name, score in others.items() if not math.isnan(score)},
     )
     found = outcome(context, calibration, average)
     if context.options.effort != MINIMAL:
         explain(context, choice, average, found)
-    return _evidence(context, choice, scores, found), context.shown(scores.test)
+    return _evidence(context, choice, scores, found), None if math.isnan(test) else context.shown(test)
+
+
+def _alone(context: Context, choice: Choice) -> list[float]:
+    """The score of each finalist alone on the rows that the ensemble was chosen by."""
+    score = context.metric.score
+    return [float(score(one.predictions, choice.target, choice.weights)) for one in choice.finalists]
 
 
 def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) -> Evidence:
@@ -70,8 +84,7 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
     summary = f"{_named(choice)}: {label} {said(scores.test)} on {len(context.split.test):,} test rows, {ends} (95%)"
     if scores.best_simple is not None:
         summary += f"; {scores.best_simple} {said(scores.simple[scores.best_simple])}"
-    score = context.metric.score
-    own = [shown(float(score(one.predictions, choice.target, choice.weights))) for one in choice.finalists]
+    own = [shown(one) for one in _alone(context, choice)]
     ranked = sorted(scores.simple.items(), key=lambda item: -item[1])
     return Evidence(
         "squeeze",
@@ -116,7 +129,10 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
 
 
 def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
-    """Ends of the 95% interval of the score: its 2.5% and 97.5% quantiles over resamples of the test rows with replacement."""
+    """Ends of the 95% interval of the score: its 2.5% and 97.5% quantiles over resamples of the test rows with replacement.
+
+    Draws that have no score are left out and counted in the diary; NaN where none has.
+    """
     rows = len(predictions)
     size = min(rows, MOST_RESAMPLED)
     generator = np.random.default_rng([context.options.seed, 6])
@@ -126,6 +142,13 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     drawn = context.test.target[picks]
     varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
     scores = scores[varied] if varied.any() else scores
+    measured = scores[~np.isnan(scores)]
+    if len(measured) < len(scores):
+        left_out = f"{len(scores) - len(measured)} of {len(scores)} draws of the test rows are left out of the interval"
+        context.log.note("squeeze", f"{left_out}: the metric {context.metric.name!r} gives no score for them.")
+    if not len(measured):
+        return math.nan, math.nan
+    scores = measured
     low, high = np.quantile(scores, (0.025, 0.975))
     if size == rows:
         return float(low), float(high)

@@ -25,7 +25,8 @@ def add_gains(context: Context, measured: Measured, found: Outcome) -> None:
     positive = context.test.target == 1
     if not positive.any() or positive.all():
         return
-    gains, base, name = cumulative_gain(probability, positive), float(positive.mean()), context.schema.classes[1]
+    weights, name = context.test.weights, context.schema.classes[1]
+    gains, base = cumulative_gain(probability, positive, weights), float(np.average(positive, weights=weights))
     found.figures["gain"] = _gain_figure(gains, base, name)
     found.figures["lift"] = _lift_figure(gains, base, name)
     found.figures["cost"] = _cost_figure(context, probability, positive, measured.choice.model.calibration.threshold)
@@ -87,8 +88,9 @@ def _cost_figure(context: Context, probability: np.ndarray, positive: np.ndarray
     asked = [given] if given is not None else [Costs(1.0, ratio) for ratio in RATIOS]
     series = []
     for costs in asked:
-        thresholds, cost = cost_curve(probability, positive, costs)
-        same = min(costs.fp * float((~positive).mean()), costs.fn * float(positive.mean()))
+        thresholds, cost = cost_curve(probability, positive, costs, context.test.weights)
+        base = float(np.average(positive, weights=context.test.weights))
+        same = min(costs.fp * (1 - base), costs.fn * base)
         name = f"missed {context.schema.classes[1]} {costs.fn / costs.fp:g}x as dear"
         series.append(
             Series(
@@ -118,7 +120,8 @@ def add_ensemble_gain(context: Context, measured: Measured, found: Outcome) -> N
     target = choice.target[some]
     if target.min() == target.max():
         return
-    scores = scorer(context.metric, choice.model.calibration, target, compiled=False)
+    weights = None if choice.weights is None else choice.weights[some]
+    scores = scorer(context.metric, choice.model.calibration, target, weights, compiled=False)
     curve = ensemble_gain(predictions, scores, context.options.seed)
     if curve is None:
         return

@@ -35,7 +35,7 @@ def add_importance(context: Context, measured: Measured, found: Outcome) -> None
     rows = context.test.take(some)
     if rows.target.min() == rows.target.max():
         return
-    scores = scorer(context.metric, measured.choice.model.calibration, rows.target)
+    scores = scorer(context.metric, measured.choice.model.calibration, rows.target, rows.weights)
     importance = permutation_importance(
         measured.networks, measured.shares, rows, features, scores,
         shuffles=shuffles, together=measured.together, seed=context.options.seed, passed=measured.passed,

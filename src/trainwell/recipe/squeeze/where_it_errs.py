@@ -134,13 +134,15 @@ def add_subgroups(context: Context, measured: Measured, found: Outcome) -> None:
     if calls_back(metric):
         context.log.note("squeeze", "Scores by subgroup are not measured: the metric is a function that cannot be compiled.")
         return
+    weights = context.test.weights
     features, levels = _levels(context)
     predicted, true, what = _compared(context, measured)
     groups = subgroups(
         features, levels, target, predicted, true,
-        lambda rows: score_of_some(metric, predictions[rows], target[rows]),
-        lambda picks: resampled(predictions, target, picks, metric),
-        all_rows=measured.score, classes=context.task != "regression", seed=context.options.seed, passed=measured.passed,
+        lambda rows: score_of_some(metric, predictions[rows], target[rows], None if weights is None else weights[rows]),
+        lambda picks: resampled(predictions, target, picks, metric, weights),
+        all_rows=measured.score, classes=context.task != "regression", weights=weights, seed=context.options.seed,
+        passed=measured.passed,
     )  # fmt: skip
     if not groups:
         return
@@ -159,7 +161,7 @@ def add_subgroups(context: Context, measured: Measured, found: Outcome) -> None:
         )
     else:
         found.sentences.append(f"In none of {len(groups)} subgroups are its predictions off on average by more than chance.")
-    if worse and metric.name not in RELATIVE:
+    if worse and metric.kind not in RELATIVE:
         worst = min(worse, key=lambda one: one.score)
         found.actions.append(
             f"The model does worse for {worst.feature} = {worst.level} ({metric.label} {context.said(worst.score)}, "
@@ -205,7 +207,7 @@ def possible(metric: Metric, low: float, high: float) -> tuple[float, float]:
 
 def _group_row(context: Context, one: Subgroup, what: tuple[str, str]) -> dict[str, Cell]:
     ends = sorted(context.shown(end) for end in possible(context.metric, one.low, one.high))
-    lower = "harder to predict" if context.metric.name in RELATIVE else "worse"
+    lower = "harder to predict" if context.metric.kind in RELATIVE else "worse"
     return {
         "subgroup": f"{one.feature} = {one.level}",
         "test rows": one.rows,

@@ -10,7 +10,7 @@ from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.tune import search_figures
 from trainwell.search.halving import Shape
 from trainwell.search.importance import FEWEST, Importance, importance
-from trainwell.search.space import Axis, Space, labelled
+from trainwell.search.space import Axis, Label, Space, labelled
 from trainwell.search.widening import Widened, edges
 from trainwell.words import counted
 
@@ -124,8 +124,13 @@ def _what_was_widened(outcome: Outcome) -> str:
 def _searched_rows(outcome: Outcome) -> list[dict]:
     """One row for everything that was drawn: its range or values, and what became of the range."""
     rows: list[dict] = [
-        {"choice or setting": name, "searched": ", ".join(map(str, values)), "scale": "choice", "in the end": "the same"}
-        for name, values in outcome.begun.choices.items()
+        {
+            "choice or setting": name,
+            "searched": ", ".join(map(str, values)),
+            "scale": "choice",
+            "in the end": "the same" if after == values else ", ".join(map(str, after)),
+        }
+        for name, (values, after) in _chosen_among(outcome).items()
     ]
     for name in outcome.names:
         structure = next(s for s in outcome.begun.structures if name in hyperparameters_of(s))
@@ -134,6 +139,16 @@ def _searched_rows(outcome: Outcome) -> list[dict]:
         ended = "the same" if before == after else _said_axis(after)
         rows.append({"choice or setting": name, "searched": _said_axis(before), "scale": scale, "in the end": ended})
     return rows
+
+
+def _chosen_among(outcome: Outcome) -> dict[str, tuple[list[Label], list[Label]]]:
+    """Of each choice, and of what a remedy changed, the values at the beginning and in the end."""
+    begun, final = (list(space.structures) for space in (outcome.begun, outcome.final))
+    names = (*outcome.begun.choices, *(("clip",) if outcome.final.replaced else ()))
+    return {
+        name: (list(dict.fromkeys(labelled(s, name) for s in begun)), list(dict.fromkeys(labelled(s, name) for s in final)))
+        for name in dict.fromkeys(names)
+    }
 
 
 def _said_axis(axis: Axis) -> str:

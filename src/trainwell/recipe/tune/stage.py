@@ -66,7 +66,7 @@ def space(
         return spaces.space_of(own, structures, held)
     known = {name: declared for structure in structures for name, declared in hyperparameters_of(structure).items()}
     searched = [rate, *(name for name in SEARCHED if name != "adam.learning_rate")]
-    if context.metric.name not in ORDERS:  # which smoothing blurs
+    if context.metric.kind not in ORDERS:  # which smoothing blurs
         searched.append(f"{structures[0].loss}.label_smoothing")
     ranges = {}
     for name, times in ((rate, 4.0), (FREQUENCY, 5.0)):
