@@ -16,7 +16,7 @@ from trainwell.population.own_metric import own_metric
 from trainwell.population.programs import Compilation
 from trainwell.recipe.evidence import Evidence
 from trainwell.recipe.options import Options
-from trainwell.recipe.order import ENDS, Recipe
+from trainwell.recipe.order import Recipe
 from trainwell.recipe.pace import (
     CROSS_FIT_SHARE,
     CROSS_FITTED,
@@ -31,6 +31,7 @@ from trainwell.recipe.pace import (
 )
 from trainwell.recipe.run import _prepare
 from trainwell.recipe.squeeze.finalists import _looked_at
+from trainwell.recipe.timetable import ENDS, closing_share, end_of
 from trainwell.search.ensemble import MOST_CANDIDATES, PICKS
 from trainwell.search.halving import NARROW, WIDE, work
 
@@ -127,14 +128,18 @@ def recipe_after(context, seconds: float, epochs: int = 16) -> Recipe:
     return recipe
 
 
+def end(stage: str, recipe: Recipe) -> float:
+    return end_of(stage, recipe.context, recipe._full_training)
+
+
 def test_the_search_ends_early_enough_for_cross_fitting_that_is_affordable_and_else_takes_its_time(context):
     quick, slow = recipe_after(context, seconds=1.0), recipe_after(context, seconds=40.0)
     assert cross_fits(context, quick._full_training)
-    assert quick._end("tune") == ENDS["tune"]
+    assert end("tune", quick) == ENDS["tune"]
     assert not cross_fits(context, slow._full_training)
-    assert slow._end("tune") == 1 - slow._closing_share > ENDS["tune"]
+    assert end("tune", slow) == 1 - closing_share(slow.context) > ENDS["tune"]
     for stage in ("look", "baselines", "overfit", "regularize", "squeeze"):
-        assert quick._end(stage) == slow._end(stage) == ENDS[stage]
+        assert end(stage, quick) == end(stage, slow) == ENDS[stage]
 
 
 def test_a_long_search_takes_all_the_time_that_cross_fitting_does_not_need(prepared):
@@ -143,12 +148,12 @@ def test_a_long_search_takes_all_the_time_that_cross_fitting_does_not_need(prepa
         recipe = recipe_after(hour, seconds=seconds)
         needed = SPARE * 8 * 4 * recipe._full_training / 3600
         assert cross_fits(hour, recipe._full_training)
-        assert recipe._end("tune") == pytest.approx(max(ENDS["tune"], 1 - recipe._closing_share - needed))
-    assert recipe_after(hour, seconds=1.0)._end("tune") > 0.9
-    assert recipe_after(hour, seconds=100.0)._end("tune") < 0.85
-    assert recipe_after(hour, seconds=140.0)._end("tune") >= ENDS["tune"]
+        assert end("tune", recipe) == pytest.approx(max(ENDS["tune"], 1 - closing_share(recipe.context) - needed))
+    assert end("tune", recipe_after(hour, seconds=1.0)) > 0.9
+    assert end("tune", recipe_after(hour, seconds=100.0)) < 0.85
+    assert end("tune", recipe_after(hour, seconds=140.0)) >= ENDS["tune"]
     minute = replace(prepared, budget=Budget(60.0, clock=lambda: 0.0))
-    assert recipe_after(minute, seconds=0.1)._end("tune") == ENDS["tune"], "as it was measured to be best"
+    assert end("tune", recipe_after(minute, seconds=0.1)) == ENDS["tune"], "as it was measured to be best"
 
 
 def test_time_is_reserved_for_what_this_run_compiles_and_not_for_what_another_did(context):
@@ -156,9 +161,9 @@ def test_time_is_reserved_for_what_this_run_compiles_and_not_for_what_another_di
     programs.compilations.append(Compilation("another run's", 1e4, False))
     try:
         recipe = recipe_after(context, seconds=1.0)
-        before = recipe._closing_share
+        before = closing_share(recipe.context)
         programs.compilations.append(Compilation("its own", 1e4, False))
-        assert before < recipe._closing_share == 0.5
+        assert before < closing_share(recipe.context) == 0.5
     finally:
         del programs.compilations[-2:]
 

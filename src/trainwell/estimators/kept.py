@@ -15,7 +15,7 @@ from typing import Any
 from trainwell.model import load
 from trainwell.recipe.events import read_events
 from trainwell.recipe.evidence import read_evidence
-from trainwell.recipe.order import Run
+from trainwell.recipe.result import Run
 from trainwell.report.gallery import Figures
 from trainwell.report.notebook import show, summary
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from trainwell.model import load
-from trainwell.recipe.order import Run
+from trainwell.recipe.result import Run
 from trainwell.report.record import read_record
 
 

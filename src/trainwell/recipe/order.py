@@ -1,20 +1,17 @@
-"""The order of the stages: what each gets from those before it, how long it may take, what it leaves in the run folder."""
+"""The order of the stages: what each gets from those before it, and what it leaves in the run folder."""
 
 import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trainwell.calibration.intervals import LEVEL
 from trainwell.data.roles import Note
-from trainwell.errors import InputError, StageStopped
+from trainwell.errors import StageStopped
 from trainwell.files import whole_file
-from trainwell.model import Model, load
+from trainwell.model import load
 from trainwell.population import checkpoint
 from trainwell.population.allocator import give_back
 from trainwell.population.member import Training
@@ -33,34 +30,17 @@ from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.recipe.options import MINIMAL
 from trainwell.recipe.overfit.stage import overfit
 from trainwell.recipe.overfit.target_transform import learning
-from trainwell.recipe.pace import cross_fits, cross_fitting, full_training, pace
+from trainwell.recipe.pace import FULL, TRAINED_BEFORE, known_full_training
 from trainwell.recipe.regularize.stage import regularize
+from trainwell.recipe.result import Run, closing
 from trainwell.recipe.squeeze.finalists import choose
 from trainwell.recipe.squeeze.stage import squeeze
+from trainwell.recipe.timetable import closing_share, end_of
 from trainwell.recipe.tune.all_rows import all_rows, forget_rows
 from trainwell.recipe.tune.stage import last_resort, space, tune
-from trainwell.report.gallery import Figures
-from trainwell.report.notebook import show, summary
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
 
-ENDS = {
-    "look": 0.06,
-    "baselines": 0.15,
-    "overfit": 0.27,
-    "regularize": 0.34,
-    "tune": 0.55,
-    "squeeze": 1.0,
-}  # chosen: shares of the time
-LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chosen: by when a stage may end, compiling included
-LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
-TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
-FULL = "full_training_seconds"  # by this name it stands in their evidence
-LONG = 120.0  # seconds, chosen: longer runs give the search what cross-fitting does not need; shorter ones mostly need it
-SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
-CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
-EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
-CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
 COMPILED_EARLY = 3  # chosen: structures; what is not needed in the end keeps the process from ending all the same
 STEPS_TOLD = 3  # chosen: next steps that the diary and the terminal tell; the report has them all
 DEFAULT_SIZE = {
@@ -68,57 +48,6 @@ DEFAULT_SIZE = {
     "learning_rate": None,
     "frequency": None,
 }  # where a stage that would have chosen them was stopped
-
-
-@dataclass
-class Run:
-    """A run as far as it came: its folder, what each stage found, and the model once there is one."""
-
-    folder: Path
-    evidence: dict[str, Evidence] = field(default_factory=dict)
-    model: Model | None = None
-    interrupted: bool = False
-    trainings: list[Training] = field(default_factory=list, repr=False)
-
-    @property
-    def report(self) -> Path:
-        """The page that explains every step."""
-        return self.folder / "report.html"
-
-    @property
-    def figures(self) -> Figures:
-        """Every figure of the report by its name: ``run.figures["loss_curves"]`` is one of Plotly's that can be shown alone."""
-        return Figures(self.folder)
-
-    def _repr_html_(self) -> str:
-        return summary(self.folder)
-
-    def _ipython_display_(self) -> None:
-        show(self.folder)
-
-    def predict(self, rows: Any) -> np.ndarray:
-        """Labels or numbers for a table of any kind that `trainwell.fit` takes."""
-        return self._model().predict(rows)
-
-    def predict_proba(self, rows: Any) -> np.ndarray:
-        """Probabilities (rows, classes)."""
-        return self._model().predict_proba(rows)
-
-    def predict_interval(self, rows: Any, level: float = LEVEL) -> np.ndarray:
-        """Intervals (rows, 2) that hold the truth with a probability of ``level``, for a regression."""
-        return self._model().predict_interval(rows, level)
-
-    def _model(self) -> Model:
-        if self.model is None:
-            raise InputError(f"The run in {self.folder} was stopped before it had a model.")
-        return self.model
-
-
-def closing(run: Run) -> dict[str, Any]:
-    """What the last event of a run says of it, but for its seconds."""
-    measures = run.evidence["squeeze"].measures if "squeeze" in run.evidence else {}
-    found = {name: measures.get(name) for name in ("test_score", "low", "high", "metric")}
-    return {**found, "model": run.folder / "model" if run.model is not None else None, "report": run.report}
 
 
 class Recipe:
@@ -176,7 +105,7 @@ class Recipe:
                 log.note("look", note.message, note.column)
         pool = self.context.pool
         compiled, waited = len(pool.programs.compilations), pool.waited_seconds
-        evidence = stage(self.context.until(self._end(name)))
+        evidence = stage(self.context.until(end_of(name, self.context, self._full_training)))
         give_back()
         for one in pool.programs.compilations[compiled:]:
             log.add("compiled", program=one.program.describe(), seconds=round(one.seconds, 3), background=one.background)
@@ -195,17 +124,6 @@ class Recipe:
             log.add("interrupted", stage=name)
         return evidence
 
-    def _end(self, stage: str) -> float:
-        """The share of the time at which a stage has to end; tuning takes all that the closing does not need."""
-        seconds = self.context.budget.seconds or math.inf
-        if stage != "tune":
-            return max(ENDS[stage], min(LATEST.get(stage, 0.0), LEAST.get(stage, 0.0) / seconds))
-        latest, short = 1 - self._closing_share, LEAST["regularize"] / seconds > ENDS["regularize"]
-        if not cross_fits(self.context, self._full_training):
-            return latest
-        usual = min(LATEST["tune"] if short else ENDS["tune"], latest)
-        return max(usual, latest - cross_fitting(self.context, self._full_training)) if seconds >= LONG else usual
-
     def _with_pace(self, evidence: Evidence) -> Evidence:
         """A stage's evidence with the seconds of a full training, as far as they are known after it."""
         self.result.evidence[evidence.stage] = evidence
@@ -215,21 +133,8 @@ class Recipe:
     @property
     def _full_training(self) -> float:
         """Seconds of a full training, from what the stages before the search took, or as they wrote it down."""
-        trained = [t for t in self.result.trainings if t.member.stage in TRAINED_BEFORE]
-        if not trained:
-            found = [self.result.evidence[name].measures.get(FULL) for name in TRAINED_BEFORE if name in self.result.evidence]
-            return next((float(one) for one in reversed(found) if one is not None), math.nan)
-        seconds = sum(self.result.evidence[name].seconds for name in TRAINED_BEFORE if name in self.result.evidence)
         waited = self.context.pool.waited_seconds - self._waited_before
-        seconds = max(SHARE_TRAINED * seconds, seconds - waited)
-        return full_training(self.context, trained, pace(trained, seconds))
-
-    @property
-    def _closing_share(self) -> float:
-        """The share of the time that the ensemble, the test score, the model and the report are given."""
-        seconds = self.context.budget.seconds or 1.0
-        reserved = max(CLOSING, CLOSING_COMPILES * self.context.pool.programs.slowest) + min(EXPLAINING, EXPLAINED * seconds)
-        return min(0.5, max(0.04, reserved / seconds))
+        return known_full_training(self.context, self.result.trainings, self.result.evidence, waited)
 
     def _look(self, context: Context) -> Evidence:
         return self.done.get("look") or look(context)
@@ -303,7 +208,7 @@ class Recipe:
 
     def _squeeze(self, context: Context) -> Evidence:
         self.done.pop("squeeze", None)
-        reserved = context.until(1 - self._closing_share)
+        reserved = context.until(1 - closing_share(self.context))
         searched = self.result.evidence.get("tune")
         choice = choose(reserved, self.result.trainings, self._next_number, searched.seconds if searched else 0.0)
         self._take(list(choice.trained), "squeeze", context)

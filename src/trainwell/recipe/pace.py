@@ -2,11 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from trainwell.population.member import Training
 from trainwell.population.own_metric import seconds_of
 from trainwell.recipe.context import Context
+from trainwell.recipe.evidence import Evidence
 from trainwell.recipe.options import EFFORTS
 from trainwell.search.halving import NARROW, WIDE, Shape, work
 
@@ -14,6 +15,9 @@ CROSS_FITTED = 3  # chosen: finalists for which cross-fitting must be affordable
 SPARE = 2.0  # chosen: times what cross-fitting is expected to take; networks of the search may be larger, or learn for longer
 CROSS_FIT_SHARE = 0.4  # chosen: of the run's time that cross-fitting may take
 SHARE_CALLING = 0.2  # chosen: of the time left, for one of the last stage's uses of a user's function that is slow
+TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
+FULL = "full_training_seconds"  # by this name it stands in their evidence
+SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 FEWEST_WAVES = 3  # chosen: of fewer wide waves a search learns little, and the ensemble has few networks to choose from
 
 
@@ -31,6 +35,19 @@ def full_training(context: Context, trainings: Sequence[Training], seconds_per_w
     whole = context.epochs(largest)
     epochs = statistics.median(t.epochs if t.stopped else whole for t in trainings)
     return seconds_per_work * work(largest) * epochs
+
+
+def known_full_training(
+    context: Context, trainings: Iterable[Training], evidence: Mapping[str, Evidence], waited: float
+) -> float:
+    """The same, from what the stages before the search took but for what they waited for programs; of a finished run, which
+    keeps no networks, as these stages wrote it down. NaN where nothing is known."""
+    trained = [training for training in trainings if training.member.stage in TRAINED_BEFORE]
+    found = [evidence[name] for name in TRAINED_BEFORE if name in evidence]
+    if not trained:
+        return next((float(one.measures[FULL] or 0) for one in reversed(found) if FULL in one.measures), math.nan)
+    seconds = sum(one.seconds for one in found)
+    return full_training(context, trained, pace(trained, max(SHARE_TRAINED * seconds, seconds - waited)))
 
 
 def shape_of_waves(context: Context, full: float) -> Shape:

@@ -38,7 +38,8 @@ from trainwell.recipe.curves import CurveTeller
 from trainwell.recipe.events import EventLog, Listener, closed_by_ctrl_c
 from trainwell.recipe.evidence import read_evidence, stages_of
 from trainwell.recipe.options import Options
-from trainwell.recipe.order import Recipe, Run, closing
+from trainwell.recipe.order import Recipe
+from trainwell.recipe.result import Run, closing
 from trainwell.recipe.running import is_going_on
 from trainwell.recipe.tune import spaces
 from trainwell.recipe.tune import stage as tune
