@@ -19,7 +19,8 @@ from trainwell.recipe.evidence import STAGES, Evidence, read_evidence
 from trainwell.recipe.gates import beaten
 from trainwell.recipe.options import Options
 from trainwell.recipe.order import Recipe
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.prepare import prepare
+from trainwell.recipe.run import fit
 from trainwell.recipe.running import hold
 from trainwell.report.record import read_record
 
@@ -91,7 +92,7 @@ def test_how_fast_networks_train_is_known_when_the_search_of_a_finished_run_is_m
     found = read_evidence(again / "evidence")
     assert all(found[stage].measures["full_training_seconds"] > 0 for stage in ("overfit", "regularize"))
     options = Options.checked(target="left", out=again, trials=1)
-    context = _prepare(table, options, Budget(), again, (), stages=("tune", "squeeze"))[0]
+    context = prepare(table, options, Budget(), again, (), stages=("tune", "squeeze"))[0]
     recipe = Recipe(context, (), ("tune", "squeeze"))
     for stage in ("overfit", "regularize"):
         getattr(recipe, f"_{stage}")(context)
@@ -193,7 +194,7 @@ def test_a_leak_ends_with_exit_code_3(tmp_path, capsys):
 
 @pytest.fixture
 def context(table, tmp_path):
-    return _prepare(table, Options.checked(target="left", trials=1, out=tmp_path / "given"), Budget(), None, ())[0]
+    return prepare(table, Options.checked(target="left", trials=1, out=tmp_path / "given"), Budget(), None, ())[0]
 
 
 def judged(context, guess: float, stage: str, scores: list[float], loss: float = 0.7) -> Evidence:

@@ -18,8 +18,9 @@ from trainwell.recipe.context import FEW_ROWS, LONGEST, SHORTEST, STEPS
 from trainwell.recipe.findings import known_of
 from trainwell.recipe.options import Options
 from trainwell.recipe.overfit import stage as overfit
+from trainwell.recipe.prepare import prepare
 from trainwell.recipe.regularize.stage import regularize
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.run import fit
 from trainwell.recipe.tune.stage import MOST_BINNED, space
 
 RATE = "adam.learning_rate"
@@ -28,7 +29,7 @@ RATE = "adam.learning_rate"
 @pytest.fixture(scope="module")
 def prepared(table, tmp_path_factory):
     options = Options.checked(target="left", out=tmp_path_factory.mktemp("prepared") / "run", trials=1)
-    return _prepare(table, options, Budget(), None, ())[0]
+    return prepare(table, options, Budget(), None, ())[0]
 
 
 def of_rows(context, training: int, **settings):
@@ -231,7 +232,7 @@ def test_a_run_whose_numbers_are_ranked_and_binned_predicts_what_its_saved_model
 def test_with_balanced_class_weights_the_untrained_network_and_what_it_is_held_against_are_balanced_too(table, tmp_path):
     chosen = {"class_weights": "balanced"}
     options = Options.checked(target="left", out=tmp_path / "run", trials=1, settings=chosen)
-    context = _prepare(table, options, Budget(), None, ())[0]
+    context = prepare(table, options, Budget(), None, ())[0]
     counts = np.bincount(context.train.target)
     assert counts[0] != counts[1]
     np.testing.assert_allclose(context.prior, 0, atol=1e-6)
@@ -248,7 +249,7 @@ def test_a_linear_model_of_many_columns_is_given_fewer_iterations(prepared, colu
 
 def test_without_simple_models_a_network_is_held_against_what_the_base_rate_scores(table, tmp_path):
     options = Options.checked(target="left", out=tmp_path / "run", trials=1, metric="log_loss")
-    context = _prepare(table, options, Budget(), None, ())[0]
+    context = prepare(table, options, Budget(), None, ())[0]
     known, share = known_of(context, {}), float(np.mean(context.train.target))
     held_out = context.validation.target
     expected = np.mean(np.where(held_out == 1, np.log(share), np.log(1 - share)))

@@ -21,7 +21,8 @@ from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
 from trainwell.population.metrics import METRICS
 from trainwell.recipe.options import EFFORTS, Options
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.prepare import prepare
+from trainwell.recipe.run import fit
 from trainwell.recipe.squeeze.finalists import affordable, with_each_structure
 
 FOLDS = 5
@@ -123,7 +124,7 @@ def test_a_finalist_whose_network_broke_down_in_one_fold_is_told_of(stopped, tab
 def context_of(table, folder, budget=None, **options):
     folder.mkdir()
     chosen = Options.checked(target="left", out=folder, **options)
-    return _prepare(table, chosen, budget or Budget(chosen.time_limit), None, ())[0]
+    return prepare(table, chosen, budget or Budget(chosen.time_limit), None, ())[0]
 
 
 def trained(context, number: int, epochs: int, widths=(8,)) -> Training:

@@ -18,7 +18,8 @@ from trainwell.errors import InputError
 from trainwell.population import stream as streams
 from trainwell.population.budget import Budget
 from trainwell.recipe.options import Options
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.prepare import prepare
+from trainwell.recipe.run import fit
 from trainwell.recipe.tune import all_rows as reading
 from trainwell.recipe.tune.all_rows import all_rows
 
@@ -62,7 +63,7 @@ def streamed(path, tmp_path_factory):
 def context_of(path, folder, **options):
     folder.mkdir()
     chosen = Options.checked(target="left", out=folder, **{"ignore": ("family",), **CHOSEN, **options})
-    return _prepare(path, chosen, Budget(), None, ())[0]
+    return prepare(path, chosen, Budget(), None, ())[0]
 
 
 def of_all(stream):

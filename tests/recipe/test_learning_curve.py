@@ -9,9 +9,9 @@ from trainwell.population.budget import Budget
 from trainwell.recipe.evidence import Figure
 from trainwell.recipe.options import Options
 from trainwell.recipe.overfit.rate_range import Range, rate_range, said
+from trainwell.recipe.prepare import prepare
 from trainwell.recipe.regularize import learning_curve as curves
 from trainwell.recipe.regularize import strengths
-from trainwell.recipe.run import _prepare
 
 WIDTHS = (16,)
 
@@ -19,7 +19,7 @@ WIDTHS = (16,)
 @pytest.fixture(scope="module")
 def context(make_table, tmp_path_factory):
     options = Options.checked(target="left", out=tmp_path_factory.mktemp("runs") / "run", trials=3)
-    return _prepare(make_table(rows=1200), options, Budget(), None, ())[0]
+    return prepare(make_table(rows=1200), options, Budget(), None, ())[0]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from trainwell.population.budget import Budget
 from trainwell.population.member import Member, Training
 from trainwell.recipe import minimal
 from trainwell.recipe.options import Options
-from trainwell.recipe.run import _prepare
+from trainwell.recipe.prepare import prepare
 from trainwell.recipe.tune.stage import space
 
 
@@ -27,7 +27,7 @@ def told(numbers, tmp_path_factory):
     def prepared(**settings):
         held = {name.replace("__", "."): value for name, value in settings.items()}
         options = Options.checked(target="y", out=tmp_path_factory.mktemp("run"), effort="minimal", settings=held, cores=1)
-        return _prepare(numbers, options, Budget(), None, ())[0]
+        return prepare(numbers, options, Budget(), None, ())[0]
 
     return prepared
 

@@ -14,7 +14,8 @@ from trainwell.recipe.events import read_events
 from trainwell.recipe.evidence import Evidence, finite
 from trainwell.recipe.final_scores import resampled, scorer
 from trainwell.recipe.options import Options
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.prepare import prepare
+from trainwell.recipe.run import fit
 from trainwell.recipe.squeeze.finalists import measurable
 from trainwell.search.cross_fit import Fold
 
@@ -106,7 +107,7 @@ def test_scores_of_rows_that_cannot_be_measured_are_no_numbers():
 
 def test_folds_that_lack_a_class_are_not_measured_on(tmp_path):
     options = Options.checked(target="kind", out=tmp_path / "run", metric=particular, trials=1)
-    context = _prepare(rare_class(), options, Budget(), None, ())[0]
+    context = prepare(rare_class(), options, Budget(), None, ())[0]
     folds = context.folds()
     assert len(measurable(context, folds)) == len(folds)
     rows = folds[1].validation

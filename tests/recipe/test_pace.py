@@ -29,7 +29,7 @@ from trainwell.recipe.pace import (
     pace,
     shape_of_waves,
 )
-from trainwell.recipe.run import _prepare
+from trainwell.recipe.prepare import prepare
 from trainwell.recipe.squeeze.finalists import _looked_at
 from trainwell.recipe.timetable import ENDS, closing_share, end_of
 from trainwell.search.ensemble import MOST_CANDIDATES, PICKS
@@ -39,7 +39,7 @@ from trainwell.search.halving import NARROW, WIDE, work
 @pytest.fixture(scope="module")
 def prepared(table, tmp_path_factory):
     options = Options.checked(target="left", out=tmp_path_factory.mktemp("prepared") / "run", trials=1)
-    return _prepare(table, options, Budget(), None, ())[0]
+    return prepare(table, options, Budget(), None, ())[0]
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from trainwell.population.member import Training
 from trainwell.population.step import start
 from trainwell.recipe.findings import known_of
 from trainwell.recipe.options import Options
+from trainwell.recipe.prepare import prepare
 from trainwell.recipe.remedies import Searched, remedied
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.run import fit
 from trainwell.recipe.tune import spaces
 from trainwell.recipe.tune.stage import space as space_of
 from trainwell.report.findings import went_wrong
@@ -122,7 +123,7 @@ def test_clipping_that_was_chosen_stays_as_it_is():
 def test_clipping_that_the_users_space_is_about_stays_as_it_is(table, tmp_path):
     own = {"clip": {"values": ["none", "value"]}, RATE: {"low": 0.05, "high": 0.5}}
     options = Options.checked(target="left", out=tmp_path / "run", trials=2, space=spaces.read(own, {}))
-    context = _prepare(table, options, Budget(), None, ())[0]
+    context = prepare(table, options, Budget(), None, ())[0]
     searched = space_of(context, "8", None, {})
     changing = Searched(context, searched, known_of(context, {}))
     changing._problems = {(1, 0, False): [exploded()]}
@@ -151,7 +152,7 @@ def test_a_choice_that_is_none_of_the_space_any_more_has_its_place_in_the_journa
 def test_after_the_waves_that_are_known_only_the_new_one_is_looked_at(table, tmp_path, scored, monkeypatch):
     """The space after wave upon wave is that of all at once; what each wave costs does not grow with those before it."""
     options = Options.checked(target="left", out=tmp_path / "run", trials=2)
-    context = _prepare(table, options, Budget(), None, ())[0]
+    context = prepare(table, options, Budget(), None, ())[0]
     searched = space_of(context, "8", 1e-3, {})
     high = searched.ranges[RATE][1]
     waves = []

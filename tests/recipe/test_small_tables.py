@@ -12,7 +12,8 @@ from trainwell.recipe.baselines.stage import ONE_BATCH_STEPS, STUCK, _batch_chec
 from trainwell.recipe.context import SMALLEST
 from trainwell.recipe.events import read_events
 from trainwell.recipe.options import Options
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.prepare import prepare
+from trainwell.recipe.run import fit
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_a_check_that_the_time_cut_short_says_nothing_of_the_network(tmp_path, r
     target = ["a", "b"] * 30
     (tmp_path / "run").mkdir()
     chosen = Options.checked(target="y", out=tmp_path / "run", settings={"adam.learning_rate": 1e-6}, cores=1)
-    context, *_ = _prepare({"x": random.normal(size=60).tolist(), "y": target}, chosen, Budget(), None, ())
+    context, *_ = prepare({"x": random.normal(size=60).tolist(), "y": target}, chosen, Budget(), None, ())
     structure = context.structure(widths=SMALLEST)
     whole = overfit_one_batch(context, structure)
     assert len(whole) == ONE_BATCH_STEPS

@@ -10,7 +10,8 @@ from trainwell.errors import InputError
 from trainwell.network.structure import Structure, resolve
 from trainwell.population.budget import Budget
 from trainwell.recipe.options import Options
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.prepare import prepare
+from trainwell.recipe.run import fit
 from trainwell.recipe.settings_page import every_setting
 from trainwell.recipe.tune import spaces
 from trainwell.recipe.tune.stage import space
@@ -133,7 +134,7 @@ def test_a_grid_too_large_for_anybody_is_refused_before_a_folder_is_made(table, 
 def test_the_rate_that_was_found_is_that_of_the_optimizer_it_was_found_with(table, tmp_path):
     own = {"optimizer": {"values": ["momentum", "adam"]}, "widths": {"values": ["8"]}}
     options = Options.checked(target="left", out=tmp_path / "run", space=spaces.read(own, {}))
-    context, _ = _prepare(table, options, Budget(), None, (), "the space")
+    context, _ = prepare(table, options, Budget(), None, (), "the space")
     searched = space(context, "128-128", 0.004, {})
     assert [one.optimizer for one in searched.structures] == ["momentum", "adam"]
     assert searched.centre["adam.learning_rate"] == 0.004
@@ -144,7 +145,7 @@ def test_combinations_that_do_not_go_together_are_left_out_and_the_others_search
     own = {name: {"values": values} for name, values in
            {"first_pass": ["none", "data_dependent"], "batch_norm": ["none", "before"], "widths": ["8"]}.items()}  # fmt: skip
     options = Options.checked(target="left", out=tmp_path / "run", space=spaces.read(own, {}))
-    context, _ = _prepare(table, options, Budget(), None, (), "the space")
+    context, _ = prepare(table, options, Budget(), None, (), "the space")
     searched = space(context, "128-128", 1e-3, {})
     assert searched.choices == {"first_pass": ("none", "data_dependent"), "batch_norm": ("none", "before")}
     assert [one.widths for one in searched.structures] == [(8,)] * 3, "the fourth combination is impossible"
@@ -191,7 +192,7 @@ def resolved(*schedules):
 def test_batch_normalization_that_is_mostly_no_good_is_remarked_on_in_a_space_too(table, tmp_path):
     own = {"batch_norm": {"values": ["none", "after"]}, "widths": {"values": ["8", "8-8"]}}
     options = Options.checked(target="left", out=tmp_path / "run", space=spaces.read(own, {}))
-    _, notes = _prepare(table, options, Budget(), None, (), "the space")
+    _, notes = prepare(table, options, Budget(), None, (), "the space")
     said = [note.message for note in notes if note.message.startswith("Of networks in the space: ")]
     assert [one.removeprefix("Of networks in the space: ")[:31] for one in said] == [
         "batch_norm is 'after' silu: 'be",

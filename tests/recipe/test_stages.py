@@ -12,8 +12,8 @@ from trainwell.recipe.events import EventLog, read_events
 from trainwell.recipe.evidence import Evidence, Figure, Series, read_evidence, write_evidence
 from trainwell.recipe.options import EFFORTS, Options
 from trainwell.recipe.overfit.stage import _trained
+from trainwell.recipe.prepare import prepare
 from trainwell.recipe.regularize.stage import ways_to_regularize
-from trainwell.recipe.run import _prepare
 
 
 def structure(**changes) -> Structure:
@@ -37,7 +37,7 @@ def test_what_is_held_fixed_is_no_way_to_regularize():
 def test_a_size_is_trained_once_where_its_rate_is_held_fixed(table, tmp_path):
     held = {"adam.learning_rate": 0.01, "numeric_embedding": "none", "batch_size": "full"}
     options = Options.checked(target="left", out=tmp_path / "run", trials=1, settings=held)
-    context = _prepare(table, options, Budget(1e-9), None, ())[0]
+    context = prepare(table, options, Budget(1e-9), None, ())[0]
     small = [context.structure(widths=(units,)) for units in (2, 3)]
     members = [one.member for one in _trained(context, small, {}, 5, 1)]
     assert [(one.number, one.settings["adam.learning_rate"]) for one in members] == [(5, 0.01), (6, 0.01)]

@@ -12,7 +12,7 @@ from trainwell.population.budget import Budget
 from trainwell.recipe.look.stage import look
 from trainwell.recipe.look.tables import _compared
 from trainwell.recipe.options import Options
-from trainwell.recipe.run import _prepare
+from trainwell.recipe.prepare import prepare
 from trainwell.recipe.squeeze.where_it_errs import _row
 
 NAMES = ("row", "expected", "probability")
@@ -29,7 +29,7 @@ def context(tmp_path_factory):
         "true": np.where(target, "b", "a").tolist(),
     }
     options = Options.checked(target="true", trials=1, out=tmp_path_factory.mktemp("rows") / "run")
-    return _prepare(table, options, Budget(), None, ())[0]
+    return prepare(table, options, Budget(), None, ())[0]
 
 
 def test_a_feature_that_is_called_as_a_heading_leaves_that_cell_of_a_suspect_row_alone(context):

@@ -16,7 +16,8 @@ from trainwell.population.budget import Budget
 from trainwell.recipe.options import Options
 from trainwell.recipe.overfit.stage import overfit
 from trainwell.recipe.overfit.target_transform import NAME, learning, skewness, worth_comparing
-from trainwell.recipe.run import _prepare, fit
+from trainwell.recipe.prepare import prepare
+from trainwell.recipe.run import fit
 
 LIGHT = {"numeric_embedding": "none", "batch_size": 64}
 QUICK = {"trials": 1, "cores": 1, "settings": {**LIGHT, "widths": "32"}}
@@ -49,7 +50,7 @@ def even(first, second, noise):
 
 def context_of(rows, tmp_path, **options):
     chosen = Options.checked(target="y", out=tmp_path / "run", **{"trials": 3, "cores": 1, **options})
-    return _prepare(rows, chosen, Budget(), None, (), "the space")[0]
+    return prepare(rows, chosen, Budget(), None, (), "the space")[0]
 
 
 def test_where_errors_are_shares_the_logarithm_is_learned_and_the_stage_says_why(tmp_path):
