@@ -7,6 +7,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -293,6 +294,6 @@ def _never_closed(frame: pa.Table, data: bytes, quote: str) -> bool:
 
 def check_names(names: list[str], source: str) -> None:
     """Refuse columns that share a name."""
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InputError(f"{source} has more than one column named {listed(twice)}; every column needs its own name.")

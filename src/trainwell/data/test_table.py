@@ -98,10 +98,10 @@ def notes_of_test(table: Table, of_test: np.ndarray, schema: Schema) -> list[Not
 
 def _with_columns_that_tell_nothing(table: Table, test: Table, ignored: Collection[str]) -> Table:
     """``test`` with the columns of ``table`` that it lacks and nobody reads: ignored ones empty, constant ones as they are."""
-    made = {}
+    made, present = {}, {*test.columns}
     for name in table.columns:
         column = table.column(name)
-        if name in test.columns:
+        if name in present:
             continue
         if name in ignored:
             made[name] = pa.nulls(test.rows, column.type)
@@ -116,8 +116,9 @@ def _is_constant(column: pa.ChunkedArray) -> bool:
 
 
 def _check_columns(table: Table, test: Table) -> None:
-    others = set(test.columns) - set(table.columns)
-    missing = [name for name in table.columns if name not in test.columns]
+    present = {*test.columns}
+    others = present - {*table.columns}
+    missing = [name for name in table.columns if name not in present]
     if not missing:
         return
     what = "a column" if len(missing) == 1 else f"{len(missing)} columns"
