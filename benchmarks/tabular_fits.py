@@ -25,6 +25,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what a run is with one part taken aw
     "relu": {"settings": {"activation": "relu"}},
     "learned-scaling": {"settings": {"input_scaling": "learned"}},
     "quantile-scaling": {"settings": {"numeric_scaling": "quantile"}},
+    "weight-averaging": {"settings": {"weight_averaging": "exponential"}},
     "coslog4": {"settings": {"schedule": "coslog4"}},
     "lsuv": {"settings": {"first_pass": "lsuv"}},
 }

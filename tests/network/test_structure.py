@@ -21,6 +21,7 @@ from trainwell.network.structure import CHOICES, EXAMPLE, Structure, hyperparame
         ({"batch_norm": "before", "batch_size": 1}, "batch_norm needs a batch_size of 2 or more: one row has no variance"),
         ({"mixup": True, "batch_size": 1}, "mixup needs a batch_size of 2 or more: one row has no other to be mixed with."),
         ({"batch_norm": "after", "first_pass": "data_dependent"}, "first_pass 'data_dependent' goes row by row, which batch"),
+        ({"weight_averaging": "exponential", "batch_norm": "before"}, "weight_averaging needs batch_norm_test 'population' or"),
         ({"loss": "huber", "class_weights": "balanced"}, "the loss 'huber' knows no classes: take class_weights 'none'."),
         ({"dropout": "course", "dropout_schedule": "cosine"}, "a dropout_schedule needs dropout 'inverted'."),
         ({"dropout": "course", "initializer": "dropout_adjusted"}, "is made for dropout 'inverted', not for 'course'."),

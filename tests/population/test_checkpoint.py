@@ -67,7 +67,7 @@ STRUCTURES = [
     *(structure(optimizer=name) for name in OPTIMIZERS),
     structure(batch_norm="before", schedule="reduce_on_plateau"),
     structure("multiclass", weight_norm="plain", widths=(4, 4), numeric_embedding="periodic"),
-    structure(numeric_scaling="quantile", numeric_embedding="piecewise_linear"),
+    structure(numeric_scaling="quantile", numeric_embedding="piecewise_linear", weight_averaging="exponential"),
     structure(optimizer=IN_HALVES),
     structure(optimizer=optax.sgd(0.1, momentum=0.9, accumulator_dtype="float8_e4m3b11fnuz")),  # the file has no name for it
     structure(optimizer=optax.inject_hyperparams(optax.lion)(learning_rate=0.01)),
@@ -103,7 +103,10 @@ def test_any_bits_come_back_in_the_state_of_any_network(own, tmp_path):
 
 
 def test_trainings_that_were_written_in_the_middle_come_to_the_same_bits(trained, tmp_path):
-    every_kind = structure(optimizer=IN_HALVES, batch_norm="before", schedule="reduce_on_plateau")
+    every_kind = structure(
+        optimizer=IN_HALVES, batch_norm="before", batch_norm_test="population", schedule="reduce_on_plateau",
+        weight_averaging="exponential",
+    )  # fmt: skip
     half = [*trained[:3], *train([member(number, every_kind) for number in (20, 21)], 6)]
     checkpoint.save(half, tmp_path / "half")
     resumed = train(checkpoint.load(tmp_path / "half", known=[every_kind]), 10)

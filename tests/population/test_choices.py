@@ -63,6 +63,8 @@ def network(place: int) -> tuple[str, Structure]:
     chosen |= {"mixup": place == 5, "max_norm": place % 4 == 2}
     chosen["batch_norm"] = ("none", "before", "after")[(place + 1) % 3]  # not together with a first pass row by row
     chosen["batch_norm_test"] = ("population", "moving_average", "population_with_dropout")[place // 3 % 3]
+    if chosen["batch_norm"] != "none" and chosen["batch_norm_test"] == "moving_average":
+        chosen["weight_averaging"] = "none"
     chosen["class_weights"] = "balanced" if task == "binary" else "none"
     chosen["decay"] = "none" if place == 9 else ("decoupled", "l2", "l1")[place % 3]
     if chosen["optimizer"] == "adamw":

@@ -7,9 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from torch.optim import swa_utils
 
 from trainwell.techniques.optimizers import adam, gradient_descent
-from trainwell.techniques.regularizers import early_stopping, label_smoothing, max_norm, mixup, noise, weight_decay
+from trainwell.techniques.regularizers import (
+    early_stopping,
+    label_smoothing,
+    max_norm,
+    mixup,
+    noise,
+    weight_averaging,
+    weight_decay,
+)
 
 NUMBERS = np.random.default_rng(31)
 WEIGHT, GRADIENT = NUMBERS.normal(size=(4, 3)), NUMBERS.normal(size=(4, 3))
@@ -160,3 +169,50 @@ def test_mixup_mixes_each_row_with_another_and_its_loss_likewise():
     outputs = jnp.array([0.3, 0.5, 0.9])
     shared = mixup.mix(outputs * targets, outputs * mixup.partner(targets), 0.7)
     np.testing.assert_allclose(shared, outputs * mixup.mix(targets, mixup.partner(targets), 0.7), rtol=1e-6)
+
+
+def averages_of(path, beta):
+    """The average after each epoch of a path through weights (epochs, ...)."""
+    state, found = weight_averaging.init({"w": jnp.asarray(path[0]) + 7}), []
+    for weights in path:
+        state = weight_averaging.update(state, {"w": jnp.asarray(weights)}, beta=beta)
+        found.append(np.asarray(state.average["w"]))
+    assert int(state.epochs) == len(path)
+    return found
+
+
+PATH = np.random.default_rng(3).normal(size=(12, 4, 5)).cumsum(axis=0)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    ("beta", "torch_average"),
+    [(1.0, None), (0.5, swa_utils.get_ema_avg_fn(0.5))],  # a half is kept from the second epoch on, so no epoch is a plain mean
+)
+def test_averaged_weights_are_pytorchs(beta, torch_average):
+    model = torch.nn.Linear(5, 4, bias=False, dtype=torch.float64)
+    averaged = swa_utils.AveragedModel(model, avg_fn=torch_average)
+    for weights, ours in zip(PATH, averages_of(PATH, beta), strict=True):
+        with torch.no_grad():
+            model.weight.copy_(torch.tensor(weights))
+        averaged.update_parameters(model)
+        np.testing.assert_allclose(ours, averaged.module.weight.detach(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+def test_an_average_forgets_its_first_epochs_and_0_is_none():
+    found = averages_of(PATH, 0.8)
+    expected = PATH[0]
+    for epoch, weights in enumerate(PATH, start=1):
+        kept = min(0.8, (epoch - 1) / epoch)
+        expected = kept * expected + (1 - kept) * weights
+        np.testing.assert_allclose(found[epoch - 1], expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(averages_of(PATH, 0.0), PATH, atol=1e-12)
+
+
+def test_what_no_step_moves_is_its_own_average_to_the_last_bit():
+    still = np.repeat(np.random.default_rng(1).normal(size=(1, 3)).astype(np.float32), 9, axis=0)
+    (first, *_), last = still, averages_of(still, 0.7)[-1]
+    state = weight_averaging.update(weight_averaging.init(jnp.asarray(first)), jnp.asarray(first), beta=0.7)
+    np.testing.assert_array_equal(state.average, first)
+    np.testing.assert_allclose(last, first, rtol=1e-6)

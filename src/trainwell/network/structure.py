@@ -21,7 +21,7 @@ from trainwell.techniques.initializers import INITIALIZERS, data_dependent, defa
 from trainwell.techniques.losses import LOSSES
 from trainwell.techniques.normalizers import batch_norm
 from trainwell.techniques.optimizers import OPTIMIZERS
-from trainwell.techniques.regularizers import dropout, early_stopping, max_norm, mixup, noise, weight_decay
+from trainwell.techniques.regularizers import dropout, early_stopping, max_norm, mixup, noise, weight_averaging, weight_decay
 from trainwell.techniques.schedules import REDUCE_ON_PLATEAU, SCHEDULES
 
 PLATEAU = "reduce_on_plateau"
@@ -53,6 +53,12 @@ CHOICES = {
         Choice("dropout_schedule", "constant", tuple(SCHEDULES), "how the dropout rate changes over the training"),
         Choice("decay_schedule", "constant", tuple(SCHEDULES), "how the weight decay changes over the training"),
         Choice("clip", "none", ("none", "global_norm", "value"), "what is cut off large gradients"),
+        Choice(
+            "weight_averaging",
+            "none",
+            ("none", "exponential"),
+            "whether the weights that are kept are a mean of the last epochs'",
+        ),
     )
 }
 WITHOUT_A_SETTING = optax.identity()  # in the place of a given optax transformation, once a network is trained
@@ -104,6 +110,7 @@ class Structure:
     dropout_schedule: str = CHOICES["dropout_schedule"].default
     decay_schedule: str = CHOICES["decay_schedule"].default
     clip: str = CHOICES["clip"].default
+    weight_averaging: str = CHOICES["weight_averaging"].default
     noises: tuple[str, ...] = ()
     mixup: bool = False
     max_norm: bool = False
@@ -155,6 +162,8 @@ class Structure:
             parts.append(f"batch norm {self.batch_norm}")
         if self.clip != "none":
             parts.append("clipped")
+        if self.weight_averaging != "none":
+            parts.append("averaged")
         if self.logarithm:
             parts.append("log target")
         parts.append(f"batch {self.batch_size}")
@@ -206,6 +215,15 @@ def _clashes(structure: Structure) -> Iterator[str]:
         yield "mixup needs a batch_size of 2 or more: one row has no other to be mixed with."
     if structure.batch_norm != "none" and structure.first_pass == "data_dependent":
         yield "first_pass 'data_dependent' goes row by row, which batch_norm cannot: take 'lsuv', or batch_norm 'none'."
+    if (
+        structure.weight_averaging != "none"
+        and structure.batch_norm != "none"
+        and structure.batch_norm_test == "moving_average"
+    ):
+        yield (
+            "weight_averaging needs batch_norm_test 'population' or 'population_with_dropout': moving averages are of the "
+            "weights that train, not of their mean."
+        )
     if structure.logarithm and "regression" not in LOSSES[structure.loss].tasks:
         yield f"a target is learned as its logarithm, but the loss {structure.loss!r} is one of classes."
     if structure.logarithm and not _is_logarithm(structure.logarithm):
@@ -276,6 +294,8 @@ def hyperparameters_of(structure: Structure) -> dict[str, Hyperparameter]:
         families.append(("gradient_noise", gradients.NOISE))
     if structure.mixup:
         families.append(("mixup", mixup.HYPERPARAMETERS))
+    if structure.weight_averaging == "exponential":
+        families.append(("weight_averaging", weight_averaging.HYPERPARAMETERS))
     if structure.max_norm:
         families.append(("max_norm", max_norm.HYPERPARAMETERS))
     return {f"{technique}.{declared.name}": declared for technique, group in families for declared in group}

@@ -136,7 +136,7 @@ def _begun(structure: Structure) -> MemberState:
 
 def _state(own: Mapping[str, np.ndarray], begun: MemberState, whole: bool) -> MemberState:
     """The tensors in the tree that they make up; `ValueError` where they do not fit it."""
-    like = begun if whole else begun._replace(weights={}, statistics={}, moments={})
+    like = begun if whole else begun._replace(weights={}, statistics={}, moments={}, averaged=None)
     expected = _named(like)
     if set(own) != set(expected):
         raise ValueError(f"its tensors are not those of its network, see {min(set(own) ^ set(expected))!r}")

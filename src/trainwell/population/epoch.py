@@ -22,7 +22,7 @@ from trainwell.population.scores import mean
 from trainwell.population.signals import Signals
 from trainwell.population.step import MemberState, Rows, balance, row_losses, signals_of, start, step
 from trainwell.techniques import schedules
-from trainwell.techniques.regularizers import early_stopping
+from trainwell.techniques.regularizers import early_stopping, weight_averaging
 
 ROWS_AT_ONCE = 1024  # chosen: rows passed forward at a time without training, so that activations stay in the cache
 MOST_MEASURED = 32_768  # chosen: rows from which population statistics are known to half a percent of a spread
@@ -67,6 +67,18 @@ def _drawn(rows: int, count: int) -> np.ndarray:
     return np.sort(np.random.default_rng(rows).choice(rows, count, replace=False)).astype(np.int32)
 
 
+def _averaged(state: MemberState, settings) -> MemberState:
+    """With the epoch's weights in the average, where one is kept."""
+    if state.averaged is None:
+        return state
+    return state._replace(averaged=weight_averaging.update(state.averaged, state.weights, **of("weight_averaging", settings)))
+
+
+def _presented(state: MemberState):
+    """The weights that are measured, and kept where they are the best: those that train, or their average."""
+    return state.weights if state.averaged is None else state.averaged.average
+
+
 def _measured(state: MemberState, rows: Rows, structure: Structure, settings) -> MemberState:
     """With exact population statistics where the structure asks for them: one pass over the training rows, without dropout
     (which is what test time meets: Hendrycks & Gimpel, 2016) or with it.
@@ -83,14 +95,14 @@ def _measured(state: MemberState, rows: Rows, structure: Structure, settings) ->
     numeric, categories = rows.numeric, rows.categories
     if len(numeric) > MOST_MEASURED:
         numeric, categories = (x[_drawn(len(numeric), MOST_MEASURED)] for x in (numeric, categories))
-    _, statistics, _ = forward(state.weights, state.statistics, numeric, categories, structure, settings, mode)
+    _, statistics, _ = forward(_presented(state), state.statistics, numeric, categories, structure, settings, mode)
     return state._replace(statistics=statistics)
 
 
 def _validate(state: MemberState, losses, data: Data, structure: Structure, settings, metric: Metric, task: str, class_weights):
     """(state with its best weights brought up to date, record of the epoch)."""
-    state, rows = _measured(state, data.train, structure, settings), data.validation
-    outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
+    state, rows = _measured(_averaged(state, settings), data.train, structure, settings), data.validation
+    outputs = outputs_of(_presented(state), state.statistics, rows.numeric, rows.categories, structure, settings)
     loss = mean(row_losses(outputs, rows.target, structure, settings, class_weights), rows.weights)
     predictions = predictions_of(outputs, task, structure.logarithm)
     score, criterion = metric.both(predictions, rows.target, rows.weights)
@@ -108,7 +120,7 @@ def _validate(state: MemberState, losses, data: Data, structure: Structure, sett
         return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)
 
     state = state._replace(
-        best_weights=keep(state.weights, state.best_weights),
+        best_weights=keep(_presented(state), state.best_weights),
         best_statistics=keep(state.statistics, state.best_statistics),
         stopping=stopping,
         failed=failed,

@@ -65,4 +65,4 @@ class Training:
         """The same with only its best weights: no longer able to train on, a quarter of the memory."""
         if self.state is None:
             return self
-        return dataclasses.replace(self, state=self.state._replace(weights={}, statistics={}, moments={}))
+        return dataclasses.replace(self, state=self.state._replace(weights={}, statistics={}, moments={}, averaged=None))

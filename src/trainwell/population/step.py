@@ -16,7 +16,7 @@ from trainwell.network.target_log import learned
 from trainwell.population import signals, update
 from trainwell.techniques import schedules
 from trainwell.techniques.losses import LOSSES
-from trainwell.techniques.regularizers import early_stopping, mixup
+from trainwell.techniques.regularizers import early_stopping, mixup, weight_averaging
 
 
 class Rows(NamedTuple):
@@ -29,7 +29,8 @@ class Rows(NamedTuple):
 
 
 class MemberState(NamedTuple):
-    """All that one member carries from step to step and from epoch to epoch; ``plateau`` is None where no schedule needs it."""
+    """All that one member carries from step to step and from epoch to epoch; ``plateau`` is None where no schedule needs it,
+    ``averaged`` where no average is kept."""
 
     weights: Weights
     statistics: Weights
@@ -41,6 +42,7 @@ class MemberState(NamedTuple):
     stopping: early_stopping.State
     failed: Bool[Array, ""]
     plateau: schedules.Plateau | None = None
+    averaged: weight_averaging.State | None = None
 
 
 def start(
@@ -72,6 +74,7 @@ def start(
         early_stopping.init(),
         jnp.bool_(False),
         schedules.plateau_init() if structure.schedule == PLATEAU else None,
+        weight_averaging.init(weights) if structure.weight_averaging != "none" else None,
     )
 
 

@@ -25,7 +25,16 @@ from trainwell.techniques.entry import Entry, describe, table
 from trainwell.techniques.initializers import data_dependent, dropout_adjusted, output_bias
 from trainwell.techniques.normalizers import batch_norm, weight_norm
 from trainwell.techniques.optimizers import gradient_descent
-from trainwell.techniques.regularizers import dropout, early_stopping, label_smoothing, max_norm, mixup, noise, weight_decay
+from trainwell.techniques.regularizers import (
+    dropout,
+    early_stopping,
+    label_smoothing,
+    max_norm,
+    mixup,
+    noise,
+    weight_averaging,
+    weight_decay,
+)
 
 
 def _optimizers() -> Iterator[Entry]:
@@ -154,6 +163,8 @@ def _regularizers() -> Iterator[Entry]:
     yield row("noise", noise.gaussian, noise.HYPERPARAMETERS, "gaussian noise", "jitter", "input noise", "weight noise")
     yield row("label smoothing", label_smoothing.smooth, label_smoothing.HYPERPARAMETERS)
     yield row("mixup", mixup.mix, mixup.HYPERPARAMETERS, "augmentation")
+    averages = ("swa", "stochastic weight averaging", "ema", "exponential moving average of weights", "polyak averaging")
+    yield row("weight averaging", weight_averaging.update, weight_averaging.HYPERPARAMETERS, *averages)
     yield row("max-norm", max_norm.cap, max_norm.HYPERPARAMETERS, "max norm constraint")
 
 
