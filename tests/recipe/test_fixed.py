@@ -37,7 +37,7 @@ def test_the_page_says_what_is_chosen_here_and_in_which_unit_a_number_is():
 
 
 def test_the_page_names_everything_that_can_be_held_fixed():
-    assert {name for name, *_ in OTHERS} | set(CHOICES) == set(fixed.STRUCTURAL)
+    assert {name for name, *_ in OTHERS} | set(CHOICES) == {*fixed.STRUCTURAL, *fixed.OF_THE_RUN}
     assert {f"{name}.learning_rate" for name in OPTIMIZERS} <= set(every_setting())
 
 

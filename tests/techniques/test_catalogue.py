@@ -25,8 +25,8 @@ orthogonal weights; LSUV; data-dependent initialization; dropout-adjusted initia
 weight normalization; default initializer by activation; output bias from the prior; output bias from the target mean;
 identity; sigmoid; tanh; ReLU; leaky ReLU; ELU; SELU; GELU; SiLU; swish; Mish; cross-entropy; binary cross-entropy; focal loss;
 squared error; absolute error; Huber loss; quantile loss; pinball loss; class weights; dropout; dropout, the course's form;
-L2 penalty; decoupled weight decay; L1 penalty; early stopping; noise; label smoothing; mixup; weight averaging; max-norm; batch normalization;
-batch normalization at test time; moving average of batch statistics; exact population statistics; batch size;
+L2 penalty; decoupled weight decay; L1 penalty; early stopping; noise; label smoothing; mixup; max-norm; batch normalization;
+weight averaging; batch normalization at test time; moving average of batch statistics; exact population statistics; batch size;
 quantile scaling; periodic embedding; piecewise-linear encoding; category embedding;
 Hessian-vector product; Lanczos; extreme eigenvalues; spectral density; condition number; landscape verdict; saddle point;
 plateau; long furrow; local minimum

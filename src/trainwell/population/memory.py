@@ -1,6 +1,7 @@
 """What members and rows cost of memory, in bytes; `docs/memory.md` explains it, the tests hold it against what is measured.
 
-    a member that trains    4 (2 + m) P                       its weights, the best ones, m moments of each; 4 P more with an average
+    a member that trains    4 (2 + m) P                       its weights, the best ones, m moments of each
+    its average, if kept    4 P
     a step of a member      4 P + 8 B W                       the gradient; W units for each of B rows, there and back
     a member that is kept   4 P                               its best weights
     a row in memory         4 (numbers + categories + 1)      once for the table, and once for each device

@@ -15,6 +15,9 @@ from trainwell.techniques.losses import LOSSES
 from trainwell.techniques.regularizers import mixup, noise
 
 Value = str | float | int
+COLUMNS = Choice(
+    "columns", "by_evidence", ("by_evidence", "all"), "whether columns that networks do better without are left out"
+)
 TARGET_TRANSFORM = Choice("target_transform", "none", ("none", "log"), "whether a number is learned as its logarithm")
 
 
@@ -35,6 +38,7 @@ def structural(settings: Mapping[str, Value], task: str, rows: int) -> dict[str,
 
 
 STRUCTURAL = (*CHOICES, "loss", "widths", "batch_size", "noises", "mixup", "max_norm", "target_transform")
+OF_THE_RUN = (COLUMNS.name,)  # what shapes no network by itself, and what no search draws
 
 
 def numbers(settings: Mapping[str, Value], structure: Structure) -> dict[str, float]:
@@ -54,11 +58,12 @@ def switched_on(named: Collection[str]) -> dict[str, float]:
 
 def check(settings: Mapping[str, Value], structure: Structure) -> None:
     """`InputError` for a name that neither shapes a network nor is a setting of this one, or for a number out of range."""
-    known = [*STRUCTURAL, *hyperparameters_of(structure)]
+    known = [*STRUCTURAL, *OF_THE_RUN, *hyperparameters_of(structure)]
     for name in settings:
         if name not in known:
             hint = nearest(name, known) or ","
             raise InputError(f"{name!r} is no setting{hint} the settings are {listed(sorted(known), 80)}.")
+    COLUMNS.check(settings.get(COLUMNS.name, COLUMNS.default))
     held = numbers(settings, structure)
     if structure.weight_norm != "none" and structure.drawn_by == "constant" and held.get("constant.value") == 0:
         raise InputError("constant.value is 0, but weight_norm needs first weights with a direction: take another number.")

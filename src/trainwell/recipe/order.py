@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ from trainwell.recipe.look.stage import look
 from trainwell.recipe.minimal import one_network
 from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.recipe.options import MINIMAL
+from trainwell.recipe.overfit.smaller_input import Chosen as Columns
+from trainwell.recipe.overfit.smaller_input import narrowed, smaller_input
+from trainwell.recipe.overfit.smaller_input import of as columns_of
 from trainwell.recipe.overfit.stage import overfit
 from trainwell.recipe.overfit.target_transform import learning
 from trainwell.recipe.pace import FULL, TRAINED_BEFORE, known_full_training
@@ -71,6 +75,7 @@ class Recipe:
         pool = context.pool  # which other runs of this process have used before
         pool.programs.begin_run()
         self._waited_before = pool.waited_seconds
+        self.choosing = 0.0  # of the run's time, by which later stages end later
 
     def run(self) -> Run:
         stages: dict[str, Callable[[Context], Evidence]] = {
@@ -105,7 +110,7 @@ class Recipe:
                 log.note("look", note.message, note.column)
         pool = self.context.pool
         compiled, waited = len(pool.programs.compilations), pool.waited_seconds
-        evidence = stage(self.context.until(end_of(name, self.context, self._full_training)))
+        evidence = stage(self._within_its_time(name))
         give_back()
         for one in pool.programs.compilations[compiled:]:
             log.add("compiled", program=one.program.describe(), seconds=round(one.seconds, 3), background=one.background)
@@ -123,6 +128,11 @@ class Recipe:
             self.result.interrupted = True
             log.add("interrupted", stage=name)
         return evidence
+
+    def _within_its_time(self, stage: str) -> Context:
+        """The context with the stage's clock; the stages before the search end later by what choosing columns took."""
+        share = end_of(stage, self.context, self._full_training)
+        return self.context.until(share + self.choosing if stage in TRAINED_BEFORE else share)
 
     def _with_pace(self, evidence: Evidence) -> Evidence:
         """A stage's evidence with the seconds of a full training, as far as they are known after it."""
@@ -157,11 +167,29 @@ class Recipe:
         return evidence
 
     def _overfit(self, context: Context) -> Evidence:
-        evidence = self._kept("overfit", context, lambda: overfit(context, self._next_number))
-        self.context = learning(self.context, evidence.measures)
+        context, found = self._with_its_columns(context)
+        evidence = self._kept("overfit", context, lambda: overfit(context, self._next_number, found))
+        self.context = learning(narrowed(self.context, found.columns), evidence.measures)
         if context.sample is None and (longest := evidence.measures.get("longest_training")):
             self.context = dataclasses.replace(self.context, longest=int(longest))
         return evidence
+
+    def _with_its_columns(self, context: Context) -> tuple[Context, Columns]:
+        """(the stage's context with the columns that networks are to read, how they were found)."""
+        if self._has("overfit"):
+            found = columns_of(self.done["overfit"].measures)
+            return narrowed(context, found.columns), found
+        began, whole = context.budget.used, context.options.time_limit
+        found = smaller_input(context)
+        self.choosing = 0.0 if whole is None else (context.budget.used - began) / whole
+        context = self._within_its_time("overfit")
+        if found.columns is not None:
+            kept, all_ = len(found.columns), len(context.encoder.columns)
+            context.log.note(
+                "overfit", f"{all_ - kept:,} of {all_:,} columns are left out, small networks do clearly better without them "
+                "(--set columns=all keeps them)."
+            )  # fmt: skip
+        return narrowed(context, found.columns), found
 
     def _regularize(self, context: Context) -> Evidence:
         measures = self._size()
@@ -223,8 +251,8 @@ class Recipe:
 
     def _kept(self, stage: str, context: Context, make: Callable[[], tuple[Evidence, list[Training]]]) -> Evidence:
         """What a stage with trainings comes to: read back where the folder has it, else made and written."""
-        path = self.context.folder / "members" / f"{stage}.safetensors"
-        if stage in self.done and (path.exists() or stage in self.without_weights):
+        path = self._networks_of(stage)
+        if self._has(stage):
             self._take(checkpoint.load(path) if path.exists() else [], stage, context)
             return self.done[stage]
         self.done.pop(stage, None)
@@ -232,6 +260,13 @@ class Recipe:
         checkpoint.save(trainings, path)
         self._take(trainings, stage, context)
         return evidence
+
+    def _has(self, stage: str) -> bool:
+        """Whether the folder holds what a stage with trainings came to."""
+        return stage in self.done and (self._networks_of(stage).exists() or stage in self.without_weights)
+
+    def _networks_of(self, stage: str) -> Path:
+        return self.context.folder / "members" / f"{stage}.safetensors"
 
     def _take(self, trainings: list[Training], stage: str, context: Context) -> None:
         """Keep what a stage has trained, and tell of each network that no event told of yet, and of what went wrong in it."""

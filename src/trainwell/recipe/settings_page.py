@@ -27,6 +27,7 @@ OTHERS = (
     ("mixup", "no", "`yes`, `no`", "whether rows are mixed in training"),
     ("max_norm", "no", "`yes`, `no`", "whether the norm of each unit's incoming weights is capped"),
     ("target_transform", "by evidence", "`none`, `log`", "whether a number is learned as it is or as its logarithm"),
+    ("columns", "`by_evidence`", "`by_evidence`, `all`", "whether columns that networks do better without are left out"),
 )
 
 

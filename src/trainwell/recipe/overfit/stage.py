@@ -13,6 +13,7 @@ from trainwell.population.member import Member, Training
 from trainwell.recipe.context import FEW_ROWS, SMALLEST, Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
 from trainwell.recipe.overfit import capacity, rate_range
+from trainwell.recipe.overfit.smaller_input import ALL, Chosen
 from trainwell.recipe.overfit.target_transform import Compared, compared, learning, ways, worth_comparing
 
 SIZES = (SMALLEST, (128, 128), (256, 256, 256))  # chosen: three steps of about four times the weights
@@ -32,8 +33,9 @@ SHARE_OF_EPOCHS = 0.5  # chosen: of a full training; enough to see whether it ov
 SHARE_OF_MANY = 0.15  # chosen: with many rows an epoch has many steps, and large networks take their time
 
 
-def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
-    """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``.
+def overfit(context: Context, first: int, columns: Chosen = ALL) -> tuple[Evidence, list[Training]]:
+    """(evidence with the chosen size and learning rate, all trainings); members are numbered from ``first``. ``columns`` is how
+    those of the context were chosen.
 
     Where the target may be better learned as its logarithm, the smallest size learns both, and the others what it did better.
     """
@@ -53,8 +55,10 @@ def overfit(context: Context, first: int) -> tuple[Evidence, list[Training]]:
     own = own + _trained(context, sizes(context)[asked:], base, first + len(own) + len(other), epochs)
     sound = [training for training in own if training.sound]
     evidence = _evidence(context, own, sound, rate, epochs, fine) if sound else _hopeless(own)
-    explanation = " ".join(filter(None, (found.says, evidence.explanation)))
-    evidence = dataclasses.replace(evidence, explanation=explanation, measures={**evidence.measures, **found.measures})
+    explanation = " ".join(filter(None, (columns.says, found.says, evidence.explanation)))
+    measures = {**evidence.measures, **found.measures, **columns.measures}
+    tables = {**columns.tables, **evidence.tables}
+    evidence = dataclasses.replace(evidence, explanation=explanation, measures=measures, tables=tables)
     if sound:
         evidence = _with_range(evidence, rate_range.rate_range(context, sizes(context)[0], base))
     trainings = sorted((*fine, *own, *other), key=lambda training: training.member.number)

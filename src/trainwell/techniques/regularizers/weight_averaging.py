@@ -3,14 +3,15 @@
     average_1 = theta_1
     average_t = average_(t-1) + (1 - beta_t) (theta_t - average_(t-1)),   beta_t = min(beta, (t - 1) / t)
 
-after each epoch t; theta are the weights that train, which go on as if there were no average. With beta = 1 it is the plain mean of
-all epochs, with beta = 0 the last epoch's weights, between them the mean of the last 1 / (1 - beta) epochs or so.
+after each epoch t; theta are the weights that train, which go on as if there were no average. With beta = 1 it is the plain
+mean of all epochs, with beta = 0 the last epoch's weights, between them the mean of the last 1 / (1 - beta) epochs or so.
 
 Use: where the loss still jumps from epoch to epoch, as at a learning rate that stays high: the mean lies in the middle of what
-the steps jump about in. Statistics of batch normalization are to be measured for it anew: those of the path are of other weights.
+the steps jump about in. Statistics of batch normalization are to be measured for it anew: those of the path are of other
+weights.
 
-Source: Polyak & Juditsky (1992); Izmailov et al. (2018), "Averaging weights leads to wider optima and better generalization"; the
-exponential form as in Tarvainen & Valpola (2017), with a mean in place of their bias at the start.
+Source: Polyak & Juditsky (1992); Izmailov et al. (2018), "Averaging weights leads to wider optima and better generalization";
+the exponential form as in Tarvainen & Valpola (2017), with a mean in place of their bias at the start.
 """
 
 from typing import NamedTuple

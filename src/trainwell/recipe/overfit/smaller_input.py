@@ -1,0 +1,228 @@
+"""Whether networks do better with fewer columns: a forest says which matter, small networks how many of them are enough.
+
+A first layer weighs every column that it is given. Of hundreds, most of which say nothing, it learns the accidents of the
+training rows; trees, which choose a column at a time, suffer less. So a random forest on the training rows ranks the columns,
+and a small network is trained with all of them and with some, the foremost ones. Fewer are taken only where the loss of the
+validation rows is clearly lower, row by row.
+
+Source: Karpathy (2019), "A recipe for training neural networks", whose fourth step has the smaller input; Breiman (2001),
+"Random forests", for the ranking; Grinsztajn, Oyallon & Varoquaux (2022), "Why do tree-based models still outperform deep
+learning on tabular data?", section 5.3, for how networks suffer from columns that say nothing.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from trainwell.data.encode import Arrays
+from trainwell.data.encoders import Embedded
+from trainwell.data.roles import FEATURES
+from trainwell.errors import listed
+from trainwell.population.member import Member, Training
+from trainwell.recipe import fixed
+from trainwell.recipe.baselines.simple_models import some_rows
+from trainwell.recipe.context import SMALLEST, Context
+
+NAME = "columns"
+MANY = 32  # chosen: columns from which on fewer are tried; with fewer, networks learn by themselves what to leave alone
+FEWEST = 8  # chosen: the least number that is tried
+MOST_TRIED, APART = 4, 3.0  # chosen: numbers of columns tried, and how far apart they lie where these are enough
+TREES, AT_A_TIME, SMALLEST_LEAF = 200, 50, 2  # chosen: of the forest; the clock is looked at between parts of it
+MOST_ROWS = 4000  # chosen: training rows from which a forest ranks columns in a few seconds
+MEMBERS = 2  # chosen: networks for each number of columns, whose predictions are averaged
+CLEARLY = 2.0  # chosen: standard errors of the mean difference of a row's losses
+SHARE_OF_EPOCHS = 0.2  # chosen: of a full training
+SHARE_OF_TIME = 0.15  # chosen: of the run's time at most
+LISTED = 12  # chosen: columns that are named in a sentence
+MILD = {"weight_decay.rate": 0.05, "dropout.rate": 0.15, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}  # chosen
+RATE = 3.0  # chosen: times the default learning rate
+
+
+class Chosen(NamedTuple):
+    """What came of it: the columns that networks read, in the table's order (None: all), what is said and was measured."""
+
+    columns: tuple[str, ...] | None = None
+    says: str = ""
+    measures: Mapping[str, Any] = {}
+    tables: Mapping[str, list[dict[str, Any]]] = {}
+
+
+ALL = Chosen()
+
+
+class _Tried(NamedTuple):
+    """A number of columns: validation score and loss of each row (rows,) of the small networks' mean prediction."""
+
+    columns: int
+    score: float
+    losses: np.ndarray
+
+
+def worth_trying(context: Context) -> bool:
+    """Whether there are many columns, and nobody has decided."""
+    return len(context.encoder.columns) >= MANY and context.options.settings.get(NAME, fixed.COLUMNS.default) != "all"
+
+
+def smaller_input(context: Context) -> Chosen:
+    """The columns to go on with, and why; nothing where it is not worth trying or there is no time."""
+    if not worth_trying(context):
+        return ALL
+    context = context.within(SHARE_OF_TIME, beyond=True)
+    ranked = by_importance(context)
+    asked = [len(ranked), *numbers_of_columns(len(ranked))]
+    contexts = [narrowed(context, ranked[:number]) for number in asked]
+    for one in contexts:
+        one.population(members=MEMBERS, signals=False, told=False).prepare([one.structure(widths=SMALLEST)])
+    tried = [_tried(one, number) for one, number in zip(contexts, asked, strict=True)]
+    done = [one for one in tried if one is not None]
+    if tried[0] is None or len(done) < 2:
+        return Chosen(says="There was no time to find out whether fewer columns do better.")
+    best = max((one for one in done[1:] if _clearly_better(one, done[0], context)), key=_score, default=done[0])
+    return _chosen(context, ranked, done, best)
+
+
+def of(measures: Mapping[str, Any]) -> Chosen:
+    """What an earlier run of the stage had chosen, from its measures."""
+    kept = measures.get(NAME)
+    return ALL if kept is None else Chosen(columns=tuple(json.loads(kept)))
+
+
+def narrowed(context: Context, columns: Collection[str] | None) -> Context:
+    """The run with these columns alone (None: all): the others are ignored from here on, and the model never asks for them."""
+    if columns is None:
+        return context
+    kept = set(columns)
+    if kept == {column.name for column in context.encoder.columns}:
+        return context
+    roles = [
+        column
+        if column.name in kept or column.role not in FEATURES
+        else dataclasses.replace(column, role="ignored", why="small networks do better without it")
+        for column in context.schema.columns
+    ]
+    schema = dataclasses.replace(context.schema, columns=tuple(roles))
+    encoder = dataclasses.replace(
+        context.encoder, schema=schema, columns=tuple(column for column in context.encoder.columns if column.name in kept)
+    )
+    numbers, categories = places(context)
+    arrays = dataclasses.replace(
+        context.arrays,
+        numeric=context.arrays.numeric[:, [place for place, name in enumerate(numbers) if name in kept]],
+        categories=context.arrays.categories[:, [place for place, name in enumerate(categories) if name in kept]],
+    )
+    return dataclasses.replace(context, schema=schema, encoder=encoder, arrays=arrays)
+
+
+def places(context: Context) -> tuple[list[str], list[str]]:
+    """The table's column behind each column of the encoded (numbers, categories)."""
+    columns = context.encoder.columns
+    measured = [column.name for column in columns for _ in column.continuous_names]
+    switches = [column.name for column in columns for _ in column.switch_names]
+    return measured + switches, [column.name for column in columns if isinstance(column, Embedded)]
+
+
+def numbers_of_columns(columns: int) -> list[int]:
+    """Fewer and fewer, as far apart as each other, down to the fewest.
+
+    >>> numbers_of_columns(500), numbers_of_columns(77), numbers_of_columns(32)
+    ([178, 63, 22, 8], [36, 17, 8], [16, 8])
+    """
+    count = min(MOST_TRIED, max(1, math.ceil(math.log(columns / FEWEST, APART))))
+    return [round(columns * (FEWEST / columns) ** (step / count)) for step in range(1, count + 1)]
+
+
+def by_importance(context: Context) -> list[str]:
+    """The columns, the one first by which a forest of the training rows lowers its impurity most."""
+    kind = RandomForestRegressor if context.task == "regression" else RandomForestClassifier
+    classes = None if context.task == "regression" else context.train.target
+    rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS, context.options.seed, classes))
+    forest = kind(
+        max_features="sqrt", min_samples_leaf=SMALLEST_LEAF, warm_start=True, random_state=context.options.seed,
+        n_jobs=context.pool.threads,
+    )  # fmt: skip
+    for trees in range(AT_A_TIME, TREES + 1, AT_A_TIME):
+        forest.set_params(n_estimators=trees)
+        forest.fit(_inputs(rows), rows.target, sample_weight=rows.weights)
+        if context.budget.passed:
+            break
+    numbers, categories = places(context)
+    importance = dict.fromkeys((column.name for column in context.encoder.columns), 0.0)
+    for name, share in zip((*numbers, *categories), forest.feature_importances_, strict=True):
+        importance[name] += float(share)
+    return sorted(importance, key=lambda name: -importance[name])
+
+
+def _inputs(rows: Arrays) -> np.ndarray:
+    return np.column_stack([rows.numeric, rows.categories])
+
+
+def _tried(context: Context, columns: int) -> _Tried | None:
+    """The small networks of these columns; None where there was no time for all their epochs, or they came to nothing."""
+    structure = context.structure(widths=SMALLEST)
+    settings = context.settings(structure, {**MILD, **context.learning_rate(structure, RATE)})
+    epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structure)))
+    population = context.population(members=MEMBERS, signals=False, told=False)
+    members = [Training(Member(number, structure, settings, "overfit")) for number in range(MEMBERS)]
+    trained = population.train(members, epochs, epochs, context.budget)
+    if not all(one.sound and (one.epochs == epochs or one.stopped) for one in trained):
+        return None
+    held_out = context.validation
+    predictions = population.predict(trained, held_out.numeric, held_out.categories).mean(axis=0)
+    score = float(context.metric.score(predictions, held_out.target, held_out.weights))
+    return _Tried(columns, score, _losses(predictions, held_out.target, context.task))
+
+
+def _losses(predictions: np.ndarray, target: np.ndarray, task: str) -> np.ndarray:
+    """The loss of each row (rows,): squared error, or minus the logarithm of the true class's probability."""
+    if task == "regression":
+        return np.asarray((predictions[:, 0] - target) ** 2, np.float64)
+    if task == "binary":
+        right = np.where(target == 1, predictions[:, 0], 1 - predictions[:, 0])
+    else:
+        right = predictions[np.arange(len(target)), target]
+    return np.asarray(-np.log(np.clip(right, 1e-6, 1.0)), np.float64)
+
+
+def _clearly_better(fewer: _Tried, whole: _Tried, context: Context) -> bool:
+    """Whether score and loss are both better, the loss by more than chance explains."""
+    gain = whole.losses - fewer.losses
+    weights = context.validation.weights
+    gain = gain if weights is None else gain * weights
+    error = gain.std(ddof=1) / math.sqrt(len(gain))
+    return bool(fewer.score > whole.score and gain.mean() > CLEARLY * error)
+
+
+def _score(tried: _Tried) -> float:
+    return tried.score
+
+
+def _chosen(context: Context, ranked: Sequence[str], done: Sequence[_Tried], best: _Tried) -> Chosen:
+    label, whole = context.metric.label, done[0]
+    others = ", ".join(f"{context.said(one.score)} with {one.columns}" for one in done[1:])
+    says = (
+        f"A forest ranked the {whole.columns:,} columns, and the smallest network learned from all and from the foremost: "
+        f"{label} on the validation rows is {context.said(whole.score)} with all, {others}."
+    )
+    kept = set(ranked[: best.columns])
+    columns = tuple(column.name for column in context.encoder.columns if column.name in kept)
+    measures: dict[str, Any] = {"columns_tried": len(done), "columns_score": best.score}
+    if best is whole:
+        says += " Fewer are not clearly better: the networks read all."
+    else:
+        named = listed(ranked[: best.columns], LISTED)
+        says += f" The networks read {best.columns} of them, the most telling first: {named}."
+        measures |= {NAME: json.dumps(columns), "columns_gain": best.score - whole.score}
+    rows = [
+        {
+            "columns": one.columns,
+            f"validation {label}": context.shown(one.score),
+            "mean loss": round(float(one.losses.mean()), 4),
+        }
+        for one in done
+    ]
+    return Chosen(None if best is whole else columns, says, measures, {"How many columns the networks read": rows})
