@@ -1,6 +1,7 @@
 """Whether networks are given fewer columns: by evidence, by hand, and the same in the model and after a kill."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 import trainwell
 from trainwell.errors import InputError
 from trainwell.population.budget import Budget
+from trainwell.population.metrics import metric_named
 from trainwell.recipe.events import read_events
 from trainwell.recipe.options import Options
 from trainwell.recipe.overfit import smaller_input as module
@@ -65,7 +67,7 @@ def test_columns_that_say_nothing_are_left_out_and_the_stage_says_so(task, tmp_p
     order = [column.name for column in context.encoder.columns]
     assert list(found.columns) == sorted(found.columns, key=order.index)
     label = context.metric.label
-    assert found.says.startswith(f"A forest ranked the {len(ranked)} columns, and the smallest network learned from all and")
+    assert found.says.startswith(f"A forest ranked the {len(ranked)} columns, and small networks learned from all and")
     assert f"{label} on the validation rows is" in found.says
     assert f"The networks read {len(found.columns)} of them, the most telling first: " in found.says
     (rows,) = found.tables.values()
@@ -97,18 +99,33 @@ def test_without_time_all_columns_are_read(tmp_path):
     assert found.says == "There was no time to find out whether fewer columns do better."
 
 
-def test_a_row_counts_by_its_weight_in_the_comparison():
-    whole, fewer = (
-        module._Tried(9, score, np.array(losses)) for score, losses in ((0.5, [1.0] * 6), (0.6, [0.1, 0.2] * 2 + [3, 3]))
+def compared(right: np.ndarray, weights=None, metric: str = "auc") -> bool:
+    """Whether networks that are sure of every row, ``right`` (rows,) or not, are clearly better than ones that know nothing."""
+    target = np.arange(len(right)) % 2
+    sure = np.where((target == 1) == right, 0.9, 0.1).astype(np.float32)[:, None]
+    measure, held_out = metric_named(metric), SimpleNamespace(target=target, weights=weights)
+    given = SimpleNamespace(validation=held_out, metric=measure, options=SimpleNamespace(seed=0))
+    fewer, whole = (
+        module._Tried(9, one, float(measure.score(one, target, weights)), module._losses(one, target, "binary"))
+        for one in (sure, np.full_like(sure, 0.5))
     )
+    return module._clearly_better(fewer, whole, given)
 
-    class Given:
-        def __init__(self, weights):
-            self.validation = type("Rows", (), {"weights": weights})
 
-    assert not module._clearly_better(fewer, whole, Given(None))
-    assert module._clearly_better(fewer, whole, Given(np.array([1.0, 1, 1, 1, 0, 0])))
-    assert not module._clearly_better(fewer._replace(score=0.5), whole, Given(np.array([1.0, 1, 1, 1, 0, 0])))
+def test_fewer_columns_must_be_better_by_more_than_chance_in_score_and_in_loss():
+    right = np.ones(200, bool)
+    assert compared(right)
+    assert not compared(np.arange(200) % 4 < 2)
+    assert not compared(np.arange(20) % 20 < 13)  # of so few rows a score like that is luck
+    assert compared(np.arange(200) % 20 < 18, metric="accuracy")
+
+
+def test_a_row_counts_by_its_weight_in_the_comparison():
+    right = np.arange(200) % 4 < 2
+    weights = np.where(right, 2.0, 0.0).astype(np.float32)
+    assert not compared(right)
+    assert compared(right, weights)
+    assert not compared(~right, weights)
 
 
 @pytest.mark.parametrize("kept", [["kind"], ["day", "second", "coin"], ["noise3", "first"]])

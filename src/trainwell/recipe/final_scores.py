@@ -1,6 +1,6 @@
 """Scores of finished predictions, as the last stage takes them: of one model, of many at once, of some of the rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -8,11 +8,13 @@ import numpy as np
 from sklearn import metrics as sklearn
 
 from trainwell.calibration.calibrate import Calibration
-from trainwell.calibration.thresholds import recentred
+from trainwell.calibration.thresholds import THRESHOLDED, recentred
 from trainwell.errors import InputError
 from trainwell.population import scores
 from trainwell.population.metrics import Metric
 from trainwell.population.own_metric import calls_back
+
+DRAWS, MOST_DRAWN = 200, 4000  # chosen: draws of rows for the doubt in a difference, and rows of each
 
 
 def final(metric: Metric, calibration: Calibration, average: np.ndarray) -> np.ndarray:
@@ -57,6 +59,21 @@ def resampled(
     if calls_back(metric):
         return np.array([score_or_none(metric, *_taken(rows, predictions, target, weights)) for rows in picks])
     return np.asarray(_resampled(predictions, target, weights, picks.astype(np.int32), metric=metric))
+
+
+def can_be_doubted(metric: Metric) -> bool:
+    """Whether drawing rows again and again tells how sure a score is: not where each draw would choose a threshold anew, nor
+    where a user's function would be called for each."""
+    return metric.kind not in THRESHOLDED and not calls_back(metric)
+
+
+def doubt(both: Sequence[np.ndarray], target: np.ndarray, metric: Metric, weights: np.ndarray | None, *, seed: int) -> float:
+    """Two standard errors of the difference between the scores of two predictions of the same rows, by drawing these again and
+    again."""
+    count = min(len(target), MOST_DRAWN)
+    picks = np.random.default_rng(seed).integers(0, len(target), (DRAWS, count))
+    apart = np.subtract(*(resampled(each, target, picks, metric, weights) for each in both))
+    return 2 * float(np.nanstd(apart)) * (count / len(target)) ** 0.5
 
 
 @partial(jax.jit, static_argnames="metric")

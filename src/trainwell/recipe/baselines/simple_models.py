@@ -49,7 +49,7 @@ def score_simple_models(context: Context) -> dict[str, Scored]:
         rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS.get(name), context.options.seed, classes))
         if not _fit(model, _inputs(name, rows), rows, Budget() if quick else context.budget):
             context.log.note("baselines", f"{name} ended after {model.n_iter_} rounds: the time for simple models was used up.")
-        guess, on_test = (_predictions(model, _inputs(name, part), context) for part in (context.validation, context.test))
+        guess, on_test = (predicted(model, _inputs(name, part), context) for part in (context.validation, context.test))
         if (
             context.task == "binary" and context.metric.decided is not None
         ):  # its threshold is chosen as that of the networks is
@@ -80,7 +80,7 @@ def _models(context: Context) -> dict[str, Any]:
     few = [place for place, size in zip(embedded, context.encoder.cardinalities, strict=True) if size <= MOST_LEVELS]
     boosting = {
         "categorical_features": few or None,
-        "early_stopping": _can_hold_out(context),
+        "early_stopping": can_hold_out(context),
         "random_state": context.options.seed,
     }
     neighbours = min(NEIGHBOURS, len(context.split.train))
@@ -112,7 +112,7 @@ def _iterations(context: Context) -> int:
     return int(min(MOST_ITERATIONS, max(FEWEST_ITERATIONS, MOST_PASSED / numbers)))
 
 
-def _can_hold_out(context: Context) -> bool:
+def can_hold_out(context: Context) -> bool:
     """Whether boosting can hold out a tenth of the training rows to stop early, with a row of every class in each part."""
     rows = len(context.split.train)
     if context.task == "regression":
@@ -162,7 +162,7 @@ def _weights_for(model: Any, rows: Arrays) -> dict[str, np.ndarray]:
     return {f"{step}sample_weight": rows.weights}
 
 
-def _predictions(model: Any, inputs: np.ndarray, context: Context) -> np.ndarray:
+def predicted(model: Any, inputs: np.ndarray, context: Context) -> np.ndarray:
     """(rows, outputs) as a network's: a class that the model never saw has probability 0."""
     if context.task == "regression":
         return model.predict(inputs).reshape(-1, 1).astype(np.float32)

@@ -2,8 +2,9 @@
 
 A first layer weighs every column that it is given. Of hundreds, most of which say nothing, it learns the accidents of the
 training rows; trees, which choose a column at a time, suffer less. So a random forest on the training rows ranks the columns,
-and a small network is trained with all of them and with some, the foremost ones. Fewer are taken only where the loss of the
-validation rows is clearly lower, row by row.
+and small networks are trained with all of them and with some, the foremost ones. Fewer are taken only where the loss of the
+validation rows is clearly lower, row by row. These networks are scikit-learn's: each number of columns would be another program
+of ours, and compiling it takes longer than all of their training.
 
 Source: Karpathy (2019), "A recipe for training neural networks", whose fourth step has the smaller input; Breiman (2001),
 "Random forests", for the ranking; Grinsztajn, Oyallon & Varoquaux (2022), "Why do tree-based models still outperform deep
@@ -13,34 +14,36 @@ learning on tabular data?", section 5.3, for how networks suffer from columns th
 import dataclasses
 import json
 import math
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from trainwell.data.encode import Arrays
 from trainwell.data.encoders import Embedded
 from trainwell.data.roles import FEATURES
 from trainwell.errors import listed
-from trainwell.population.member import Member, Training
 from trainwell.recipe import fixed
-from trainwell.recipe.baselines.simple_models import some_rows
+from trainwell.recipe.baselines.simple_models import can_hold_out, predicted, some_rows
 from trainwell.recipe.context import SMALLEST, Context
+from trainwell.recipe.final_scores import can_be_doubted, doubt
 
 NAME = "columns"
 MANY = 32  # chosen: columns from which on fewer are tried; with fewer, networks learn by themselves what to leave alone
+ENOUGH_ROWS = 200  # chosen: training rows for each column from which on networks learn that, too
 FEWEST = 8  # chosen: the least number that is tried
 MOST_TRIED, APART = 4, 3.0  # chosen: numbers of columns tried, and how far apart they lie where these are enough
 TREES, AT_A_TIME, SMALLEST_LEAF = 200, 50, 2  # chosen: of the forest; the clock is looked at between parts of it
-MOST_ROWS = 4000  # chosen: training rows from which a forest ranks columns in a few seconds
-MEMBERS = 2  # chosen: networks for each number of columns, whose predictions are averaged
+MOST_ROWS = 10_000  # chosen: training rows from which a forest ranks columns, and small networks learn, in a few seconds
+NETWORKS = 2  # chosen: for each number of columns; their predictions are averaged
+EPOCHS, RATE = 60, 0.003  # chosen: of these networks, whose training ends early where they can hold out rows
 CLEARLY = 2.0  # chosen: standard errors of the mean difference of a row's losses
-SHARE_OF_EPOCHS = 0.2  # chosen: of a full training
 SHARE_OF_TIME = 0.15  # chosen: of the run's time at most
 LISTED = 12  # chosen: columns that are named in a sentence
-MILD = {"weight_decay.rate": 0.05, "dropout.rate": 0.15, "early_stopping.patience": 10_000.0, "adam.beta2": 0.95}  # chosen
-RATE = 3.0  # chosen: times the default learning rate
 
 
 class Chosen(NamedTuple):
@@ -56,16 +59,18 @@ ALL = Chosen()
 
 
 class _Tried(NamedTuple):
-    """A number of columns: validation score and loss of each row (rows,) of the small networks' mean prediction."""
+    """A number of columns: the small networks' mean prediction of the validation rows, its score, each row's loss (rows,)."""
 
     columns: int
+    predictions: np.ndarray
     score: float
     losses: np.ndarray
 
 
 def worth_trying(context: Context) -> bool:
-    """Whether there are many columns, and nobody has decided."""
-    return len(context.encoder.columns) >= MANY and context.options.settings.get(NAME, fixed.COLUMNS.default) != "all"
+    """Whether there are many columns, not many times as many rows, and nobody has decided."""
+    columns, held = len(context.encoder.columns), context.options.settings.get(NAME, fixed.COLUMNS.default)
+    return columns >= MANY and len(context.split.train) < ENOUGH_ROWS * columns and held != "all"
 
 
 def smaller_input(context: Context) -> Chosen:
@@ -75,12 +80,8 @@ def smaller_input(context: Context) -> Chosen:
     context = context.within(SHARE_OF_TIME, beyond=True)
     ranked = by_importance(context)
     asked = [len(ranked), *numbers_of_columns(len(ranked))]
-    contexts = [narrowed(context, ranked[:number]) for number in asked]
-    for one in contexts:
-        one.population(members=MEMBERS, signals=False, told=False).prepare([one.structure(widths=SMALLEST)])
-    tried = [_tried(one, number) for one, number in zip(contexts, asked, strict=True)]
-    done = [one for one in tried if one is not None]
-    if tried[0] is None or len(done) < 2:
+    done = [_tried(narrowed(context, ranked[:number]), number) for number in asked if not context.budget.passed]
+    if len(done) < 2:
         return Chosen(says="There was no time to find out whether fewer columns do better.")
     best = max((one for one in done[1:] if _clearly_better(one, done[0], context)), key=_score, default=done[0])
     return _chosen(context, ranked, done, best)
@@ -139,15 +140,14 @@ def numbers_of_columns(columns: int) -> list[int]:
 def by_importance(context: Context) -> list[str]:
     """The columns, the one first by which a forest of the training rows lowers its impurity most."""
     kind = RandomForestRegressor if context.task == "regression" else RandomForestClassifier
-    classes = None if context.task == "regression" else context.train.target
-    rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS, context.options.seed, classes))
+    rows = _rows(context)
     forest = kind(
         max_features="sqrt", min_samples_leaf=SMALLEST_LEAF, warm_start=True, random_state=context.options.seed,
         n_jobs=context.pool.threads,
     )  # fmt: skip
     for trees in range(AT_A_TIME, TREES + 1, AT_A_TIME):
         forest.set_params(n_estimators=trees)
-        forest.fit(_inputs(rows), rows.target, sample_weight=rows.weights)
+        forest.fit(_inputs(rows, context), rows.target, sample_weight=rows.weights)
         if context.budget.passed:
             break
     numbers, categories = places(context)
@@ -157,24 +157,36 @@ def by_importance(context: Context) -> list[str]:
     return sorted(importance, key=lambda name: -importance[name])
 
 
-def _inputs(rows: Arrays) -> np.ndarray:
-    return np.column_stack([rows.numeric, rows.categories])
+def _rows(context: Context) -> Arrays:
+    """The training rows, or as many of them as these models take."""
+    classes = None if context.task == "regression" else context.train.target
+    return context.train.take(some_rows(len(context.split.train), MOST_ROWS, context.options.seed, classes))
 
 
-def _tried(context: Context, columns: int) -> _Tried | None:
-    """The small networks of these columns; None where there was no time for all their epochs, or they came to nothing."""
-    structure = context.structure(widths=SMALLEST)
-    settings = context.settings(structure, {**MILD, **context.learning_rate(structure, RATE)})
-    epochs = max(4, math.ceil(SHARE_OF_EPOCHS * context.epochs(structure)))
-    population = context.population(members=MEMBERS, signals=False, told=False)
-    members = [Training(Member(number, structure, settings, "overfit")) for number in range(MEMBERS)]
-    trained = population.train(members, epochs, epochs, context.budget)
-    if not all(one.sound and (one.epochs == epochs or one.stopped) for one in trained):
-        return None
-    held_out = context.validation
-    predictions = population.predict(trained, held_out.numeric, held_out.categories).mean(axis=0)
+def _inputs(rows: Arrays, context: Context) -> np.ndarray:
+    """Numbers, and after them the places of levels, 0 to 1: the more frequent a level, the lower."""
+    return np.column_stack([rows.numeric, rows.categories / np.array(context.encoder.cardinalities, np.float32)])
+
+
+def _tried(context: Context, columns: int) -> _Tried:
+    """Small networks of these columns."""
+    kind, rows, held_out = MLPRegressor if context.task == "regression" else MLPClassifier, _rows(context), context.validation
+    guesses = []
+    for seed in range(NETWORKS):
+        network = kind(
+            hidden_layer_sizes=SMALLEST,
+            learning_rate_init=RATE,
+            max_iter=EPOCHS,
+            early_stopping=can_hold_out(context),
+            random_state=seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs tell enough
+            network.fit(_inputs(rows, context), rows.target)
+        guesses.append(predicted(network, _inputs(held_out, context), context))
+    predictions = np.mean(guesses, axis=0)
     score = float(context.metric.score(predictions, held_out.target, held_out.weights))
-    return _Tried(columns, score, _losses(predictions, held_out.target, context.task))
+    return _Tried(columns, predictions, score, _losses(predictions, held_out.target, context.task))
 
 
 def _losses(predictions: np.ndarray, target: np.ndarray, task: str) -> np.ndarray:
@@ -189,12 +201,15 @@ def _losses(predictions: np.ndarray, target: np.ndarray, task: str) -> np.ndarra
 
 
 def _clearly_better(fewer: _Tried, whole: _Tried, context: Context) -> bool:
-    """Whether score and loss are both better, the loss by more than chance explains."""
+    """Whether score and loss are both better by more than chance explains."""
+    held_out, metric = context.validation, context.metric
     gain = whole.losses - fewer.losses
-    weights = context.validation.weights
-    gain = gain if weights is None else gain * weights
-    error = gain.std(ddof=1) / math.sqrt(len(gain))
-    return bool(fewer.score > whole.score and gain.mean() > CLEARLY * error)
+    gain = gain if held_out.weights is None else gain * held_out.weights
+    if not gain.mean() > CLEARLY * gain.std(ddof=1) / math.sqrt(len(gain)):
+        return False
+    both = (fewer.predictions, whole.predictions)
+    sure = doubt(both, held_out.target, metric, held_out.weights, seed=context.options.seed) if can_be_doubted(metric) else 0.0
+    return fewer.score - whole.score > sure
 
 
 def _score(tried: _Tried) -> float:
@@ -205,7 +220,7 @@ def _chosen(context: Context, ranked: Sequence[str], done: Sequence[_Tried], bes
     label, whole = context.metric.label, done[0]
     others = ", ".join(f"{context.said(one.score)} with {one.columns}" for one in done[1:])
     says = (
-        f"A forest ranked the {whole.columns:,} columns, and the smallest network learned from all and from the foremost: "
+        f"A forest ranked the {whole.columns:,} columns, and small networks learned from all and from the foremost: "
         f"{label} on the validation rows is {context.said(whole.score)} with all, {others}."
     )
     kept = set(ranked[: best.columns])

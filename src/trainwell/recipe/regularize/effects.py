@@ -5,19 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainwell.calibration.thresholds import THRESHOLDED
 from trainwell.data.encode import Arrays
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure
 from trainwell.population.cohort import Population
 from trainwell.population.member import Training
-from trainwell.population.own_metric import calls_back
 from trainwell.recipe.baselines.simple_models import some_rows
 from trainwell.recipe.context import Context
-from trainwell.recipe.final_scores import resampled
+from trainwell.recipe.final_scores import can_be_doubted, doubt
 
 ROWS_SCORED = 5000  # chosen: training rows on which the gap is measured
-DRAWS, MOST_DRAWN = 200, 4000  # chosen: draws of validation rows, and rows of each
 
 
 class Way(NamedTuple):
@@ -84,13 +81,10 @@ def doubt_of(
     """Two standard errors of the difference between the best way and none, from drawing the validation rows again and again;
     NaN where there is nothing to compare, or where the score hangs on a threshold that each draw would choose anew."""
     metric, rows = context.metric, context.validation
-    if not best.changes or metric.kind in THRESHOLDED or calls_back(metric):
+    if not best.changes or not can_be_doubted(metric):
         return float("nan")
     both = [t for way, t in zip(ways, trainings, strict=True) if way.changes in ({}, best.changes) and t.sound]
     if len(both) < 2:
         return float("nan")
     one, other = population.predict(both, rows.numeric, rows.categories)
-    count = min(len(rows.target), MOST_DRAWN)
-    picks = np.random.default_rng(context.options.seed).integers(0, len(rows.target), (DRAWS, count))
-    apart = np.subtract(*(resampled(each, rows.target, picks, metric, rows.weights) for each in (one, other)))
-    return 2 * float(np.nanstd(apart)) * (count / len(rows.target)) ** 0.5
+    return doubt((one, other), rows.target, metric, rows.weights, seed=context.options.seed)
