@@ -70,6 +70,12 @@ def test_use_names_the_columns_that_the_model_reads_and_no_others(folder):
     assert "It predicts Churn (No, Yes) for new rows" in said
 
 
+def test_use_names_those_columns_alone_that_networks_were_given(tmp_path):
+    kept = json.dumps(["tenure", "Contract"])
+    record = changed(made_up_run.write_run(tmp_path / "run"), "overfit", measures={"columns": kept})
+    assert "It reads 2 columns of the table's 6: tenure, Contract." in section(record, "Intended use")
+
+
 def test_scores_have_their_interval(folder):
     assert "0.852 to 0.860" in section(read_record(folder), "Scores")
 

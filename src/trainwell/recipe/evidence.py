@@ -79,6 +79,16 @@ class Evidence:
     seconds: float = 0.0
 
 
+def columns_read(evidence: Mapping[str, Evidence]) -> tuple[str, ...] | None:
+    """The columns that networks were given, where the stage overfit found that fewer than all do better; None: all.
+
+    >>> columns_read({"overfit": Evidence("overfit", "pass", "", measures={"columns": '["age", "income"]'})})
+    ('age', 'income')
+    """
+    kept = evidence["overfit"].measures.get("columns") if "overfit" in evidence else None
+    return None if kept is None else tuple(json.loads(str(kept)))
+
+
 def free_name(line: Mapping[str, Cell], name: str) -> str:
     """A heading that no other cell of a table's line stands under, for a feature may be called as one of them.
 

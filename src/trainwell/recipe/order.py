@@ -22,7 +22,7 @@ from trainwell.recipe.baselines.stage import baselines
 from trainwell.recipe.chosen_stages import WITHOUT_WEIGHTS, earlier_members, without_weights
 from trainwell.recipe.context import Context
 from trainwell.recipe.events import closed_by_ctrl_c, read_events
-from trainwell.recipe.evidence import STAGES, Evidence, finite, read_evidence, stages_of, write_evidence
+from trainwell.recipe.evidence import STAGES, Evidence, columns_read, finite, read_evidence, stages_of, write_evidence
 from trainwell.recipe.findings import known_of, tell
 from trainwell.recipe.gates import beaten
 from trainwell.recipe.look.stage import look
@@ -31,7 +31,6 @@ from trainwell.recipe.next_steps import gain_said, next_steps
 from trainwell.recipe.options import MINIMAL
 from trainwell.recipe.overfit.smaller_input import Chosen as Columns
 from trainwell.recipe.overfit.smaller_input import narrowed, smaller_input
-from trainwell.recipe.overfit.smaller_input import of as columns_of
 from trainwell.recipe.overfit.stage import overfit
 from trainwell.recipe.overfit.target_transform import learning
 from trainwell.recipe.pace import FULL, TRAINED_BEFORE, known_full_training
@@ -177,7 +176,7 @@ class Recipe:
     def _with_its_columns(self, context: Context) -> tuple[Context, Columns]:
         """(the stage's context with the columns that networks are to read, how they were found)."""
         if self._has("overfit"):
-            found = columns_of(self.done["overfit"].measures)
+            found = Columns(columns_read(self.done))
             return narrowed(context, found.columns), found
         began, whole = context.budget.used, context.options.time_limit
         found = smaller_input(context)

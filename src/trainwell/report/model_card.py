@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from trainwell.recipe.evidence import columns_read
 from trainwell.report.card_limits import limits, subgroups
 from trainwell.report.headline import lead, scores
 from trainwell.report.record import Record, is_sample
@@ -68,14 +69,18 @@ def _what(record: Record) -> list[str]:
 
 
 def _use(record: Record) -> list[str]:
-    used = [_short(column["name"]) for column in record.schema["columns"] if column["role"] in USED]
+    kept = columns_read(record.evidence)
+    names = [column["name"] for column in record.schema["columns"] if column["role"] in USED]
+    used = [_short(name) for name in names if kept is None or name in kept]
     if not used:
         return ["The run ended before the table was understood."]
     named = ", ".join(used[:MOST_NAMED]) + (f" and {len(used) - MOST_NAMED} more" if len(used) > MOST_NAMED else "")
     what = f" ({_classes(record)})" if record.schema["classes"] else ", a number,"
     return [
         f"It predicts {_short(record.target)}{what} for new rows that were collected as those of {record.file} were. "
-        f"It reads {counted(len(used), 'column')}: {named}."
+        f"It reads {counted(len(used), 'column')}"
+        + (f" of the table's {len(names):,}" if kept is not None else "")
+        + f": {named}."
     ]
 
 

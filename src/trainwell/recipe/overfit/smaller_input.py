@@ -87,12 +87,6 @@ def smaller_input(context: Context) -> Chosen:
     return _chosen(context, ranked, done, best)
 
 
-def of(measures: Mapping[str, Any]) -> Chosen:
-    """What an earlier run of the stage had chosen, from its measures."""
-    kept = measures.get(NAME)
-    return ALL if kept is None else Chosen(columns=tuple(json.loads(kept)))
-
-
 def narrowed(context: Context, columns: Collection[str] | None) -> Context:
     """The run with these columns alone (None: all): the others are ignored from here on, and the model never asks for them."""
     if columns is None:
