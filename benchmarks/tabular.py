@@ -1,11 +1,13 @@
 """Scores and seconds of `trainwell.fit` and of what users would pick instead, on thirteen real tables.
 
     python -m benchmarks.tabular --python PEERS_PYTHON [--seeds 0 1 2] [--systems trainwell ...] [--out FILE] [table ...]
+    python -m benchmarks.tabular --more --python PEERS_PYTHON
     python -m benchmarks.tabular --ablation [--seeds 0] [table ...]
 
-The peers need an environment of their own: ``pip install torch==2.13.0 pytabkit lightgbm catboost scikit-learn pandas``. The
-tables and their split are those of ``tables.py`` in TRAINWELL_PEERS, or ``shared/peers`` beside the checkout. Every fit is a
-process of its own on all cores, and its seconds are those of the fit alone. What is in FILE already is not measured again.
+``--more`` takes ten other tables, on which no default was settled. The peers need an environment of their own:
+``pip install torch==2.13.0 pytabkit lightgbm catboost scikit-learn pandas``. The tables and their split are those of
+``tables.py`` in TRAINWELL_PEERS, or ``shared/peers`` beside the checkout; of the ten in ``more_tables``. Every fit is a process
+of its own on all cores, and its seconds are those of the fit alone. What is in FILE already is not measured again.
 """
 
 import argparse
@@ -27,13 +29,17 @@ TABLES = (
     "telco_churn", "german_credit", "adult", "ai4i2020", "mushrooms", "horse_colic", "titanic", "letter_recognition",
     "mice_protein", "california_housing", "bike_sharing_hour", "diamonds", "insurance_charges",
 )  # fmt: skip
+MORE = (
+    "madelon", "isolet", "arcene", "taxis", "parkinsons", "cmapss", "breast_cancer", "wine", "diabetes", "digits",
+)  # fmt: skip
 EQUAL = 0.001  # scores that differ by no more count as equal
 Results = dict[str, dict[str, dict[str, Any]]]  # by "table seed", then by system: score and seconds
 
 
 def measure(system: str, table: str, seed: int, python: str, *more: object) -> dict[str, Any]:
     """One fit in a process of its own: its score on the test rows, larger is better, and its seconds."""
-    command = [python, Path(__file__).with_name("tabular_fits.py"), FOLDER, system, table, seed, *more]
+    folder = Path(__file__).with_name("more_tables") if table in MORE else FOLDER
+    command = [python, Path(__file__).with_name("tabular_fits.py"), folder, system, table, seed, *more]
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
@@ -55,7 +61,7 @@ def ablated(system: str, table: str, seed: int, compiled: set[str], *more: objec
 def means(results: Results, systems: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
     """By table and system: mean and spread of the scores over the seeds, and the mean of the seconds."""
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for table in TABLES:
+    for table in (*TABLES, *MORE):
         own = [measured for key, measured in results.items() if key.split()[0] == table]
         for system in systems:
             done = [one[system] for one in own if "score" in one.get(system, {})]
@@ -102,25 +108,28 @@ def show(results: Results, systems: Sequence[str], reference: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="*", default=[], metavar="table", help=", ".join(TABLES))
+    parser.add_argument("tables", nargs="*", default=[], metavar="table", help=", ".join((*TABLES, *MORE)))
     parser.add_argument("--python", help="the Python of the peers' environment")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--systems", nargs="+")
+    parser.add_argument("--more", action="store_true", help="the ten other tables where none is named")
     parser.add_argument("--ablation", action="store_true", help="trainwell with one part taken away, or added, at a time")
     parser.add_argument("--seconds", type=float, help="of a run of the ablation; the default effort's when left out")
     parser.add_argument("--trials", type=int, help="networks of a run of the ablation, which then ends by no clock")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     systems = chosen.systems or (list(ABLATIONS) if chosen.ablation else [*OURS, *(PEERS if chosen.python else ())])
-    if unknown := {*chosen.tables} - {*TABLES} or {*systems} - {*OURS, *PEERS, *ABLATIONS}:
-        parser.error(f"{sorted(unknown)[0]!r} is not known: there are {', '.join((*TABLES, *OURS, *PEERS, *ABLATIONS))}.")
+    if unknown := {*chosen.tables} - {*TABLES, *MORE} or {*systems} - {*OURS, *PEERS, *ABLATIONS}:
+        parser.error(
+            f"{sorted(unknown)[0]!r} is not known: there are {', '.join((*TABLES, *MORE, *OURS, *PEERS, *ABLATIONS))}."
+        )
     if not (FOLDER / "tables.py").is_file():
         raise SystemExit(f"There is no tables.py in {FOLDER}: set TRAINWELL_PEERS to its folder.")
     results: Results = json.loads(chosen.out.read_text()) if chosen.out and chosen.out.exists() else {}
     limit: list[object] = [] if chosen.seconds is None else [chosen.seconds]
     if chosen.trials is not None:
         limit = [f"{chosen.trials}{NETWORKS}"]
-    for seed, table in product(chosen.seeds, chosen.tables or TABLES):
+    for seed, table in product(chosen.seeds, chosen.tables or (MORE if chosen.more else TABLES)):
         own = results.setdefault(f"{table} {seed}", {})
         compiled: set[str] = set()
         with tempfile.TemporaryDirectory() as programs:
