@@ -136,6 +136,7 @@ def _train(population: Any, epochs: int) -> tuple[float, list[float]]:
             widths=WIDTHS,
             batch_size=256,
             numeric_embedding="none",
+            input_scaling="none",
             activation=activation,
         )
         for activation in ("relu", "silu")

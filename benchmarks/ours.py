@@ -36,6 +36,7 @@ def structure_of(work: Work) -> Structure:
         batch_size=work.batch,
         activation="relu",
         numeric_embedding="none",
+        input_scaling="none",
         decay="none",
         schedule="constant",
         **chosen,

@@ -23,7 +23,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what a run is with one part taken aw
     "no-regularizers": {"settings": {"dropout.rate": 0.0, "weight_decay.rate": 0.0}},
     "random-search": {"search": "random"},
     "relu": {"settings": {"activation": "relu"}},
-    "learned-scaling": {"settings": {"input_scaling": "learned"}},
+    "no-input-scaling": {"settings": {"input_scaling": "none"}},
     "quantile-scaling": {"settings": {"numeric_scaling": "quantile"}},
     "weight-averaging": {"settings": {"weight_averaging": "exponential"}},
     "coslog4": {"settings": {"schedule": "coslog4"}},

@@ -35,7 +35,7 @@ def rows(task: str = "binary", number: int = 96, seed: int = 0) -> Rows:
 
 
 def structure(task: str = "binary", **chosen) -> Structure:
-    usual = {"widths": (8,), "batch_size": 16, "numeric_embedding": "none", "loss": TASKS[task]}
+    usual = {"widths": (8,), "batch_size": 16, "numeric_embedding": "none", "input_scaling": "none", "loss": TASKS[task]}
     return Structure(
         numeric=4, continuous=3, cardinalities=(4,), outputs=3 if task == "multiclass" else 1, **{**usual, **chosen}
     )

@@ -101,7 +101,7 @@ def test_no_number_of_a_member_belongs_to_ranks_or_bins():
 
 def test_a_line_says_how_numbers_enter():
     own = structure(numeric_scaling="quantile", numeric_embedding="piecewise_linear")
-    assert own.describe() == "8 silu, quantile-scaled, piecewise linear, batch 16"
+    assert own.describe() == "8 silu, quantile-scaled, piecewise linear, no input scaling, batch 16"
 
 
 def test_a_network_that_was_described_before_there_was_a_choice_of_scaling_is_robustly_scaled():

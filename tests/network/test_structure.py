@@ -148,6 +148,6 @@ def test_resolve_takes_the_chosen_and_the_defaults_and_refuses_the_rest():
 
 
 def test_a_line_says_what_a_network_is():
-    own = replace(structure(numeric_embedding="periodic"), widths=(256, 128), batch_norm="before")
+    own = replace(structure(numeric_embedding="periodic", input_scaling="learned"), widths=(256, 128), batch_norm="before")
     assert own.describe() == "256-128 silu, periodic, batch norm before, batch 16"
-    assert structure(widths=()).describe() == "linear silu, batch 16"
+    assert structure(widths=()).describe() == "linear silu, no input scaling, batch 16"

@@ -87,7 +87,7 @@ def test_a_loss_is_of_logarithms_and_predictions_are_of_the_number():
     np.testing.assert_allclose(row_losses(outputs, target, own, {}, None), expected, rtol=1e-6)
     np.testing.assert_allclose(predictions_of(outputs, "regression", own.logarithm), predicted(outputs, LOGARITHM), rtol=1e-6)
     assert predictions_of(outputs, "regression") is outputs
-    assert own.describe() == "8 silu, log target, batch 16"
+    assert own.describe() == "8 silu, no input scaling, log target, batch 16"
 
 
 def test_a_structure_of_an_older_file_learns_the_number_itself():

@@ -36,7 +36,7 @@ CHOICES = {
         Choice("class_weights", "none", ("none", "balanced"), "whether each class counts the same, however rare it is"),
         Choice("numeric_scaling", "robust", ("robust", "quantile"), "how numbers are brought to one scale"),
         Choice("numeric_embedding", "periodic", tuple(EMBEDDED), "how a scaled number enters the network"),
-        Choice("input_scaling", "none", ("none", "learned"), "a learned factor for each number that enters the first layer"),
+        Choice("input_scaling", "learned", ("none", "learned"), "a learned factor for each number that enters the first layer"),
         Choice("batch_norm", "none", ("none", "before", "after"), "batch normalization before or after the activation"),
         Choice(
             "batch_norm_test",
@@ -156,8 +156,8 @@ class Structure:
             parts.append(f"{self.numeric_scaling}-scaled")
         if self.numeric_embedding != "none" and self.continuous:
             parts.append(self.numeric_embedding.replace("_", " "))
-        if self.input_scaling != "none":
-            parts.append(f"{self.input_scaling} input scaling")
+        if self.input_scaling == "none":
+            parts.append("no input scaling")
         if self.batch_norm != "none":
             parts.append(f"batch norm {self.batch_norm}")
         if self.clip != "none":

@@ -70,7 +70,7 @@ def _structure(context: Context) -> Structure:
         for name, (value, start) in LEFT_OUT.items()
         if not any(setting.startswith(start) for setting in held if setting not in LEFT_OUT)
     }
-    return context.structure(widths=WIDTHS, batch_size=SMALLEST_BATCH, **left_out)
+    return context.structure(widths=WIDTHS, batch_size=SMALLEST_BATCH, input_scaling="none", **left_out)
 
 
 def _started(population: Population, training: Training, structure: Structure) -> Training:

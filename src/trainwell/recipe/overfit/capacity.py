@@ -27,7 +27,7 @@ def weights_of(structure: Structure) -> int:
     """How many numbers are learned.
 
     >>> weights_of(Structure(3, 3, (), 1, "squared_error", widths=(4,), numeric_embedding="none"))
-    21
+    24
     """
     return sum(math.prod(shape) for shape in shapes(structure)[0].values())
 
