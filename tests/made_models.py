@@ -15,7 +15,7 @@ from trainwell.data.schema import infer_schema
 from trainwell.data.tables import read_table
 from trainwell.inference.architecture import Architecture
 from trainwell.model import EnsembleMember, Model
-from trainwell.network.embeddings import EDGES, QUANTILES
+from trainwell.network.embeddings import EDGES, FACTORS, QUANTILES
 from trainwell.network.structure import Structure, resolve
 
 TARGETS = {"binary": ["no", "yes"], "multiclass": ["high", "low", "middle"]}
@@ -81,6 +81,8 @@ def weights_of(own: Structure, seed: int = 0):
         values = chance.normal(size=shape)
         if name in (QUANTILES, EDGES):
             return np.sort(3 * np.tanh(values), axis=1)
+        if name == FACTORS:  # what is learned, from 0, and then taken six times
+            return values / 10
         if name.endswith((".scale", ".gain", ".variance")):
             return 0.5 + np.abs(values)
         return 1.5 * values / np.sqrt(shape[-1]) if name.endswith(".weight") else values / 2
