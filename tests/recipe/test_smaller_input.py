@@ -1,6 +1,7 @@
 """Whether networks are given fewer columns: by evidence, by hand, and the same in the model and after a kill."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,6 +90,22 @@ def test_where_every_column_says_something_none_is_left_out(tmp_path):
 def test_nothing_is_tried_with_few_columns_or_against_the_users_word(tmp_path):
     assert choose(context_of(wide(told=MANY - 5), tmp_path)) == module.ALL
     assert choose(context_of(wide(), tmp_path / "held", settings={**LIGHT, "columns": "all"})) == module.ALL
+
+
+def test_nothing_is_tried_where_rows_are_many_times_the_columns_or_the_table_is_large(tmp_path):
+    context = context_of(wide(), tmp_path)
+    columns, inputs = len(context.encoder.columns), context.arrays.numeric.shape[1] + context.arrays.categories.shape[1]
+
+    def of_rows(rows: int):
+        return replace(context, split=replace(context.split, train=np.arange(rows)))
+
+    assert module.worth_trying(of_rows(module.ENOUGH_ROWS * columns - 1))
+    assert not module.worth_trying(of_rows(module.ENOUGH_ROWS * columns))
+    sample = SimpleNamespace(file=SimpleNamespace(rows=module.ENOUGH_ROWS * columns))
+    assert not module.worth_trying(replace(context, sample=sample))
+    wider = replace(context, arrays=replace(context.arrays, numeric=np.zeros((1, 10 * inputs), np.float32)))
+    assert module.worth_trying(replace(wider, split=replace(context.split, train=np.arange(1000))))
+    assert not module.worth_trying(replace(wider, split=replace(context.split, train=np.arange(10_000))))
 
 
 def test_without_time_all_columns_are_read(tmp_path):

@@ -38,7 +38,8 @@ ENOUGH_ROWS = 200  # chosen: training rows for each column from which on network
 FEWEST = 8  # chosen: the least number that is tried
 MOST_TRIED, APART = 4, 3.0  # chosen: numbers of columns tried, and how far apart they lie where these are enough
 TREES, AT_A_TIME, SMALLEST_LEAF = 200, 50, 2  # chosen: of the forest; the clock is looked at between parts of it
-MOST_ROWS = 10_000  # chosen: training rows from which a forest ranks columns, and small networks learn, in a few seconds
+MOST_ROWS = 4000  # chosen: training rows from which a forest ranks columns in a few seconds
+MOST_NUMBERS = 4_000_000  # chosen: of all training rows together, which small networks learn in a few seconds
 NETWORKS = 2  # chosen: for each number of columns; their predictions are averaged
 EPOCHS, RATE = 60, 0.003  # chosen: of these networks, whose training ends early where they can hold out rows
 CLEARLY = 2.0  # chosen: standard errors of the mean difference of a row's losses
@@ -69,8 +70,11 @@ class _Tried(NamedTuple):
 
 def worth_trying(context: Context) -> bool:
     """Whether there are many columns, not many times as many rows, and nobody has decided."""
-    columns, held = len(context.encoder.columns), context.options.settings.get(NAME, fixed.COLUMNS.default)
-    return columns >= MANY and len(context.split.train) < ENOUGH_ROWS * columns and held != "all"
+    if context.options.settings.get(NAME, fixed.COLUMNS.default) == "all":
+        return False
+    columns, inputs = len(context.encoder.columns), context.arrays.numeric.shape[1] + context.arrays.categories.shape[1]
+    rows = len(context.split.train) if context.sample is None else context.sample.file.rows
+    return columns >= MANY and rows < ENOUGH_ROWS * columns and rows * inputs <= MOST_NUMBERS
 
 
 def smaller_input(context: Context) -> Chosen:
@@ -134,7 +138,8 @@ def numbers_of_columns(columns: int) -> list[int]:
 def by_importance(context: Context) -> list[str]:
     """The columns, the one first by which a forest of the training rows lowers its impurity most."""
     kind = RandomForestRegressor if context.task == "regression" else RandomForestClassifier
-    rows = _rows(context)
+    classes = None if context.task == "regression" else context.train.target
+    rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS, context.options.seed, classes))
     forest = kind(
         max_features="sqrt", min_samples_leaf=SMALLEST_LEAF, warm_start=True, random_state=context.options.seed,
         n_jobs=context.pool.threads,
@@ -151,12 +156,6 @@ def by_importance(context: Context) -> list[str]:
     return sorted(importance, key=lambda name: -importance[name])
 
 
-def _rows(context: Context) -> Arrays:
-    """The training rows, or as many of them as these models take."""
-    classes = None if context.task == "regression" else context.train.target
-    return context.train.take(some_rows(len(context.split.train), MOST_ROWS, context.options.seed, classes))
-
-
 def _inputs(rows: Arrays, context: Context) -> np.ndarray:
     """Numbers, and after them the places of levels, 0 to 1: the more frequent a level, the lower."""
     return np.column_stack([rows.numeric, rows.categories / np.array(context.encoder.cardinalities, np.float32)])
@@ -164,7 +163,7 @@ def _inputs(rows: Arrays, context: Context) -> np.ndarray:
 
 def _tried(context: Context, columns: int) -> _Tried:
     """Small networks of these columns."""
-    kind, rows, held_out = MLPRegressor if context.task == "regression" else MLPClassifier, _rows(context), context.validation
+    kind, rows, held_out = MLPRegressor if context.task == "regression" else MLPClassifier, context.train, context.validation
     guesses = []
     for seed in range(NETWORKS):
         network = kind(
