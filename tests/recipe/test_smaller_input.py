@@ -28,13 +28,14 @@ QUICK = {"trials": 1, "cores": 1, "settings": {**LIGHT, "widths": "16"}}
 
 
 def wide(told: int = NOISE, seed: int = 0, task: str = "binary") -> dict[str, list]:
-    """Two numbers and a category that decide, among ``told`` columns of noise: numbers, two levels, dates."""
+    """Two numbers and a category that decide, among ``told`` columns of noise: numbers, two levels, towns, dates."""
     chance = np.random.default_rng(seed)
     first, second = chance.normal(size=(2, ROWS))
     kind = chance.choice([*"abc"], ROWS)
     signal = first * (1 + 0.5 * second) + second + 2 * (kind == "b") + 0.2 * chance.normal(size=ROWS)
-    columns = {f"noise{i}": chance.normal(size=ROWS).tolist() for i in range(told - 2)}
+    columns = {f"noise{i}": chance.normal(size=ROWS).tolist() for i in range(told - 3)}
     columns |= {"day": [f"2024-{1 + i % 12:02}-{1 + i % 28:02}" for i in chance.integers(0, 336, ROWS)]}
+    columns |= {"town": [f"town {i}" for i in chance.integers(0, 12, ROWS)]}  # of so many levels that they are embedded
     columns |= {"coin": chance.choice(["heads", "tails"], ROWS).tolist()}
     columns |= {"first": first.tolist(), "second": second.tolist(), "kind": kind.tolist()}
     y = signal.tolist() if task == "regression" else np.where(signal > np.median(signal), "yes", "no").tolist()
@@ -145,7 +146,7 @@ def test_a_row_counts_by_its_weight_in_the_comparison():
     assert not compared(~right, weights)
 
 
-@pytest.mark.parametrize("kept", [["kind"], ["day", "second", "coin"], ["noise3", "first"]])
+@pytest.mark.parametrize("kept", [["kind"], ["day", "second", "coin"], ["noise3", "first"], ["town", "noise3"]])
 def test_a_narrower_context_is_that_of_a_table_without_the_others(kept, tmp_path):
     context = context_of(wide(), tmp_path)
     own = narrowed(context, kept)

@@ -24,9 +24,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from trainwell.data.encode import Arrays
-from trainwell.data.encoders import Embedded
 from trainwell.data.roles import FEATURES
 from trainwell.errors import listed
+from trainwell.explain.columns import places
 from trainwell.recipe import fixed
 from trainwell.recipe.baselines.simple_models import can_hold_out, predicted, some_rows
 from trainwell.recipe.context import SMALLEST, Context
@@ -87,7 +87,7 @@ def smaller_input(context: Context) -> Chosen:
     done = [_tried(narrowed(context, ranked[:number]), number) for number in asked if not context.budget.passed]
     if len(done) < 2:
         return Chosen(says="There was no time to find out whether fewer columns do better.")
-    best = max((one for one in done[1:] if _clearly_better(one, done[0], context)), key=_score, default=done[0])
+    best = max((one for one in done[1:] if _clearly_better(one, done[0], context)), key=lambda one: one.score, default=done[0])
     return _chosen(context, ranked, done, best)
 
 
@@ -108,21 +108,13 @@ def narrowed(context: Context, columns: Collection[str] | None) -> Context:
     encoder = dataclasses.replace(
         context.encoder, schema=schema, columns=tuple(column for column in context.encoder.columns if column.name in kept)
     )
-    numbers, categories = places(context)
+    own = [place for name, place in places(context.encoder).items() if name in kept]
     arrays = dataclasses.replace(
         context.arrays,
-        numeric=context.arrays.numeric[:, [place for place, name in enumerate(numbers) if name in kept]],
-        categories=context.arrays.categories[:, [place for place, name in enumerate(categories) if name in kept]],
+        numeric=context.arrays.numeric[:, sorted(number for place in own for number in place.numeric)],
+        categories=context.arrays.categories[:, sorted(place.category for place in own if place.category is not None)],
     )
     return dataclasses.replace(context, schema=schema, encoder=encoder, arrays=arrays)
-
-
-def places(context: Context) -> tuple[list[str], list[str]]:
-    """The table's column behind each column of the encoded (numbers, categories)."""
-    columns = context.encoder.columns
-    measured = [column.name for column in columns for _ in column.continuous_names]
-    switches = [column.name for column in columns for _ in column.switch_names]
-    return measured + switches, [column.name for column in columns if isinstance(column, Embedded)]
 
 
 def numbers_of_columns(columns: int) -> list[int]:
@@ -149,10 +141,11 @@ def by_importance(context: Context) -> list[str]:
         forest.fit(_inputs(rows, context), rows.target, sample_weight=rows.weights)
         if context.budget.passed:
             break
-    numbers, categories = places(context)
-    importance = dict.fromkeys((column.name for column in context.encoder.columns), 0.0)
-    for name, share in zip((*numbers, *categories), forest.feature_importances_, strict=True):
-        importance[name] += float(share)
+    numbers, categories = np.split(forest.feature_importances_, [context.arrays.numeric.shape[1]])
+    importance = {
+        name: numbers[list(place.numeric)].sum() + (0 if place.category is None else categories[place.category])
+        for name, place in places(context.encoder).items()
+    }
     return sorted(importance, key=lambda name: -importance[name])
 
 
@@ -203,10 +196,6 @@ def _clearly_better(fewer: _Tried, whole: _Tried, context: Context) -> bool:
     both = (fewer.predictions, whole.predictions)
     sure = doubt(both, held_out.target, metric, held_out.weights, seed=context.options.seed) if can_be_doubted(metric) else 0.0
     return fewer.score - whole.score > sure
-
-
-def _score(tried: _Tried) -> float:
-    return tried.score
 
 
 def _chosen(context: Context, ranked: Sequence[str], done: Sequence[_Tried], best: _Tried) -> Chosen:
