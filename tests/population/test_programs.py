@@ -5,6 +5,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from trainwell.population.allocator import areas, most_areas
 from trainwell.population.devices import pool
@@ -15,7 +16,39 @@ def squares(numbers):
     return {"squares": jax.tree.map(lambda x: x * x + 1, numbers)}
 
 
+def squares_anew():
+    """The same program, as a function that JAX has not seen."""
+    return jax.jit(lambda numbers: squares(numbers))
+
+
 NUMBERS = {"a": np.arange(5, dtype=np.float32), "b": np.ones((2, 3), np.float32)}
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """No program of this module is read back from the disk, where a slow machine may have kept one."""
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()
+    yield
+    jax.config.update("jax_enable_compilation_cache", True)
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture
+def all_kept(nothing_kept, tmp_path):
+    """Every program is kept, in a folder of its own."""
+    wanted = {
+        "jax_enable_compilation_cache": True,
+        "jax_compilation_cache_dir": str(tmp_path),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+    }
+    before = {name: getattr(jax.config, name) for name in wanted}
+    for name, value in wanted.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
 
 
 def on_every_device(programs: Programs, function) -> list:
@@ -40,6 +73,18 @@ def test_a_program_is_compiled_for_one_device_and_runs_on_all_with_the_same_bits
     assert programs.ready("squares", function)
     assert not programs.ready("squares", jax.jit(np.cbrt)), "another program of the same network"
     assert 0 < programs.slowest <= programs.waited
+
+
+def test_a_program_read_back_from_the_disk_is_read_back_for_every_device_and_marks_no_other(all_kept):
+    for rows in range(40, 70):
+        kept, fresh = np.ones(rows, np.float32), np.ones((rows, 2), np.float32)
+        Programs().run("squares", squares_anew(), pool(2).devices[0], kept)
+        for numbers, compiled in ((kept, 2), (fresh, 1)):
+            programs, function = Programs(), squares_anew()
+            for device in pool(2).devices:
+                found = programs.run("squares", function, device, jax.device_put(numbers, device))["squares"]
+                np.testing.assert_array_equal(found, 2 * numbers)
+            assert len(programs.compilations) == compiled
 
 
 def test_the_slowest_is_that_of_the_run_that_has_begun_and_waiting_is_counted_once_for_all_threads():

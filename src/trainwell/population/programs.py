@@ -137,9 +137,10 @@ class Programs:
         read_before = _read_back()
         compiled = function.lower(*placed).compile(GPU_OPTIONS if device.platform == "gpu" else None)
         give_back()
+        fingerprint = getattr(compiled.runtime_executable(), "fingerprint", None)
         if _read_back() != read_before:
-            _FROM_CACHE.add(id(compiled.runtime_executable()))
-        if id(compiled.runtime_executable()) not in _FROM_CACHE:
+            _FROM_CACHE.add(fingerprint)
+        if fingerprint not in _FROM_CACHE:
             entry.source = compiled
         with self._lock:
             self.compilations.append(Compilation(program, time.monotonic() - began, background))
@@ -147,9 +148,7 @@ class Programs:
 
 
 _thread = threading.local()
-# JAX hands out one it holds a second time without saying where it came from. That of one that is gone may come again as that of
-# another, which is then compiled anew where it could have been loaded.
-_FROM_CACHE: set[int] = set()
+_FROM_CACHE: set[bytes | None] = set()  # fingerprints, since JAX hands out what it holds without saying where it came from
 
 
 def _read_back() -> int:
