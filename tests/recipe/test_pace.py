@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from trainwell.recipe.pace import (
 )
 from trainwell.recipe.prepare import prepare
 from trainwell.recipe.squeeze.finalists import _looked_at
-from trainwell.recipe.timetable import ENDS, closing_share, end_of
+from trainwell.recipe.timetable import ENDS, closing_share, end_from_now, end_of
 from trainwell.search.ensemble import MOST_CANDIDATES, PICKS
 from trainwell.search.halving import NARROW, WIDE, work
 
@@ -154,6 +155,36 @@ def test_a_long_search_takes_all_the_time_that_cross_fitting_does_not_need(prepa
     assert end("tune", recipe_after(hour, seconds=140.0)) >= ENDS["tune"]
     minute = replace(prepared, budget=Budget(60.0, clock=lambda: 0.0))
     assert end("tune", recipe_after(minute, seconds=0.1)) == ENDS["tune"], "as it was measured to be best"
+
+
+def test_a_stage_that_begins_late_has_its_own_share_all_the_same_and_one_that_begins_early_keeps_what_is_left(prepared):
+    now = [0.0]
+    context = replace(prepared, budget=Budget(100.0, clock=lambda: now[0]))
+    stages = list(ENDS)
+    for before, stage in pairwise(stages[:-1]):
+        own, planned = end_of(stage, context, 0.0) - end_of(before, context, 0.0), end_of(stage, context, 0.0)
+        assert own > 0
+        for begins in (0.0, 100 * ENDS[before]):
+            now[0] = begins
+            assert end_from_now(stage, context, 0.0) == planned
+        now[0] = 100 * ENDS[before] + 20
+        assert end_from_now(stage, context, 0.0) == pytest.approx(planned + 0.2)
+        now[0] = 99.0
+        assert end_from_now(stage, context, 0.0) == 1 - closing_share(context), "what the closing needs is left to it"
+    now[0] = 50.0
+    assert end_from_now("look", context, 0.0) == ENDS["look"]
+    assert end_from_now("squeeze", context, 0.0) == 1
+    assert end_from_now("overfit", prepared, math.nan) == end_of("overfit", prepared, math.nan), (
+        "without a limit nothing is late"
+    )
+
+
+def test_a_late_stage_of_the_recipe_has_the_clock_of_one_that_begins_now(prepared):
+    now = [0.0]
+    recipe = Recipe(replace(prepared, budget=Budget(100.0, clock=lambda: now[0])), ())
+    assert recipe._within_its_time("overfit").budget.left == pytest.approx(100 * ENDS["overfit"])
+    now[0] = 40.0
+    assert recipe._within_its_time("overfit").budget.left == pytest.approx(100 * (ENDS["overfit"] - ENDS["baselines"]))
 
 
 def test_time_is_reserved_for_what_this_run_compiles_and_not_for_what_another_did(context):

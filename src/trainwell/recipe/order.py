@@ -38,7 +38,7 @@ from trainwell.recipe.regularize.stage import regularize
 from trainwell.recipe.result import Run, closing
 from trainwell.recipe.squeeze.finalists import choose
 from trainwell.recipe.squeeze.stage import squeeze
-from trainwell.recipe.timetable import closing_share, end_of
+from trainwell.recipe.timetable import closing_share, end_from_now
 from trainwell.recipe.tune.all_rows import all_rows, forget_rows
 from trainwell.recipe.tune.stage import last_resort, space, tune
 from trainwell.report.page import write_report
@@ -74,7 +74,6 @@ class Recipe:
         pool = context.pool  # which other runs of this process have used before
         pool.programs.begin_run()
         self._waited_before = pool.waited_seconds
-        self.choosing = 0.0  # of the run's time, by which later stages end later
 
     def run(self) -> Run:
         stages: dict[str, Callable[[Context], Evidence]] = {
@@ -129,9 +128,8 @@ class Recipe:
         return evidence
 
     def _within_its_time(self, stage: str) -> Context:
-        """The context with the stage's clock; the stages before the search end later by what choosing columns took."""
-        share = end_of(stage, self.context, self._full_training)
-        return self.context.until(share + self.choosing if stage in TRAINED_BEFORE else share)
+        """The context with the clock of a stage that begins now."""
+        return self.context.until(end_from_now(stage, self.context, self._full_training))
 
     def _with_pace(self, evidence: Evidence) -> Evidence:
         """A stage's evidence with the seconds of a full training, as far as they are known after it."""
@@ -178,10 +176,8 @@ class Recipe:
         if self._has("overfit"):
             found = Columns(columns_read(self.done))
             return narrowed(context, found.columns), found
-        began, whole = context.budget.used, context.options.time_limit
         found = smaller_input(context)
-        self.choosing = 0.0 if whole is None else (context.budget.used - began) / whole
-        context = self._within_its_time("overfit")
+        context = self._within_its_time("overfit")  # which choosing columns is not to take away
         if found.columns is not None:
             kept, all_ = len(found.columns), len(context.encoder.columns)
             context.log.note(

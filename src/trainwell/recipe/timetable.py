@@ -1,8 +1,10 @@
-"""How long each stage may take: shares of the run's time, by which each has to end."""
+"""How long each stage may take: shares of the run's time by which each has to end, or as much from its begin on where what came
+before it took longer."""
 
 import math
 
 from trainwell.recipe.context import Context
+from trainwell.recipe.evidence import STAGES
 from trainwell.recipe.pace import cross_fits, cross_fitting
 
 ENDS = {
@@ -37,6 +39,16 @@ def end_of(stage: str, context: Context, full: float) -> float:
         return latest
     usual = min(LATEST["tune"] if short else ENDS["tune"], latest)
     return max(usual, latest - cross_fitting(context, full)) if seconds >= LONG else usual
+
+
+def end_from_now(stage: str, context: Context, full: float) -> float:
+    """The same of a stage that begins now: where those before took longer, as simple models of many classes do, it has the
+    share between its own end and that of the stage before it all the same, unless the closing needs it."""
+    end, seconds = end_of(stage, context, full), context.budget.seconds
+    if seconds is None or stage == STAGES[0]:
+        return end
+    own = end - end_of(STAGES[STAGES.index(stage) - 1], context, full)
+    return max(end, min(context.budget.used / seconds + own, 1 - closing_share(context)))
 
 
 def closing_share(context: Context) -> float:
