@@ -9,7 +9,8 @@ from small_networks import structure
 from trainwell.errors import InputError
 from trainwell.network.structure import CHOICES, Structure
 from trainwell.recipe import fixed
-from trainwell.recipe.settings_page import OTHERS, every_setting, markdown
+from trainwell.recipe.every_setting import every_setting
+from trainwell.recipe.settings_page import OTHERS, markdown
 from trainwell.techniques.losses import LOSSES
 from trainwell.techniques.optimizers import OPTIMIZERS
 

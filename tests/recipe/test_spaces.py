@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from trainwell.errors import InputError
 from trainwell.network.structure import Structure, resolve
 from trainwell.population.budget import Budget
+from trainwell.recipe.every_setting import every_setting
 from trainwell.recipe.options import Options
 from trainwell.recipe.prepare import prepare
 from trainwell.recipe.run import fit
-from trainwell.recipe.settings_page import every_setting
 from trainwell.recipe.tune import spaces
 from trainwell.recipe.tune.stage import space
 from trainwell.search import grid

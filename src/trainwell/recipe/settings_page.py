@@ -3,22 +3,26 @@
 python -m trainwell.recipe.settings_page > docs/settings.md
 """
 
-import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
-from trainwell.errors import InputError
 from trainwell.hyperparameter import Hyperparameter
-from trainwell.network.structure import CHOICES, NOISES, Structure, hyperparameters_of
+from trainwell.network.structure import CHOICES, NOISES
+from trainwell.recipe.context import FEW_ROWS, MOST_EMBEDDED
+from trainwell.recipe.every_setting import every_setting, scheduled_settings
+from trainwell.recipe.tune.stage import CENTRE
 from trainwell.techniques.losses import LOSSES
-from trainwell.techniques.schedules import SCHEDULES
 
-SCHEDULED = ("dropout_schedule", "decay_schedule")
 INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds fixed what trainwell would otherwise choose,
 search or leave at its default. This page is made from the declarations beside the techniques; what each technique is stands
 in [techniques](techniques.md).
 
     trainwell fit churn.csv --target Churn --set optimizer=rmsprop --set rmsprop.beta=0.95 --set batch_norm=before"""
+BEGINS = ", ".join(f"`{name}` {value:g}" for name, value in CENTRE.items())
+IN_A_RUN = f"""The default of a number is its technique's own. Networks of a run begin with
+{BEGINS},
+and the search goes on [from there](search.md#what-is-searched). Some choices go by the table: `numeric_embedding` is `none`
+above {MOST_EMBEDDED} columns of numbers, `noises` is `input` below {FEW_ROWS:,} training rows, and `batch_norm_test` is
+`population` wherever `batch_norm` is on. `--effort minimal` goes without embedding, learned input scales, dropout and noise."""
 OTHERS = (
     ("loss", "by task", ", ".join(f"`{name}`" for name in LOSSES), "what the networks minimize; one that fits the task"),
     ("widths", "searched", "`128-64`, `linear`", "units of each hidden layer"),
@@ -48,6 +52,8 @@ def markdown() -> str:
             "",
             INTRODUCTION,
             "",
+            IN_A_RUN,
+            "",
             "## Choices: what shapes a network",
             "",
             "| name | default | allowed | meaning |",
@@ -76,35 +82,6 @@ def _rows() -> Iterator[tuple[str, Hyperparameter]]:
             yield from ((f"`{name}` (schedule `{schedule}`)", declared) for schedule, declared in own.items())
         else:
             yield f"`{name}`", one
-
-
-def scheduled_settings() -> dict[str, dict[str, Hyperparameter]]:
-    """The numbers that dropout and decay schedules share a name for, by full name, and what each schedule declares."""
-    found: dict[str, dict[str, Hyperparameter]] = {}
-    for place in SCHEDULED:
-        for schedule in SCHEDULES.values():
-            for declared in schedule.hyperparameters:
-                found.setdefault(f"{place}.{declared.name}", {})[schedule.name] = declared
-    return found
-
-
-def every_setting() -> dict[str, Hyperparameter]:
-    """The numbers of all techniques, by full name; of those in `scheduled_settings` any one schedule's."""
-    return {name: declared for one in _one_of_each() for name, declared in hyperparameters_of(one).items()}
-
-
-def _one_of_each() -> Iterator[Structure]:
-    """Structures that together use every technique."""
-    for loss in LOSSES.values():
-        yield Structure(2, 2, (), 3 if "multiclass" in loss.tasks else 1, loss.name, noises=NOISES, mixup=True, max_norm=True)
-    plain = Structure(2, 2, (), 1, "squared_error")
-    for choice in CHOICES.values():
-        for option in choice.options:
-            change: dict[str, Any] = {choice.name: option}
-            try:
-                yield dataclasses.replace(plain, **change)
-            except InputError:  # an option that only goes with another one; its numbers come with that one
-                continue
 
 
 def _default(one: Hyperparameter) -> str:

@@ -2,9 +2,9 @@
 
 A first layer weighs every column that it is given. Of hundreds, most of which say nothing, it learns the accidents of the
 training rows; trees, which choose a column at a time, suffer less. So a random forest on the training rows ranks the columns,
-and small networks are trained with all of them and with some, the foremost ones. Fewer are taken only where the loss of the
-validation rows is clearly lower, row by row. These networks are scikit-learn's: each number of columns would be another program
-of ours, and compiling it takes longer than all of their training.
+and small networks are trained with all of them and with some, the foremost ones. Fewer are taken only where loss and score
+of the validation rows are both clearly better. These networks are scikit-learn's: each number of columns would be another
+program of ours, and compiling it takes longer than all of their training.
 
 Source: Karpathy (2019), "A recipe for training neural networks", whose fourth step has the smaller input; Breiman (2001),
 "Random forests", for the ranking; Grinsztajn, Oyallon & Varoquaux (2022), "Why do tree-based models still outperform deep

@@ -25,7 +25,7 @@ from trainwell.hyperparameter import Hyperparameter
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
-from trainwell.recipe.settings_page import every_setting, scheduled_settings
+from trainwell.recipe.every_setting import every_setting, scheduled_settings
 from trainwell.search.space import MOST_STRUCTURES, Space
 
 Entries = dict[str, dict[str, Any]]
