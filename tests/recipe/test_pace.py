@@ -217,4 +217,7 @@ def test_a_full_training_is_timed_by_the_stages_before_the_search_alone(context)
     context.pool.programs.waited += 1e5 * len(context.pool.devices)
     assert recipe._full_training == pytest.approx(1.9e6 / 10, rel=1e-9)
     context.pool.programs.waited -= 1e5 * len(context.pool.devices)
+    chose = replace(recipe.result.evidence["overfit"], measures={"choosing_seconds": 4e5})
+    recipe.result.evidence["overfit"] = chose
+    assert recipe._full_training == pytest.approx(1.6e6 / 10, rel=1e-9), "no network of ours trained meanwhile"
     assert np.isnan(Recipe(context, ())._full_training)

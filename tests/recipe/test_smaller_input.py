@@ -15,11 +15,13 @@ from trainwell.population.budget import Budget
 from trainwell.population.metrics import metric_named
 from trainwell.recipe.events import read_events
 from trainwell.recipe.options import Options
+from trainwell.recipe.order import Recipe
 from trainwell.recipe.overfit import smaller_input as module
 from trainwell.recipe.overfit.smaller_input import FEWEST, MANY, MOST_TRIED, by_importance, narrowed, numbers_of_columns
 from trainwell.recipe.overfit.smaller_input import smaller_input as choose
 from trainwell.recipe.prepare import prepare
 from trainwell.recipe.run import fit
+from trainwell.recipe.tune import spaces
 
 ROWS, NOISE = 500, 90
 TOLD = {"first", "second", "kind"}
@@ -117,6 +119,38 @@ def test_without_time_all_columns_are_read(tmp_path):
     assert found.says == "There was no time to find out whether fewer columns do better."
 
 
+def test_small_networks_that_would_take_longer_than_their_share_are_not_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_tried", lambda *given: pytest.fail("it was begun"))
+    context = context_of(wide(), tmp_path)
+    context = replace(context, options=context.options.model_copy(update={"time_limit": 100.0}), budget=Budget(100.0))
+    monkeypatch.setattr(module, "SECONDS_OF_A_NUMBER", 1.0)
+    found = choose(context)
+    assert found.says == "There was no time to find out whether fewer columns do better."
+    assert 0 < found.measures["choosing_seconds"] < 100
+
+
+def test_columns_that_what_the_user_holds_needs_are_not_left_out(tmp_path):
+    held = {"numeric_embedding": "periodic", "periodic.frequency": 1.0, "batch_size": 32}
+    context = context_of(wide(), tmp_path, settings=held)
+    assert Recipe._suits(context)
+    assert Recipe._suits(narrowed(context, ["first", "kind"]))
+    assert not Recipe._suits(narrowed(context, ["town", "kind"])), "which have no number to embed"
+    assert choose(context, lambda narrower: False) == module.ALL
+    found = choose(context, lambda narrower: len(narrower.encoder.columns) > 30)
+    (rows,) = found.tables.values()
+    assert [row["columns"] for row in rows] == [93, 41]
+    space = spaces.read({"periodic.frequency": {"low": 0.1, "high": 1.0}}, {})
+    searched = context_of(wide(), tmp_path / "searched", space=space, settings={})
+    assert Recipe._suits(narrowed(searched, ["first"]))
+    assert not Recipe._suits(narrowed(searched, ["town"]))
+
+
+def test_small_networks_learn_rows_by_their_weights(tmp_path):
+    context = context_of(wide(), tmp_path)
+    weighted = replace(context, arrays=replace(context.arrays, weights=np.where(context.arrays.target == 1, 9.0, 1.0)))
+    assert module._tried(weighted, 93).predictions.mean() > module._tried(context, 93).predictions.mean() + 0.1
+
+
 def compared(right: np.ndarray, weights=None, metric: str = "auc") -> bool:
     """Whether networks that are sure of every row, ``right`` (rows,) or not, are clearly better than ones that know nothing."""
     target = np.arange(len(right)) % 2
@@ -193,6 +227,11 @@ def test_what_is_left_out_is_an_event_and_every_column_stays_in_the_schema_of_th
     ) in notes
     schema = json.loads((made.folder / "schema.json").read_text())
     assert "ignored" not in {column["role"] for column in schema["columns"]}
+
+
+def test_the_model_card_says_that_columns_were_left_out(made):
+    kept, card = len(kept_by(made)), (made.folder / "model_card.md").read_text()
+    assert f"Then {kept} columns were kept: small networks did clearly better without the others." in card
 
 
 def test_a_run_made_anew_from_a_later_stage_reads_the_same_columns(made):

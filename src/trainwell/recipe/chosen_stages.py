@@ -16,7 +16,7 @@ from trainwell.recipe.evidence import STAGES, stages_of
 NEEDS = {"regularize": ("overfit",), "tune": ("overfit", "regularize"), "squeeze": ("tune",)}
 LEFT = {  # what a stage leaves beside its evidence; the model comes last, and is what makes a run a finished one
     "baselines": ("members/simple_models.npz",),
-    "overfit": ("members/overfit.safetensors",),
+    "overfit": ("members/overfit.safetensors", "rows/*"),  # whose columns this stage chooses
     "regularize": ("members/regularize.safetensors",),
     "tune": ("members/wave-*.safetensors", "search.journal"),
     "squeeze": ("members/fold-*.safetensors", "model/model.json", "report.html"),

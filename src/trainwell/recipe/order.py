@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from trainwell.data.roles import Note
-from trainwell.errors import StageStopped
+from trainwell.errors import InputError, StageStopped
 from trainwell.files import whole_file
 from trainwell.model import load
 from trainwell.population import checkpoint
 from trainwell.population.allocator import give_back
 from trainwell.population.member import Training
+from trainwell.recipe import fixed
 from trainwell.recipe import folder as folders
 from trainwell.recipe.baselines.simple_models import score_simple_models
 from trainwell.recipe.baselines.stage import baselines
@@ -40,7 +41,7 @@ from trainwell.recipe.squeeze.finalists import choose
 from trainwell.recipe.squeeze.stage import squeeze
 from trainwell.recipe.timetable import closing_share, end_from_now
 from trainwell.recipe.tune.all_rows import all_rows, forget_rows
-from trainwell.recipe.tune.stage import last_resort, space, tune
+from trainwell.recipe.tune.stage import check, last_resort, space, tune
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
 
@@ -176,7 +177,7 @@ class Recipe:
         if self._has("overfit"):
             found = Columns(columns_read(self.done))
             return narrowed(context, found.columns), found
-        found = smaller_input(context)
+        found = smaller_input(context, self._suits)
         context = self._within_its_time("overfit")  # which choosing columns is not to take away
         if found.columns is not None:
             kept, all_ = len(found.columns), len(context.encoder.columns)
@@ -185,6 +186,16 @@ class Recipe:
                 "(--set columns=all keeps them)."
             )  # fmt: skip
         return narrowed(context, found.columns), found
+
+    @staticmethod
+    def _suits(context: Context) -> bool:
+        """Whether the settings and the space that the user gave hold for these columns, as they were seen to for all."""
+        try:
+            fixed.check(context.options.settings, context.structure())
+            check(context)
+        except InputError:
+            return False
+        return True
 
     def _regularize(self, context: Context) -> Evidence:
         measures = self._size()

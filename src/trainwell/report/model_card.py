@@ -109,8 +109,11 @@ def _data(record: Record) -> list[str]:
         + (f" with {counted(int(rows), 'row')}" if rows else "")
         + f"; the target is {_short(record.target)}."
     ]
-    look = record.evidence.get("look")
-    return said + ([look.explanation.split("\n")[0]] if look and look.explanation else [])
+    look, kept = record.evidence.get("look"), columns_read(record.evidence)
+    said += [look.explanation.split("\n")[0]] if look and look.explanation else []
+    if kept is not None:
+        said.append(f"Then {counted(len(kept), 'column')} were kept: small networks did clearly better without the others.")
+    return said
 
 
 def _data_rows(record: Record) -> list[dict[str, Any]]:

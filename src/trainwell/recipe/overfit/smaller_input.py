@@ -15,13 +15,14 @@ import dataclasses
 import json
 import math
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.utils.validation import has_fit_parameter
 
 from trainwell.data.encode import Arrays
 from trainwell.data.roles import FEATURES
@@ -31,6 +32,7 @@ from trainwell.recipe import fixed
 from trainwell.recipe.baselines.simple_models import can_hold_out, predicted, some_rows
 from trainwell.recipe.context import SMALLEST, Context
 from trainwell.recipe.final_scores import can_be_doubted, doubt
+from trainwell.recipe.pace import SECONDS_CHOOSING
 
 NAME = "columns"
 MANY = 32  # chosen: columns from which on fewer are tried; with fewer, networks learn by themselves what to leave alone
@@ -44,6 +46,8 @@ NETWORKS = 2  # chosen: for each number of columns; their predictions are averag
 EPOCHS, RATE = 60, 0.003  # chosen: of these networks, whose training ends early where they can hold out rows
 CLEARLY = 2.0  # chosen: standard errors of the mean difference of a row's losses
 SHARE_OF_TIME = 0.15  # chosen: of the run's time at most
+SECONDS_OF_A_ROW, SECONDS_OF_A_NUMBER = 8e-6, 2e-8  # measured: to learn a row once, and each of its numbers
+NO_TIME = "There was no time to find out whether fewer columns do better."
 LISTED = 12  # chosen: columns that are named in a sentence
 
 
@@ -77,18 +81,31 @@ def worth_trying(context: Context) -> bool:
     return columns >= MANY and rows < ENOUGH_ROWS * columns and rows * inputs <= MOST_NUMBERS
 
 
-def smaller_input(context: Context) -> Chosen:
-    """The columns to go on with, and why; nothing where it is not worth trying or there is no time."""
+def smaller_input(context: Context, suits: Callable[[Context], bool] = lambda narrowed: True) -> Chosen:
+    """The columns to go on with, and why; nothing where it is not worth trying or there is no time.
+
+    ``suits`` says whether what the user holds or has searched is of use to networks of fewer columns; others are not tried.
+    """
     if not worth_trying(context):
         return ALL
-    context = context.within(SHARE_OF_TIME, beyond=True)
+    began, context = context.budget.used, context.within(SHARE_OF_TIME, beyond=True)
     ranked = by_importance(context)
-    asked = [len(ranked), *numbers_of_columns(len(ranked))]
-    done = [_tried(narrowed(context, ranked[:number]), number) for number in asked if not context.budget.passed]
+    asked = [number for number in numbers_of_columns(len(ranked)) if suits(narrowed(context, ranked[:number]))]
+    if not asked:
+        return ALL
+    done = [_tried(context, len(ranked))] if _seconds(context) < context.budget.left else []
+    done += [_tried(narrowed(context, ranked[:number]), number) for number in asked if done and not context.budget.passed]
     if len(done) < 2:
-        return Chosen(says="There was no time to find out whether fewer columns do better.")
+        return Chosen(says=NO_TIME, measures={SECONDS_CHOOSING: context.budget.used - began})
     best = max((one for one in done[1:] if _clearly_better(one, done[0], context)), key=lambda one: one.score, default=done[0])
-    return _chosen(context, ranked, done, best)
+    found = _chosen(context, ranked, done, best)
+    return found._replace(measures={**found.measures, SECONDS_CHOOSING: context.budget.used - began})
+
+
+def _seconds(context: Context) -> float:
+    """What the small networks of all columns take at most."""
+    numbers = context.arrays.numeric.shape[1] + context.arrays.categories.shape[1]
+    return NETWORKS * EPOCHS * len(context.split.train) * (SECONDS_OF_A_ROW + numbers * SECONDS_OF_A_NUMBER)
 
 
 def narrowed(context: Context, columns: Collection[str] | None) -> Context:
@@ -155,7 +172,7 @@ def _inputs(rows: Arrays, context: Context) -> np.ndarray:
 
 
 def _tried(context: Context, columns: int) -> _Tried:
-    """Small networks of these columns."""
+    """Small networks of these columns, whose training counts rows by their weights where scikit-learn's can."""
     kind, rows, held_out = MLPRegressor if context.task == "regression" else MLPClassifier, context.train, context.validation
     guesses = []
     for seed in range(NETWORKS):
@@ -168,11 +185,16 @@ def _tried(context: Context, columns: int) -> _Tried:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs tell enough
-            network.fit(_inputs(rows, context), rows.target)
+            network.fit(_inputs(rows, context), rows.target, **_weights_for(network, rows))
         guesses.append(predicted(network, _inputs(held_out, context), context))
     predictions = np.mean(guesses, axis=0)
     score = float(context.metric.score(predictions, held_out.target, held_out.weights))
     return _Tried(columns, predictions, score, _losses(predictions, held_out.target, context.task))
+
+
+def _weights_for(network: MLPClassifier | MLPRegressor, rows: Arrays) -> dict[str, np.ndarray]:
+    can = rows.weights is not None and has_fit_parameter(network, "sample_weight")  # from scikit-learn 1.7 on
+    return {"sample_weight": rows.weights} if can and rows.weights is not None else {}
 
 
 def _losses(predictions: np.ndarray, target: np.ndarray, task: str) -> np.ndarray:
