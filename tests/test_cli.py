@@ -50,6 +50,7 @@ def command(capsys):
          "--time-limit is 'soon'; write a time like 90s, 5m or 1h30m, longer than nothing."),
         (["fit", "a.csv", "--target", "y", "--set", "dropout"],
          "--set is 'dropout'; write name=value, such as --set dropout.rate=0.3."),
+        (["fit", "a.csv", "--target", "y", "--cost", "fp=1,fn=2,fn=3"], "--cost is 'fp=1,fn=2,fn=3'; fn is in it twice."),
         (["fit", "a.csv", "--target", "y", "--cost", "fp=1,fn"],
          "--cost is 'fp=1,fn'; write what the two mistakes cost, such as fp=1,fn=20."),
         (["predict", "runs/a", "new.csv", "-o", "new.csv", "--interval", "x"],

@@ -50,7 +50,7 @@ class Hyperparameter:
         label = label or self.name
         try:
             number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{label} is {value!r}, which is not a number from {self.low:g} to {self.high:g}.") from None
         if not self.low <= number <= self.high:  # written so that NaN is refused too
             raise InputError(f"{label} is {number:g}, allowed is {self.low:g} to {self.high:g}.")

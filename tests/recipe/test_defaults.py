@@ -156,6 +156,12 @@ def test_of_many_rows_the_largest_size_is_searched_with_bins_too(prepared):
     assert ways(context, "128-128") == [(small, "periodic"), (large, "periodic"), (large, "piecewise_linear")]
 
 
+def test_a_linear_model_can_be_held_fixed_where_rows_are_many(prepared):
+    assert ways(of_rows(prepared, 5000), "linear")[0] == ((), "periodic")
+    held = of_rows(prepared, 5000, widths="linear")
+    assert {widths for widths, _ in ways(held, "linear")} == {()}
+
+
 def test_of_many_columns_none_is_binned(prepared):
     class Wide(type(prepared.encoder)):
         continuous = MOST_BINNED + 1

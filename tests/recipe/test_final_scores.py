@@ -6,9 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainwell.calibration.calibrate import Calibration
+from trainwell.population.budget import Budget
 from trainwell.population.metrics import METRICS, metric_for
 from trainwell.population.own_metric import own_metric
-from trainwell.recipe.final_scores import final, resampled, score_of_some, scorer
+from trainwell.recipe.final_scores import doubt, drawn, final, resampled, score_of_some, scorer
+from trainwell.recipe.options import Options
+from trainwell.recipe.prepare import prepare
+from trainwell.recipe.squeeze.stage import interval
 
 ROWS = 40
 
@@ -53,6 +57,56 @@ def test_a_draw_of_all_rows_in_their_order_has_the_score_of_all():
     metric, (predictions, target) = METRICS["auc"], made("binary", 3)
     picks = np.stack([np.arange(ROWS), np.arange(ROWS)[::-1]])
     np.testing.assert_allclose(resampled(predictions, target, picks, metric), metric.final(predictions, target), rtol=1e-6)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(1, 40), st.integers(0, 2**16))
+def test_groups_are_drawn_whole_but_for_the_last(groups, size, seed):
+    groups = np.array(groups)
+    for pick in drawn(len(groups), 3, size, groups, np.random.default_rng(seed)):
+        assert pick.shape == (size,)
+        while len(pick):
+            whole = np.flatnonzero(groups == groups[pick[0]])
+            np.testing.assert_array_equal(pick[: len(whole)], whole[: len(pick)])
+            pick = pick[len(whole) :]
+
+
+def test_copies_of_rows_make_a_score_no_surer_where_they_are_drawn_as_groups():
+    """Five copies of each row: drawn as groups the score scatters as the rows' own does, else by a root of five less."""
+    chance = np.random.default_rng(2)
+    target = chance.integers(0, 2, 400)
+    predictions = np.clip(0.5 + 0.1 * (target - 0.5) + 0.2 * chance.normal(size=400), 0, 1).astype(np.float32)[:, None]
+    copied, groups = np.repeat(np.arange(400), 5), np.repeat(np.arange(400), 5)
+
+    def scatter(rows, groups=None):
+        picks = drawn(len(rows), 400, len(rows), groups, np.random.default_rng(0))
+        return float(resampled(predictions[rows], target[rows], picks, METRICS["auc"]).std())
+
+    alone = scatter(np.arange(400))
+    assert scatter(copied, groups) == pytest.approx(alone, rel=0.15)
+    assert scatter(copied) == pytest.approx(alone / 5**0.5, rel=0.15)
+
+
+def test_the_interval_of_the_test_score_is_of_groups_where_there_are_any(tmp_path):
+    chance = np.random.default_rng(4)
+    x, y = (np.repeat(one, 5) for one in (chance.normal(size=200), chance.integers(0, 2, 200)))
+    table = {"x": x.tolist(), "person": np.repeat(np.arange(200), 5).tolist(), "y": y.tolist()}
+    widths = []
+    for more in ({"group": "person"}, {"ignore": ("person",)}):
+        options = Options.checked(target="y", out=tmp_path / str(len(widths)), trials=1, **more)
+        context = prepare(table, options, Budget(), None, ())[0]
+        guess = np.clip(0.5 + 0.1 * (context.test.target - 0.5) + 0.2 * context.test.numeric[:, 0], 0, 1)
+        low, high = interval(context, guess.astype(np.float32)[:, None])
+        widths.append(high - low)
+    assert widths[0] > 1.5 * widths[1]
+
+
+def test_a_difference_is_doubted_by_groups_too():
+    target, chance = np.arange(200) % 2, np.random.default_rng(3)
+    both = [np.clip(0.5 + 0.3 * chance.normal(size=200), 0, 1).astype(np.float32)[:, None] for _ in range(2)]
+    alone = doubt(both, target, METRICS["auc"], None, seed=1)
+    five = [np.repeat(one, 5, axis=0) for one in both]
+    grouped = doubt(five, np.repeat(target, 5), METRICS["auc"], None, np.repeat(np.arange(200), 5), seed=1)
+    assert grouped == pytest.approx(alone, rel=0.2)
 
 
 @pytest.mark.parametrize(("task", "name"), every)

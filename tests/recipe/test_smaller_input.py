@@ -156,7 +156,10 @@ def compared(right: np.ndarray, weights=None, metric: str = "auc") -> bool:
     target = np.arange(len(right)) % 2
     sure = np.where((target == 1) == right, 0.9, 0.1).astype(np.float32)[:, None]
     measure, held_out = metric_named(metric), SimpleNamespace(target=target, weights=weights)
-    given = SimpleNamespace(validation=held_out, metric=measure, options=SimpleNamespace(seed=0))
+    split = SimpleNamespace(validation=np.arange(len(right)))
+    given = SimpleNamespace(
+        validation=held_out, metric=measure, options=SimpleNamespace(seed=0), split=split, groups_of=lambda rows: None
+    )
     fewer, whole = (
         module._Tried(9, one, float(measure.score(one, target, weights)), module._losses(one, target, "binary"))
         for one in (sure, np.full_like(sure, 0.5))

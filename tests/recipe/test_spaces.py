@@ -74,6 +74,7 @@ MISTAKES = {
     "[dropout.rate]\nvalues = [0.1, 2]": "dropout.rate value is 2, allowed is 0 to 0.95.",
     "[dropout.rate]\nvalues = []": "dropout.rate has values [], allowed is a list of one or more",
     "[dropout.rate]\nlow = nan": "dropout.rate low is nan, allowed is 0 to 0.95.",
+    f"[dropout.rate]\nlow = 1{'0' * 400}": f"dropout.rate low is 1{'0' * 400}, which is not a number from 0 to 0.95.",
     "[dropout.rate]\nlow = true": "dropout.rate low is True, which is not a number from 0 to 0.95.",
     "[dropout.rate]\nlow = 'a'": "dropout.rate low is 'a', which is not a number from 0 to 0.95.",
     "[dropout.rate]\nscale = 'lg'": "dropout.rate has the scale 'lg', did you mean 'log'? allowed is one of 'linear', 'log'.",
@@ -100,6 +101,22 @@ def test_a_file_that_cannot_be_read_and_what_is_no_space_are_said(tmp_path):
         spaces.read(str(tmp_path / "bytes.toml"), {})
     with pytest.raises(InputError, match=r"the space is 3, allowed is the path of a TOML file or a dict of dicts\."):
         spaces.read(3, {})
+
+
+def test_what_belongs_to_some_networks_of_the_space_alone_can_be_held_fixed(table, tmp_path):
+    own = spaces.read({"optimizer": {"values": ["adam", "rmsprop"]}}, {"rmsprop.beta": 0.8})
+    context = prepare(
+        table,
+        Options.checked(target="left", out=tmp_path / "run", settings={"rmsprop.beta": 0.8}, space=own),
+        Budget(),
+        None,
+        (),
+    )[0]
+    searched = space(context, "8", 1e-3, {})
+    assert {one.optimizer for one in searched.structures} == {"adam", "rmsprop"}
+    assert searched.centre["rmsprop.beta"] == 0.8
+    with pytest.raises(InputError, match=r"^'nadam.beta' is no setting"):
+        prepare(table, Options.checked(target="left", settings={"nadam.beta": 0.8}, space=own), Budget(), None, ())
 
 
 def test_what_only_the_table_can_tell_is_refused_before_a_folder_is_made(table, tmp_path):

@@ -88,8 +88,18 @@ def test_an_effort_is_a_time_and_a_number_of_networks_and_either_overrules_it(ef
     assert (chosen.time_limit, chosen.trials) == EFFORTS[effort][:2]
     by_time = Options.checked(target="y", effort=effort, time_limit=7)
     assert (by_time.effort, by_time.time_limit, by_time.trials) == (effort, 7, None)
-    by_trials = Options.checked(target="y", effort=effort, trials=7)
-    assert (by_trials.effort, by_trials.time_limit, by_trials.trials) == (effort, None, 7)
+    trials = 1 if effort == "minimal" else 7
+    by_trials = Options.checked(target="y", effort=effort, trials=trials)
+    assert (by_trials.effort, by_trials.time_limit, by_trials.trials) == (effort, None, trials)
+
+
+def test_the_least_effort_searches_nothing_and_says_so_to_whoever_asks_for_it():
+    given = {"trials": 3, "space": {"widths": {"values": ["8"]}}, "search": "random"}
+    for leave_out in (list(given), ["trials"], ["space"], ["search"]):
+        with pytest.raises(InputError) as caught:
+            Options.checked(target="y", effort="minimal", **{name: given[name] for name in leave_out})
+        assert str(caught.value).startswith("effort 'minimal' trains one network and searches nothing: leave out ")
+        assert all(name in str(caught.value) for name in leave_out)
 
 
 def test_more_effort_is_more_of_everything():

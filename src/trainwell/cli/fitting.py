@@ -170,6 +170,8 @@ def _costs(text: str | None) -> dict[str, float] | None:
     found: dict[str, float] = {}
     for part in text.split(","):
         name, _, value = part.partition("=")
+        if name.strip() in found:
+            raise InputError(f"--cost is {text!r}; {name.strip()} is in it twice.")
         try:
             found[name.strip()] = float(value)
         except ValueError:

@@ -117,15 +117,15 @@ class Context:
         groups = group_values(self.table, self.schema)
         return self.table.copies if groups is None and self.split.kind != "time" else groups
 
+    def groups_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """The same of some rows."""
+        return None if self.groups is None else self.groups[rows]
+
     def folds(self) -> list[Fold]:
         """The rows that are not for the test as folds of a cross-fit; the first one is the run's own split."""
         parts = [self.split.validation, *self.other_folds]
         own = np.concatenate([self.split.train, self.split.validation])
-        groups = self.groups
-        return [
-            Fold(self.arrays.take(np.setdiff1d(own, part)), self.arrays.take(part), None if groups is None else groups[part])
-            for part in parts
-        ]
+        return [Fold(self.arrays.take(np.setdiff1d(own, part)), self.arrays.take(part), self.groups_of(part)) for part in parts]
 
     def rows(self, arrays: Arrays) -> Rows:
         """Encoded rows as the engine takes them."""

@@ -5,6 +5,7 @@ from functools import partial
 
 import jax
 import numpy as np
+from jaxtyping import Int
 from sklearn import metrics as sklearn
 
 from trainwell.calibration.calibrate import Calibration
@@ -67,11 +68,43 @@ def can_be_doubted(metric: Metric) -> bool:
     return metric.kind not in THRESHOLDED and not calls_back(metric)
 
 
-def doubt(both: Sequence[np.ndarray], target: np.ndarray, metric: Metric, weights: np.ndarray | None, *, seed: int) -> float:
-    """Two standard errors of the difference between the scores of two predictions of the same rows, by drawing these again and
-    again."""
+def drawn(
+    rows: int, draws: int, size: int, groups: np.ndarray | None, generator: np.random.Generator
+) -> Int[np.ndarray, "draws size"]:
+    """Numbers of rows, drawn with replacement; where rows belong to ``groups`` (rows,), whole groups of them, the last one cut
+    at the wished number. Rows of one group err alike: drawn one by one they would seem to say more than they do.
+
+    >>> drawn(4, 2, 3, np.array([7, 7, 5, 5]), np.random.default_rng(1)).tolist()
+    [[2, 3, 0], [0, 1, 0]]
+    """
+    if groups is None:
+        return generator.integers(0, rows, (draws, size)).astype(np.int32)
+    _, group = np.unique(groups, return_inverse=True)
+    order, lengths = np.argsort(group, kind="stable"), np.bincount(group)
+    starts, enough = np.cumsum(lengths) - lengths, size // int(lengths.min()) + 1
+    picks = np.empty((draws, size), np.int32)
+    for pick in picks:
+        chosen = generator.integers(0, len(lengths), enough)
+        ends = np.cumsum(lengths[chosen])
+        chosen, ends = (one[: int(np.searchsorted(ends, size)) + 1] for one in (chosen, ends))
+        first = np.repeat(starts[chosen] - ends + lengths[chosen], lengths[chosen])
+        pick[:] = order[first + np.arange(ends[-1])][:size]
+    return picks
+
+
+def doubt(
+    both: Sequence[np.ndarray],
+    target: np.ndarray,
+    metric: Metric,
+    weights: np.ndarray | None,
+    groups: np.ndarray | None = None,
+    *,
+    seed: int,
+) -> float:
+    """Two standard errors of the difference between the scores of two predictions of the same rows, by drawing these, or their
+    groups, again and again."""
     count = min(len(target), MOST_DRAWN)
-    picks = np.random.default_rng(seed).integers(0, len(target), (DRAWS, count))
+    picks = drawn(len(target), DRAWS, count, groups, np.random.default_rng(seed))
     apart = np.subtract(*(resampled(each, target, picks, metric, weights) for each in both))
     return 2 * float(np.nanstd(apart)) * (count / len(target)) ** 0.5
 

@@ -56,17 +56,18 @@ def switched_on(named: Collection[str]) -> dict[str, float]:
     return {f"{technique}.{one.name}": one.on for technique, group in declared.items() for one in group if one.on is not None}
 
 
-def check(settings: Mapping[str, Value], structure: Structure) -> None:
-    """`InputError` for a name that neither shapes a network nor is a setting of this one, or for a number out of range."""
-    known = [*STRUCTURAL, *OF_THE_RUN, *hyperparameters_of(structure)]
+def check(settings: Mapping[str, Value], *structures: Structure) -> None:
+    """`InputError` for a name that neither shapes a network nor is a setting of one of these, or for a number out of range."""
+    known = [*STRUCTURAL, *OF_THE_RUN, *dict.fromkeys(name for one in structures for name in hyperparameters_of(one))]
     for name in settings:
         if name not in known:
             hint = nearest(name, known) or ","
             raise InputError(f"{name!r} is no setting{hint} the settings are {listed(sorted(known), 80)}.")
     COLUMNS.check(settings.get(COLUMNS.name, COLUMNS.default))
-    held = numbers(settings, structure)
-    if structure.weight_norm != "none" and structure.drawn_by == "constant" and held.get("constant.value") == 0:
-        raise InputError("constant.value is 0, but weight_norm needs first weights with a direction: take another number.")
+    for structure in structures:
+        held = numbers(settings, structure)
+        if structure.weight_norm != "none" and structure.drawn_by == "constant" and held.get("constant.value") == 0:
+            raise InputError("constant.value is 0, but weight_norm needs first weights with a direction: take another number.")
 
 
 def remarks(settings: Collection[str], structure: Structure, task: str) -> list[str]:

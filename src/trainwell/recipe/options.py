@@ -106,10 +106,14 @@ class Options(BaseModel):
                 hint = nearest(name, cls.model_fields) or ","
                 raise InputError(f"{name!r} is no option{hint} the options are {listed(cls.model_fields, 30)}.")
         try:
-            return cls.model_validate(options)
+            chosen = cls.model_validate(options)
         except ValidationError as error:
             first = error.errors()[0]
             place = first["loc"][:2] if first["loc"][:1] == ("cost",) else first["loc"][:1]
             name = " ".join(map(str, place)) or "an option"
             problem = first["msg"].removeprefix("Input ")
             raise InputError(f"{name} is {first['input']!r}, which {problem}.") from None
+        searching = {"trials": chosen.trials not in (None, 1), "space": chosen.space, "search": chosen.search != "tpe"}
+        if chosen.effort == MINIMAL and (without := [name for name, given in searching.items() if given]):
+            raise InputError(f"effort 'minimal' trains one network and searches nothing: leave out {listed(without)}.")
+        return chosen

@@ -41,7 +41,7 @@ from trainwell.recipe.squeeze.finalists import choose
 from trainwell.recipe.squeeze.stage import squeeze
 from trainwell.recipe.timetable import closing_share, end_from_now
 from trainwell.recipe.tune.all_rows import all_rows, forget_rows
-from trainwell.recipe.tune.stage import check, last_resort, space, tune
+from trainwell.recipe.tune.stage import check, last_resort, searched_by_hand, space, tune
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
 
@@ -191,7 +191,7 @@ class Recipe:
     def _suits(context: Context) -> bool:
         """Whether the settings and the space that the user gave hold for these columns, as they were seen to for all."""
         try:
-            fixed.check(context.options.settings, context.structure())
+            fixed.check(context.options.settings, context.structure(), *searched_by_hand(context))
             check(context)
         except InputError:
             return False

@@ -73,7 +73,9 @@ def prepare(
     log = EventLog(None, listeners)
     devices = pool(options.cores)
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, devices, sample)
-    fixed.check(options.settings, context.structure())
+    with spaces.named(label):
+        by_hand = tune.searched_by_hand(context)
+    fixed.check(options.settings, context.structure(), *by_hand)
     notes = (*notes, *(Note(None, text) for text in fixed.remarks(options.settings, context.structure(), schema.task)))
     with spaces.named(label):
         tune.check(context)

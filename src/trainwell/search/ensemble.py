@@ -111,10 +111,10 @@ def optimism(
     or where the metric is a user's function that cannot be compiled.
 
     Rows are drawn into two halves, again and again. An ensemble chosen by one half scores better there than on the other; the
-    mean difference is the optimism of choosing by the rows of a half. It falls about as the number of rows grows (chosen), so
-    that share of it which a half has of all rows is the estimate for all. It is that of the last choice alone: what halving and
-    early stopping took from these rows before is not in it. Parameters are those of `greedy`, and ``groups`` (rows,), none of
-    which is in both halves.
+    mean difference is the optimism of choosing by the rows of a half. Chance sets nearly equal members apart by about one over
+    the root of the number of rows, so for all rows it is taken times the root of the share that a half has of them. It is that
+    of the last choice alone: what halving and early stopping took from these rows before is not in it. Parameters are those
+    of `greedy`, and ``groups`` (rows,), none of which is in both halves.
     """
     metric = metric_named(metric)
     size = min(len(target), MOST_HALVED) // 2
@@ -128,7 +128,7 @@ def optimism(
         if any(target[half].min() == target[half].max() for half in halves):  # AUC and R2 mean nothing there
             continue
         found += [_gain(predictions, target, metric, weights, *both) for both in (halves, halves[::-1])]
-    return size / len(target) * float(np.mean(found)) if found else float("nan")
+    return (size / len(target)) ** 0.5 * float(np.mean(found)) if found else float("nan")
 
 
 def _halves(rows: int, size: int, groups: np.ndarray | None, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -216,8 +216,10 @@ def _clearly_better(fewer: _Tried, whole: _Tried, context: Context) -> bool:
     if not gain.mean() > CLEARLY * gain.std(ddof=1) / math.sqrt(len(gain)):
         return False
     both = (fewer.predictions, whole.predictions)
-    sure = doubt(both, held_out.target, metric, held_out.weights, seed=context.options.seed) if can_be_doubted(metric) else 0.0
-    return fewer.score - whole.score > sure
+    if not can_be_doubted(metric):
+        return fewer.score > whole.score
+    groups = context.groups_of(context.split.validation)
+    return fewer.score - whole.score > doubt(both, held_out.target, metric, held_out.weights, groups, seed=context.options.seed)
 
 
 def _chosen(context: Context, ranked: Sequence[str], done: Sequence[_Tried], best: _Tried) -> Chosen:

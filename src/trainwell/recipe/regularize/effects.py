@@ -87,4 +87,5 @@ def doubt_of(
     if len(both) < 2:
         return float("nan")
     one, other = population.predict(both, rows.numeric, rows.categories)
-    return doubt((one, other), rows.target, metric, rows.weights, seed=context.options.seed)
+    groups = context.groups_of(context.split.validation)
+    return doubt((one, other), rows.target, metric, rows.weights, groups, seed=context.options.seed)

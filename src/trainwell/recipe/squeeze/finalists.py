@@ -70,8 +70,8 @@ def choose(context: Context, trainings: Sequence[Training], first: int, seconds:
     seconds : what the search's networks took, to know what the time suffices for.
     """
     candidates = candidates_of(trainings)
-    rows, groups = context.validation, context.groups
-    own = [Fold(context.train, rows, None if groups is None else groups[context.split.validation])]
+    rows = context.validation
+    own = [Fold(context.train, rows, context.groups_of(context.split.validation))]
     predictions = context.population().predict(candidates, rows.numeric, rows.categories)
     alone = [Finalist((training,), one) for training, one in zip(candidates, predictions, strict=True)]
     ranked = with_each_structure(_by_promise(context, alone))

@@ -12,7 +12,7 @@ import numpy as np
 
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Evidence, Figure, Series
-from trainwell.recipe.final_scores import final, resampled, score_or_none
+from trainwell.recipe.final_scores import drawn, final, resampled, score_or_none
 from trainwell.recipe.next_steps import MORE_TIME
 from trainwell.recipe.options import EFFORTS, MINIMAL
 from trainwell.recipe.pace import calls_of_metric
@@ -129,7 +129,8 @@ def _evidence(context: Context, choice: Choice, scores: Scores, found: Outcome) 
 
 
 def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
-    """Ends of the 95% interval of the score: its 2.5% and 97.5% quantiles over resamples of the test rows with replacement.
+    """Ends of the 95% interval of the score: its 2.5% and 97.5% quantiles over resamples of the test rows, or of their groups,
+    with replacement.
 
     Draws that have no score are left out and counted in the diary; NaN where none has.
     """
@@ -137,10 +138,10 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     size = min(rows, MOST_RESAMPLED)
     generator = np.random.default_rng([context.options.seed, 6])
     draws = int(min(RESAMPLES, max(FEWEST_RESAMPLES, calls_of_metric(context, size))))
-    picks = generator.integers(0, rows, (draws, size)).astype(np.int32)
+    picks = drawn(rows, draws, size, context.groups_of(context.split.test), generator)
     scores = resampled(predictions, context.test.target, picks, context.metric, context.test.weights)
-    drawn = context.test.target[picks]
-    varied = drawn.min(axis=1) < drawn.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
+    targets = context.test.target[picks]
+    varied = targets.min(axis=1) < targets.max(axis=1)  # AUC and R2 mean nothing on rows whose targets are all the same
     scores = scores[varied] if varied.any() else scores
     measured = scores[~np.isnan(scores)]
     if len(measured) < len(scores):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainwell.diagnosis.engine.known import Known
-from trainwell.network.structure import hyperparameters_of
+from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
 from trainwell.population.metrics import ORDERS
@@ -85,8 +85,14 @@ def _ways(context: Context, chosen: tuple[int, ...]) -> list[dict[str, Any]]:
     if len(context.split.train) < FEW_ROWS:  # the detail that embeddings give is mostly noise there
         return [*ways, {"widths": chosen, "numeric_embedding": "none"}]
     if 0 < context.encoder.continuous <= MOST_BINNED:
-        ways.append({"widths": max(chosen, *others[-1:]), "numeric_embedding": "piecewise_linear"})
+        ways.append({"widths": max([chosen, *others[-1:]]), "numeric_embedding": "piecewise_linear"})
     return ways
+
+
+def searched_by_hand(context: Context) -> tuple[Structure, ...]:
+    """The networks of the space that the user gave; none without one."""
+    own = context.options.space
+    return () if own is None else spaces.structures_of(context, own, widths=context.structure().widths)
 
 
 def check(context: Context) -> None:
