@@ -111,6 +111,22 @@ def test_an_epoch_passes_every_row_at_most_once_and_epochs_differ():
     np.testing.assert_array_equal(own._orders(network, 1, 1)[0], orders[1])
 
 
+def test_of_very_many_rows_an_epoch_is_a_part_and_every_row_has_its_turn(monkeypatch):
+    monkeypatch.setattr("trainwell.population.cohort.CHUNK_ROWS", 64)
+    own, network = population(number=200), structure(batch_size=16)
+    assert own.steps_per_epoch(network) == 3
+    orders = [own._orders(network, epoch, 1)[0].ravel() for epoch in range(8)]
+    first, second = np.concatenate(orders[:4]), np.concatenate(orders[4:])
+    assert len(set(first)) == len(set(second)) == 192
+    assert first.max() > 190
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(own._orders(network, 2, 3)[:3].reshape(3, -1), orders[2:5])
+    assert own.steps_per_epoch(structure(batch_size=200)) == 1, "a batch of all rows is one"
+    (trained,) = train([member(0, network)], 8, of=own)
+    assert trained.epochs == 8
+    assert trained.curves.training_loss[-1] < trained.curves.training_loss[0]
+
+
 def test_cohorts_of_large_networks_are_small():
     small, large = (together(structure(widths=(width, width))) for width in (8, 1024))
     assert (small, large) == (16, 1)

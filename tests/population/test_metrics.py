@@ -8,6 +8,7 @@ from sklearn import metrics as reference
 
 from trainwell.errors import InputError
 from trainwell.population.metrics import DEFAULT, METRICS, at_half, metric_for, metric_named, predictions_of
+from trainwell.population.scores import _sortable
 
 CLASSES, ROWS = 4, 30  # of one size, so that each measure is compiled once
 quick = settings(max_examples=40)
@@ -29,6 +30,17 @@ def decided(name, predictions, target) -> float:
 
 def at_any_threshold(measure, scores, target) -> float:
     return max(measure(target, (scores > threshold).astype(int)) for threshold in [-1, *sorted(set(scores.tolist()))])
+
+
+@given(st.lists(st.floats(width=32, allow_subnormal=False), min_size=ROWS, max_size=ROWS))
+def test_what_is_sorted_for_the_scores_has_their_order(values):
+    scores = np.array([0.0, -0.0, np.nan, -np.inf, *values], np.float32)
+    keys = np.asarray(_sortable(scores))
+    sound = ~np.isnan(scores)
+    for one, key in zip(scores[sound], keys[sound], strict=True):
+        np.testing.assert_array_equal(key < keys[sound], one < scores[sound])
+        np.testing.assert_array_equal(key == keys[sound], one == scores[sound])
+    assert (keys[np.isnan(scores)] == keys.max()).all()
 
 
 @quick

@@ -15,6 +15,7 @@ from trainwell.population.history import Curves
 from trainwell.population.member import Member, Training
 from trainwell.population.own_metric import own_metric
 from trainwell.population.programs import Compilation
+from trainwell.recipe.events import EventLog
 from trainwell.recipe.evidence import Evidence
 from trainwell.recipe.options import Options
 from trainwell.recipe.order import Recipe
@@ -185,6 +186,20 @@ def test_a_late_stage_of_the_recipe_has_the_clock_of_one_that_begins_now(prepare
     assert recipe._within_its_time("overfit").budget.left == pytest.approx(100 * ENDS["overfit"])
     now[0] = 40.0
     assert recipe._within_its_time("overfit").budget.left == pytest.approx(100 * (ENDS["overfit"] - ENDS["baselines"]))
+
+
+@pytest.mark.parametrize(("used", "told"), [(104.0, False), (106.0, True)])
+def test_a_run_that_took_longer_than_it_may_says_so(prepared, tmp_path, used, told):
+    heard: list[dict] = []
+    recipe = Recipe(prepared, ())
+    recipe.context = replace(
+        prepared, options=prepared.options.model_copy(update={"time_limit": 100.0}), budget=Budget(100.0, clock=lambda: used),
+        log=EventLog(None, [heard.append]),
+    )  # fmt: skip
+    recipe.context.budget.start = 0.0
+    recipe._tell_overrun()
+    said = "The run took 106 s, its limit is 100 s: what was begun could not be cut short, such as reading, compiling, a simple"
+    assert [event["message"].startswith(said) for event in heard] == [True] * told
 
 
 def test_time_is_reserved_for_what_this_run_compiles_and_not_for_what_another_did(context):

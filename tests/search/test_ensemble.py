@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from small_networks import structure
 from trainwell.population.metrics import METRICS
 from trainwell.population.own_metric import own_metric
+from trainwell.search import ensemble as module
 from trainwell.search.ensemble import FEWEST_HALVED, MOST_CANDIDATES, PICKS, _halves, candidates_of, greedy, optimism
 from trainwell.search.halving import Wave
 from trainwell.search.sampler import most_telling
@@ -113,6 +114,30 @@ def test_the_optimism_is_that_of_choosing_by_all_rows():
             promised.append(float(METRICS["auc"].score(average, target)) - 0.5)
             told.append(optimism(members, target, "auc", seed))
         assert 0.6 < np.mean(told) / np.mean(promised) < 1.6
+
+
+def test_of_very_many_rows_some_choose_and_the_choice_is_as_good(monkeypatch):
+    predictions, target, _ = candidates(3, "auc", members=6)
+    predictions, target = np.tile(predictions, (1, 40, 1)), np.tile(target, 40)
+    ranks = np.array([float(METRICS["auc"].score(one, target)) for one in predictions])
+    asked: list[int] = []
+    scorer = module._scorer(METRICS["auc"])
+
+    def counted(total, *given):
+        asked.append(len(total))
+        return scorer(total, *given)
+
+    def score(shares):
+        average = np.sum([share * predictions[place] for place, share in shares.items()], axis=0)
+        return float(METRICS["auc"].score(average, target))
+
+    whole = score(greedy(predictions, target, ranks, "auc"))
+    monkeypatch.setattr(module, "_scorer", lambda metric: counted)
+    monkeypatch.setattr(module, "MOST_ROWS", 10 * ROWS)
+    some = greedy(predictions, target, ranks, "auc", np.ones(len(target), np.float32))
+    assert set(asked) == {10 * ROWS}
+    assert score(some) > max(ranks) - 0.002
+    assert score(some) == pytest.approx(whole, abs=0.005)
 
 
 def test_an_ensemble_is_chosen_from_no_more_members_than_it_is_told():

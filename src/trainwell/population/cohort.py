@@ -29,7 +29,7 @@ from trainwell.population.member import Member, Training
 from trainwell.population.metrics import Metric, metric_named
 from trainwell.population.own_metric import raise_failure, seconds_of
 from trainwell.population.step import MemberState, Rows, first_rows
-from trainwell.population.stream import Stream, Streamed
+from trainwell.population.stream import CHUNK_ROWS, Stream, Streamed
 from trainwell.techniques.losses import LOSSES
 
 Kept = TypeVar("Kept", Data, Rows)
@@ -48,6 +48,16 @@ SECONDS_OF_CALLBACKS = 2.0  # chosen: what a user's function may take of a call,
 EPOCHS_PER_CALL = 64  # chosen: at most so many, beyond what `STEPS_PER_CALL` asks for
 STEPS_PER_CALL = 64  # chosen: at least so many, so that the signals at the end of a call cost a fiftieth of it
 REGROUP = 4  # chosen: calls after which cohorts are put together anew
+
+
+def turns(rows: int, batch: int) -> int:
+    """In how many epochs every training row has its turn: one, but of very many rows as many as make an epoch one of a streamed
+    chunk's size, so that early stopping and the clock are asked often enough. Batches that would not fit into it get all rows.
+
+    >>> turns(40_000, 256), turns(1_000_000, 256), turns(1_000_000, 1_000_000)
+    (1, 8, 1)
+    """
+    return 1 if 2 * batch > CHUNK_ROWS else max(1, math.ceil(rows / CHUNK_ROWS))
 
 
 def together(structure: Structure, members: int | None = None, platform: str = "cpu") -> int:
@@ -105,7 +115,7 @@ class Population:
     _kept: dict[jax.Device, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def steps_per_epoch(self, structure: Structure) -> int:
-        return max(1, self._rows // self._batch(structure))
+        return max(1, self._rows_of_epoch(structure) // self._batch(structure))
 
     def places(self, structure: Structure) -> int:
         """How many members of the structure one device trains at once."""
@@ -300,10 +310,12 @@ class Population:
     def _orders(self, structure: Structure, epoch: int, epochs: int) -> np.ndarray:
         """Row numbers (most epochs of a call, steps, batch), those of ``epochs`` epochs first; a remainder smaller than a batch
         waits for another epoch's order."""
-        rows, (most, steps, batch) = self._rows, self._orders_shape(structure)
+        rows, each, (most, steps, batch) = self._rows, self._rows_of_epoch(structure), self._orders_shape(structure)
         orders = np.zeros((max(most, epochs), steps * batch), np.int32)
         for place in range(epochs):
-            orders[place] = np.random.default_rng([self.seed, epoch + place]).permutation(rows)[: steps * batch]
+            whole, turn = divmod(epoch + place, rows // each)
+            order = np.random.default_rng([self.seed, whole]).permutation(rows)
+            orders[place] = order[turn * each :][: steps * batch]
         return orders.reshape(-1, steps, batch)
 
     def _orders_shape(self, structure: Structure) -> tuple[int, int, int]:
@@ -312,9 +324,13 @@ class Population:
     def _batch(self, structure: Structure) -> int:
         return min(structure.batch_size, self._rows)
 
+    def _rows_of_epoch(self, structure: Structure) -> int:
+        rows = self._rows
+        return rows if isinstance(self.data, Streamed) else rows // turns(rows, self._batch(structure))
+
     @property
     def _rows(self) -> int:
-        """Training rows of an epoch."""
+        """Training rows, of a stream those of a chunk."""
         train = self.data.train
         return train.chunk_rows if isinstance(train, Stream) else len(train.target)
 

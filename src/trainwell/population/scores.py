@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Float, Int, Num
 
 SMALLEST = 1e-7  # chosen: the smallest probability whose logarithm is taken
 
@@ -30,7 +30,7 @@ def mean(values: Num[Array, " rows"], weights: Weights = None) -> Score:
 def auc(predictions: Float[Array, "rows 1"], target: Target, weights: Weights = None) -> Score:
     """Share of (positive, negative) pairs in the right order, ties half: from the mean rank of the positives, or by their
     weights from how much of the negatives lies below each positive."""
-    score = predictions[:, 0]
+    score = _sortable(predictions[:, 0])
     ordered = jnp.sort(score)
     below = jnp.searchsorted(ordered, score, side="left")
     up_to = jnp.searchsorted(ordered, score, side="right")
@@ -153,6 +153,13 @@ def _least(count: Array, weights: Weights) -> Array:
     return jnp.maximum(count, 1) if weights is None else jnp.maximum(count, SMALLEST)
 
 
+def _sortable(score: Float[Array, " rows"]) -> Int[Array, " rows"]:
+    """Whole numbers in the order of the scores, equal where these are, NaN last: XLA sorts them four times as fast on a CPU."""
+    bits = jax.lax.bitcast_convert_type(jnp.asarray(score, jnp.float32), jnp.int32)
+    ordered = jnp.where(score == 0, 0, jnp.where(bits < 0, bits ^ jnp.int32(0x7FFFFFFF), bits))  # zeros may have a sign
+    return jnp.where(jnp.isnan(score), jnp.iinfo(jnp.int32).max, ordered)
+
+
 def _counts(predictions: Predictions, target: Target, weights: Weights) -> tuple[Array, Array, Array]:
     """For each class (rows of it that were found, rows of it, rows called it), or their weight."""
     classes = max(2, predictions.shape[1])
@@ -167,6 +174,7 @@ def _counts(predictions: Predictions, target: Target, weights: Weights) -> tuple
 def _at_each_threshold(score: Float[Array, " rows"], positive: Array, weights: Weights) -> tuple[Array, Array, Array]:
     """With every row's own score as threshold: (positives among the rows called positive, rows called positive); and all
     positives. With weights, the weight of these rows."""
+    score = _sortable(score)
     order = jnp.argsort(score)
     above = jnp.searchsorted(score[order], score, side="left")  # rows with a lower score
     if weights is not None:

@@ -21,7 +21,7 @@ from trainwell.data.tables import Table
 from trainwell.network.structure import Structure, hyperparameters_of, resolve
 from trainwell.network.target_log import Logarithm, fit_logarithm, learned
 from trainwell.population.budget import Budget
-from trainwell.population.cohort import Population
+from trainwell.population.cohort import Population, turns
 from trainwell.population.devices import Pool
 from trainwell.population.epoch import Data
 from trainwell.population.member import Training
@@ -241,13 +241,20 @@ class Context:
     def epochs(self, structure: Structure, doublings: int = 0) -> int:
         """Epochs of a full training: about `STEPS` steps, within `SHORTEST` to `LONGEST`.
 
-        Of streamed rows, of which an epoch is a chunk, as many of them; doubled as often as asked, up to the whole table.
+        Where an epoch is a part of very many rows, doubled as often as asked, up to the whole table.
         """
-        rows = len(self.split.train) if self.stream is None else self.stream.chunk_rows
+        rows, parts = self.rows_of_epoch(structure)
         epochs = int(np.clip(STEPS // max(1, rows // structure.batch_size), SHORTEST, LONGEST))
-        if self.stream is None:
-            return epochs if self.longest is None else min(epochs, self.longest)
-        return max(epochs, min(self.stream.chunks, epochs << doublings))
+        epochs = max(epochs, min(parts, epochs << doublings))
+        return epochs if self.longest is None or self.stream is not None else min(epochs, self.longest)
+
+    def rows_of_epoch(self, structure: Structure) -> tuple[int, int]:
+        """(training rows of an epoch, how many epochs are the whole table)."""
+        if self.stream is not None:
+            return self.stream.chunk_rows, self.stream.chunks
+        rows = len(self.split.train)
+        parts = turns(rows, structure.batch_size)
+        return rows // parts, parts
 
     def shown(self, score: float) -> float:
         """A score as a person reads it."""

@@ -46,6 +46,7 @@ from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
 
 COMPILED_EARLY = 3  # chosen: structures; what is not needed in the end keeps the process from ending all the same
+OVERRUN = 1.05  # times the limit, up to which nothing is said
 STEPS_TOLD = 3  # chosen: next steps that the diary and the terminal tell; the report has them all
 DEFAULT_SIZE = {
     "widths": "128-128",
@@ -302,6 +303,16 @@ class Recipe:
         told = [{"what": step.what, "gain": gain_said(step, label)} for step in steps[:STEPS_TOLD]]
         self.context.log.add("next_steps", steps=told)
 
+    def _tell_overrun(self) -> None:
+        """A note where the run took clearly longer than it may."""
+        limit, used = self.context.options.time_limit, self.context.budget.used
+        if limit is not None and used > OVERRUN * limit:
+            self.context.log.note(
+                "squeeze",
+                f"The run took {used:.0f} s, its limit is {limit:g} s: what was begun could not be cut short, such as reading, "
+                "compiling, a simple model or one look at all rows.",
+            )
+
     @property
     def _next_number(self) -> int:
         numbers = [t.member.number for t in self.result.trainings] + [member["member"] for member in self.earlier]
@@ -327,6 +338,7 @@ class Recipe:
                 run.model = load(folder)
         last = closing(run) | {"metric": self.context.metric.label}
         self._tell_next_steps()
+        self._tell_overrun()
         self.context.log.add("run_finished", **last, seconds=round(self.context.budget.used, 3))
         if self.report:
             write_report(folder)

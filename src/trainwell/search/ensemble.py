@@ -19,6 +19,7 @@ PICKS = 24  # chosen: a weight is a multiple of 1/24 or more
 DRAWS, MOST_HALVED = 3, 8000  # chosen: draws of halves, and rows of both together, to measure how choosing flatters
 FEWEST_HALVED = 10  # chosen: rows of a half; what fewer say is chance
 FEW_ROWS = 2000  # chosen: up to so many rows a program takes its compiling for, not its work
+MOST_ROWS = 20_000  # chosen: of so many rows chance is no matter, and the AUC of every average of more takes many seconds
 FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps one lucky member from deciding alone
 
 
@@ -53,6 +54,7 @@ def greedy(
     most: int = MOST_CANDIDATES,
 ) -> dict[int, float]:
     """Weights (summing to 1) of the chosen members, by place in ``predictions``; never worse on these rows than the best alone.
+    Of more than `MOST_ROWS` rows so many, drawn by chance, do the choosing.
 
     Parameters
     ----------
@@ -63,15 +65,22 @@ def greedy(
     weights : how much each row counts (rows,); None where all count the same.
     most : of how many members, the best alone, it is chosen.
     """
-    scorer = _scorer(metric_named(metric))
+    metric = metric_named(metric)
+    scorer = _scorer(metric)
     candidates = [int(i) for i in np.argsort(-ranks, kind="stable") if np.isfinite(ranks[i])][:most]
     if len(candidates) < 2:
         return {candidates[0] if candidates else 0: 1.0}
-    given = candidates if calls_back(metric_named(metric)) else _filled(candidates, len(target))
+    best = float(ranks[candidates[0]])  # what an average has to beat
+    if len(target) > MOST_ROWS and not calls_back(metric):
+        drawn = np.sort(np.random.default_rng(0).choice(len(target), MOST_ROWS, replace=False))
+        predictions, target = predictions[:, drawn], target[drawn]
+        weights = None if weights is None else weights[drawn]
+        best = float(_alone(predictions[candidates[:1]], target, metric, weights)[0])
+    given = candidates if calls_back(metric) else _filled(candidates, len(target))
     device_predictions, device_target = jnp.asarray(predictions[given]), jnp.asarray(target)
     device_weights = None if weights is None else jnp.asarray(weights)
     picks = list(range(min(FIRST_PICKS, len(candidates))))
-    best, best_picks = float(ranks[candidates[0]]), [0]  # what an average has to beat
+    best_picks = [0]
     while len(picks) <= PICKS:
         total = predictions[[candidates[place] for place in picks]].sum(axis=0)
         own, added = scorer(total, float(len(picks)), device_predictions, device_target, device_weights)

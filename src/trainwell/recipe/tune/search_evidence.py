@@ -93,7 +93,7 @@ def _explanation(context: Context, outcome: Outcome, trials: int, found: Importa
         f"{best.member.structure.describe()}{f' with {drawn}' if drawn else ''}; "
         f"it reaches {context.metric.label} {context.said(best.score)} on the validation rows at epoch "
         f"{best.curves.best_epoch}. {_mattered(found, len(outcome.finished))}"
-        f"{_of_more(context, outcome)}{_what_was_widened(outcome)}{_streamed(context)}"
+        f"{_of_more(context, outcome)}{_what_was_widened(outcome)}{_epochs(context, best.member.structure)}"
     )
 
 
@@ -179,14 +179,16 @@ def _importance_figure(found: Importance) -> Figure:
     return Figure("bars", "What mattered", "", "share explained", bars, caption)
 
 
-def _streamed(context: Context) -> str:
-    stream = context.stream
-    if stream is None:
+def _epochs(context: Context, structure: Structure) -> str:
+    """What an epoch is, where it is not a pass over all rows."""
+    stream, (rows, parts) = context.stream, context.rows_of_epoch(structure)
+    if stream is not None:
+        said = f" The {stream.rows:,} training rows were streamed from disk: an epoch is {rows:,} of them"
+    elif parts > 1:
+        said = f" An epoch is {rows:,} of the {len(context.split.train):,} training rows"
+    else:
         return ""
-    return (
-        f" The {stream.rows:,} training rows were streamed from disk: an epoch is {stream.chunk_rows:,} of them, and "
-        f"{stream.chunks} epochs are the whole table."
-    )
+    return f"{said}, and {parts} epochs are the whole table."
 
 
 def _row(context: Context, training: Training, names: list[str]) -> dict:
