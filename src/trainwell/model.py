@@ -108,17 +108,33 @@ class Model:
         return self.schema.classes
 
     def predict(self, rows: Any) -> np.ndarray:
-        """Class labels (rows,), or values of the target (rows,) in its own unit."""
+        """Class labels (rows,), of two classes the one that the threshold says; or the target's values (rows,) in its own unit.
+
+        Parameters
+        ----------
+        rows : a table of any kind that `trainwell.fit` takes, with the columns that the model reads, in any order; others are
+            passed over.
+
+        Raises
+        ------
+        InputError : a column is missing, or is of another kind than in training.
+        """
         return self.labels(self.outputs(self._table(rows)))
 
     def predict_proba(self, rows: Any) -> np.ndarray:
-        """Probabilities (rows, classes), in the order of `classes`; `InputError` for a regression."""
+        """Calibrated probabilities (rows, classes), in the order of `classes`; rows as for `predict`, whose errors it raises,
+        and one for a regression."""
         if self.schema.task == "regression":
             raise InputError(f"{self.schema.target!r} is a number: there are no class probabilities, use predict.")
         return self.probabilities(self.outputs(self._table(rows)))
 
     def predict_interval(self, rows: Any, level: float = LEVEL) -> np.ndarray:
         """Intervals (rows, 2), low and high, that hold the truth of a share ``level`` of rows like those of training.
+
+        Parameters
+        ----------
+        rows : as for `predict`.
+        level : above 0 and below 1; 0.9 when left out.
 
         Raises
         ------
@@ -233,7 +249,16 @@ def model_folder(folder: Path) -> Path:
 
 
 def load(folder: str | Path) -> Model:
-    """The model of a run folder or of a model folder; `InputError` where there is none or its files were changed."""
+    """The saved model.
+
+    Parameters
+    ----------
+    folder : a run folder, or the model folder in it.
+
+    Raises
+    ------
+    InputError : there is no model, its files were changed or damaged, or a later version wrote them.
+    """
     folder = model_folder(Path(folder))
     path = folder / "model.json"
     description, vouched = read_description(path)

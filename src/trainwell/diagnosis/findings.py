@@ -17,7 +17,19 @@ SEVERITIES = ("problem", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One cause: where, how much was measured against which limit, in a sentence, with its remedies in order."""
+    """One cause of a training run that goes wrong.
+
+    Parameters
+    ----------
+    cause : its name on the page of the rules, ``docs/diagnosis.md``.
+    severity : ``"problem"`` (it costs score), ``"warning"`` (it may) or ``"note"``.
+    says : a sentence with what was measured and where.
+    measured, limit : the figure and what it was held against, in the unit of the sentence; None where nothing was counted.
+    layer : the layer it is in; empty for the whole network.
+    remedies : what to change, the likeliest to help first.
+    explains : causes that follow from this one.
+    certainty : that it is the root of the others, 0 to 1.
+    """
 
     cause: str
     severity: Severity

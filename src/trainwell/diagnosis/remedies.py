@@ -6,7 +6,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Remedy:
-    """One change. `times` multiplies the present value, `to` replaces it; `proof` is what a short re-run with it reached."""
+    """One change.
+
+    Parameters
+    ----------
+    change : the thing to change.
+    to, times : its new value, or what the present one is multiplied by.
+    says : the change in words; made of the others when left out.
+    trial : which short re-run tries it; empty where none does.
+    before, after : the score of that re-run without and with it; None where there was none.
+    """
 
     change: str
     to: Any = None

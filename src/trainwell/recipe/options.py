@@ -45,12 +45,12 @@ class Options(BaseModel):
     time : the latest rows by this column are the test rows, those before them validate.
     test : a file of rows to test on; a fifth of the table when left out.
     out : the run folder; ``runs/<file>-<date>-<n>`` when left out.
-    seed : of everything random.
+    seed : of everything random, from 0 to 2^31 - 1; 0 when left out.
     effort : how long to try where neither ``time_limit`` nor ``trials`` is given, whichever is reached first: ``"fast"`` (15 s
         or 18 networks), ``"default"`` (60 s or 72 networks) or ``"best"`` (300 s or 360 networks). ``"minimal"`` trains one
         small network of usual settings and compares nothing: to try code out.
-    time_limit : seconds for the whole run; None is no limit, and then ``trials`` ends it.
-    trials : networks to try in the tuning stage; with no time limit the result is the same every time.
+    time_limit : seconds for the whole run, above 0; None is no limit, and then ``trials`` ends it.
+    trials : networks to try in the tuning stage, from 1 to 100,000; with no time limit the result is the same every time.
     search : how the networks of the tuning stage are drawn: ``"tpe"``, ``"random"`` or ``"grid"``.
     space : what the tuning stage searches, ``{"adam.learning_rate": {"low": 1e-4, "high": 1e-2}}``; see ``docs/search.md``.
         `trainwell.fit` takes the path of a TOML file as well.
@@ -59,7 +59,7 @@ class Options(BaseModel):
     smaller_is_better : whether that function's number is a loss.
     cost : of two classes what a mistake costs, ``{"fp": 1, "fn": 20}``; the decision threshold is then the cheapest.
     keep_going : go on where a stage says that it is no use.
-    cores : how many cores to use; all when left out.
+    cores : how many cores to use, from 1 to 1024; all that there are when left out.
     stream_above : bytes of memory that the table may take; the rows of a larger file are streamed from disk. A quarter of the
         memory that is free when left out.
     settings : choices and settings of the network held fixed, ``{"adam.beta2": "0.95", "activation": "relu"}``.

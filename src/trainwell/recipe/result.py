@@ -17,7 +17,16 @@ from trainwell.report.notebook import show, summary
 
 @dataclass
 class Run:
-    """A run as far as it came: its folder, what each stage found, and the model once there is one."""
+    """A run as far as it came.
+
+    Parameters
+    ----------
+    folder : the run folder.
+    evidence : what each stage that finished found, by the stage's name.
+    model : the saved model; None where the run was stopped before it had one.
+    interrupted : whether Ctrl-C ended it.
+    trainings : every network that this call trained, with its curves.
+    """
 
     folder: Path
     evidence: dict[str, Evidence] = field(default_factory=dict)
@@ -42,15 +51,15 @@ class Run:
         show(self.folder)
 
     def predict(self, rows: Any) -> np.ndarray:
-        """Labels or numbers for a table of any kind that `trainwell.fit` takes."""
+        """As `trainwell.model.Model.predict`; `InputError` where the run has no model."""
         return self._model().predict(rows)
 
     def predict_proba(self, rows: Any) -> np.ndarray:
-        """Probabilities (rows, classes)."""
+        """As `trainwell.model.Model.predict_proba`; `InputError` where the run has no model."""
         return self._model().predict_proba(rows)
 
     def predict_interval(self, rows: Any, level: float = LEVEL) -> np.ndarray:
-        """Intervals (rows, 2) that hold the truth with a probability of ``level``, for a regression."""
+        """As `trainwell.model.Model.predict_interval`; `InputError` where the run has no model."""
         return self._model().predict_interval(rows, level)
 
     def _model(self) -> Model:

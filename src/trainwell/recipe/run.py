@@ -43,7 +43,8 @@ def fit(
 
     Parameters
     ----------
-    source : path of a CSV or Parquet file; a pandas, Polars or Arrow frame; a dict of columns; a 2-D array.
+    source : path of a .csv, .tsv or .txt file, each also with .gz, or of a Parquet file; a pandas, Polars or Arrow frame; a
+        dict of columns; a 2-D array.
     target : the column to predict.
     listeners : called with every event of the run, see `trainwell.recipe.events`.
     resume : folder of a run to continue; its options hold, and its table where ``source`` is left out.

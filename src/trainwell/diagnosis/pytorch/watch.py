@@ -51,7 +51,22 @@ def check_loss(name: str, loss: Any) -> None:
 
 
 class Watch:
-    """Watches one training run; `findings` and `report()` say what was found."""
+    """Watches one training run, as a context manager around its loop; `findings` and `report()` say what was found.
+
+    Parameters
+    ----------
+    model : the torch.nn.Module that is trained, with parameters.
+    optimizer : the torch.optim.Optimizer that trains it.
+    loss_fn : ``loss_fn(outputs, targets)`` gives one number; without it what needs the loss of other rows is not looked at.
+    task : ``"binary"``, ``"multiclass"`` or ``"regression"``; told from the targets when left out.
+    every : of how many steps one is observed closely, 1 or more; by default 64, which costs about a hundredth of training.
+    prove : whether a cause is proven by short re-runs with its remedy where the run stays below what simple models reach. They
+        end when they have taken as long as the training, or five minutes.
+
+    Raises
+    ------
+    InputError : something given is not of these kinds; the watch is entered twice, or a method is called outside the block.
+    """
 
     def __init__(
         self,
@@ -119,7 +134,8 @@ class Watch:
             )
 
     def step(self, x: Any, y: Any, outputs: Any, loss: Any) -> None:
-        """After each update: the batch, the outputs and the loss that belong to it."""
+        """After each update: the batch ``x``, ``y`` (tensors, or tuples or dictionaries of tensors, first axis the rows), the
+        ``outputs`` for it, and its ``loss``, one number; `InputError` for rows that are not as many, or a loss that is none."""
         recorder = self.recorder
         if recorder.observing or not self._inside:
             self._must_be_inside("step")
@@ -174,7 +190,7 @@ class Watch:
         return loss
 
     def validation_step(self, x: Any, y: Any, outputs: Any, loss: Any) -> None:
-        """After each validation batch."""
+        """After each validation batch, given as to `step`."""
         self._must_be_inside("validation_step")
         check_rows("validation_step", x, y)
         check_loss("validation_step", loss)
