@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
+from trainwell.data.encode import Arrays
 from trainwell.errors import InputError
 from trainwell.population.budget import Budget
-from trainwell.recipe.baselines.simple_models import some_rows
+from trainwell.recipe.baselines.simple_models import _fit, some_rows
 from trainwell.recipe.baselines.stage import ONE_BATCH_STEPS, STUCK, _batch_check, overfit_one_batch
 from trainwell.recipe.context import SMALLEST
 from trainwell.recipe.events import read_events
@@ -29,6 +31,16 @@ def test_ten_rows_are_enough_for_classes_and_for_numbers(tmp_path, random):
         assert run.model is not None
         table = run.evidence["baselines"].tables["Simple models on the validation rows"]
         assert {row["model"] for row in table} >= {"linear", "nearest neighbours", "boosted trees"}
+
+
+@pytest.mark.parametrize(("outputs", "rounds"), [(1, 10), (26, 10), (30, 10), (100, 3), (1000, 1)])
+def test_of_many_classes_boosting_looks_at_the_clock_after_fewer_rounds(outputs, rounds, random):
+    rows = Arrays(random.normal(size=(60, 2)).astype(np.float32), np.zeros((60, 0), np.int32), np.arange(60) % 2)
+    model = HistGradientBoostingClassifier()
+    over = Budget(1.0, clock=lambda: 0.0)
+    over.start = -2.0
+    assert not _fit(model, rows.numeric, rows, over, outputs)
+    assert model.n_iter_ == rounds
 
 
 def test_a_class_of_three_rows_is_learned_too(tmp_path, random):

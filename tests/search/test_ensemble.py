@@ -134,10 +134,39 @@ def test_of_very_many_rows_some_choose_and_the_choice_is_as_good(monkeypatch):
     whole = score(greedy(predictions, target, ranks, "auc"))
     monkeypatch.setattr(module, "_scorer", lambda metric: counted)
     monkeypatch.setattr(module, "MOST_ROWS", 10 * ROWS)
+    monkeypatch.setattr(module, "FEWER_ROWS", 0)
     some = greedy(predictions, target, ranks, "auc", np.ones(len(target), np.float32))
     assert set(asked) == {10 * ROWS}
     assert score(some) > max(ranks) - 0.002
     assert score(some) == pytest.approx(whole, abs=0.005)
+
+
+def test_of_many_classes_fewer_rows_choose_and_are_halved(monkeypatch):
+    chance = np.random.default_rng(6)
+    predictions, target = chance.dirichlet(np.ones(30), (4, 400)).astype(np.float32), chance.integers(0, 30, 400)
+    asked, halves, scorer = [], [], module._scorer(METRICS["accuracy"])
+
+    def counted(total, *given):
+        asked.append(len(total))
+        return scorer(total, *given)
+
+    def gain(predictions, target, metric, weights, one, other):
+        halves.append((len(one), len(other)))
+        return 0.4
+
+    monkeypatch.setattr(module, "_scorer", lambda metric: counted)
+    monkeypatch.setattr(module, "_gain", gain)
+    for most, least, rows in ((600, 100, 200), (600, 300, 300), (1200, 100, 400)):
+        monkeypatch.setattr(module, "MOST_ROWS", most)
+        monkeypatch.setattr(module, "FEWER_ROWS", least)
+        asked.clear()
+        greedy(predictions, target, np.arange(4.0), "accuracy")
+        assert set(asked) == {rows}
+    for numbers, size in ((10_000_000, 200), (4 * 30 * 50, 50), (1, FEWEST_HALVED)):
+        monkeypatch.setattr(module, "MOST_NUMBERS", numbers)
+        halves.clear()
+        assert optimism(predictions, target, "accuracy", 0) == pytest.approx(0.4 * (size / 400) ** 0.5)
+        assert set(halves) == {(size, size)}
 
 
 def test_an_ensemble_is_chosen_from_no_more_members_than_it_is_told():

@@ -18,8 +18,9 @@ MOST_CANDIDATES = 48  # chosen: weaker members are seldom picked
 PICKS = 24  # chosen: a weight is a multiple of 1/24 or more
 DRAWS, MOST_HALVED = 3, 8000  # chosen: draws of halves, and rows of both together, to measure how choosing flatters
 FEWEST_HALVED = 10  # chosen: rows of a half; what fewer say is chance
+MOST_NUMBERS = 1_000_000  # chosen: of all predictions of a half, so that three draws take a second, not a dozen
 FEW_ROWS = 2000  # chosen: up to so many rows a program takes its compiling for, not its work
-MOST_ROWS = 20_000  # chosen: of so many rows chance is no matter, and the AUC of every average of more takes many seconds
+MOST_ROWS, FEWER_ROWS = 20_000, 5_000  # chosen: of so many rows chance is no matter; of hundreds of classes fewer must do
 FIRST_PICKS = 3  # chosen: the average starts from the best three, which keeps one lucky member from deciding alone
 
 
@@ -54,7 +55,7 @@ def greedy(
     most: int = MOST_CANDIDATES,
 ) -> dict[int, float]:
     """Weights (summing to 1) of the chosen members, by place in ``predictions``; never worse on these rows than the best alone.
-    Of more than `MOST_ROWS` rows so many, drawn by chance, do the choosing.
+    Of more than `MOST_ROWS` rows (of many classes `FEWER_ROWS`) so many, drawn by chance, do the choosing.
 
     Parameters
     ----------
@@ -71,8 +72,9 @@ def greedy(
     if len(candidates) < 2:
         return {candidates[0] if candidates else 0: 1.0}
     best = float(ranks[candidates[0]])  # what an average has to beat
-    if len(target) > MOST_ROWS and not calls_back(metric):
-        drawn = np.sort(np.random.default_rng(0).choice(len(target), MOST_ROWS, replace=False))
+    enough = max(FEWER_ROWS, MOST_ROWS // max(1, predictions.shape[2] // 10))
+    if len(target) > enough and not calls_back(metric):
+        drawn = np.sort(np.random.default_rng(0).choice(len(target), enough, replace=False))
         predictions, target = predictions[:, drawn], target[drawn]
         weights = None if weights is None else weights[drawn]
         best = float(_alone(predictions[candidates[:1]], target, metric, weights)[0])
@@ -126,7 +128,8 @@ def optimism(
     of `greedy`, and ``groups`` (rows,), none of which is in both halves.
     """
     metric = metric_named(metric)
-    size = min(len(target), MOST_HALVED) // 2
+    numbers = len(predictions) * predictions.shape[2]
+    size = min(len(target) // 2, MOST_HALVED // 2, max(FEWEST_HALVED, MOST_NUMBERS // numbers))
     if calls_back(metric) or len(predictions) == 1:  # thousands of calls of a function may take minutes; one is no choice
         return float("nan")
     found: list[float] = []

@@ -23,6 +23,7 @@ NEIGHBOURS = 15  # chosen
 MOST_ITERATIONS, FEWEST_ITERATIONS = 300, 50  # chosen: by the first most tables are fitted, by the second nearly
 MOST_PASSED = 1e11  # chosen: numbers (times outputs) that all iterations pass; about ten seconds of a core
 ROUNDS, MOST_ROUNDS = 10, 100  # of boosting: looked at the clock after each ten; 100 is the library's own default
+TREES_A_LOOK = 300  # chosen: a round is a tree for each class, so that of many classes fewer rounds are as many trees
 ONE_THREAD = 1_000_000  # measured: with fewer numbers the threads of boosting mostly wait for each other
 FEWEST_TO_HOLD_OUT = 50  # chosen: training rows from which on boosting stops early
 QUICK = 20_000  # chosen: numbers (times outputs) up to which no simple model takes a second, so that none is left out
@@ -47,7 +48,7 @@ def score_simple_models(context: Context) -> dict[str, Scored]:
             continue
         classes = None if context.task == "regression" else context.train.target
         rows = context.train.take(some_rows(len(context.split.train), MOST_ROWS.get(name), context.options.seed, classes))
-        if not _fit(model, _inputs(name, rows), rows, Budget() if quick else context.budget):
+        if not _fit(model, _inputs(name, rows), rows, Budget() if quick else context.budget, context.outputs):
             context.log.note("baselines", f"{name} ended after {model.n_iter_} rounds: the time for simple models was used up.")
         guess, on_test = (predicted(model, _inputs(name, part), context) for part in (context.validation, context.test))
         if (
@@ -137,7 +138,7 @@ def _inputs(name: str, rows: Arrays) -> np.ndarray:
     return inputs if inputs.shape[1] else np.zeros((len(inputs), 1), np.float32)
 
 
-def _fit(model: Any, inputs: np.ndarray, rows: Arrays, budget: Budget) -> bool:
+def _fit(model: Any, inputs: np.ndarray, rows: Arrays, budget: Budget, outputs: int) -> bool:
     """Fit, with the rows' weights where the model takes them; false where boosting had to end early: with many classes each of
     its rounds is many trees."""
     weights = _weights_for(model, rows)
@@ -145,12 +146,13 @@ def _fit(model: Any, inputs: np.ndarray, rows: Arrays, budget: Budget) -> bool:
         model.fit(inputs, rows.target, **weights)
         return True
     with threadpool_limits(1 if inputs.size < ONE_THREAD else None):
-        for rounds in range(ROUNDS, MOST_ROUNDS + 1, ROUNDS):
+        each = max(1, min(ROUNDS, TREES_A_LOOK // max(1, outputs)))
+        for rounds in range(each, MOST_ROUNDS + 1, each):
             model.set_params(max_iter=rounds, warm_start=True)
             model.fit(inputs, rows.target, **weights)
             if model.n_iter_ < rounds:
                 return True
-            if budget.passed and rounds < MOST_ROUNDS:
+            if budget.passed and rounds + each <= MOST_ROUNDS:
                 return False
     return True
 

@@ -23,7 +23,7 @@ from trainwell.words import rounded
 
 FEWEST_RESAMPLES = 50  # chosen: for a user's function that is slow; the ends of the interval are then rough
 RESAMPLES = 400  # chosen: of the test rows; enough for the ends of a 95% interval
-MOST_RESAMPLED = 20_000  # chosen: rows of one resample; more only make it slower
+MOST_RESAMPLED, LEAST_RESAMPLED = 20_000, 2_000  # chosen: rows of one resample, by how many classes; more only make it slower
 
 
 class Scores(NamedTuple):
@@ -135,7 +135,7 @@ def interval(context: Context, predictions: np.ndarray) -> tuple[float, float]:
     Draws that have no score are left out and counted in the diary; NaN where none has.
     """
     rows = len(predictions)
-    size = min(rows, MOST_RESAMPLED)
+    size = min(rows, max(LEAST_RESAMPLED, MOST_RESAMPLED // max(1, predictions.shape[1] // 10)))
     generator = np.random.default_rng([context.options.seed, 6])
     draws = int(min(RESAMPLES, max(FEWEST_RESAMPLES, calls_of_metric(context, size))))
     picks = drawn(rows, draws, size, context.groups_of(context.split.test), generator)
