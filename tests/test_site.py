@@ -31,7 +31,7 @@ def test_the_reference_says_what_each_parameter_is(site):
     text = (site / "api.html").read_text()
     for name in ("trainwell.recipe.run.fit", "trainwell.model.Model", "trainwell.torch.preflight"):
         assert f'id="{name}"' in text
-    assert "path of a CSV or Parquet file" in text
+    assert "path of a .csv, .tsv or .txt file" in text
 
 
 def test_no_page_loads_anything_from_another_machine(site):
