@@ -1,7 +1,7 @@
 """The blocks of code in the documentation: Python between fences, and commands behind ``$ trainwell``.
 
 A block that cannot run is followed by ``<!-- not run: reason -->``. Trainings are shortened: a limit of time or an effort
-becomes one small network, so that the words of the page are kept and the minutes are not.
+becomes one small network, or a short search where one is asked for: the words of the page are kept and the minutes are not.
 """
 
 import re
@@ -17,6 +17,7 @@ BLOCK = re.compile(
 WAITING = ("serve", "watch")  # answer until they are stopped; tests of their own run them
 LIMITS = re.compile(r" --(?:time-limit|effort|trials) \S+")
 PYTHON_LIMITS = re.compile(r"(?:time_limit|trials)=\d+|effort=\"\w+\"")
+SEARCHES = ("--space", "--search")  # which the least effort refuses
 
 
 class Block(NamedTuple):
@@ -48,5 +49,6 @@ def _command(line: int, command: str) -> Block:
     if words[1] in WAITING:
         return Block(line, "command", command, "it answers until it is stopped")
     if words[1] == "fit" and "--resume" not in words:
-        command = LIMITS.sub("", command) + " --effort minimal --quiet"
+        short = "--trials 1 --time-limit 15s" if {*SEARCHES} & {*words} else "--effort minimal"
+        command = f"{LIMITS.sub('', command)} {short} --quiet"
     return Block(line, "command", command)
