@@ -17,7 +17,7 @@ BLOCK = re.compile(
 WAITING = ("serve", "watch")  # answer until they are stopped; tests of their own run them
 LIMITS = re.compile(r" --(?:time-limit|effort|trials) \S+")
 PYTHON_LIMITS = re.compile(r"(?:time_limit|trials)=\d+|effort=\"\w+\"")
-SEARCHES = ("--space", "--search")  # which the least effort refuses
+SEARCHES, PYTHON_SEARCHES = ("--space", "--search"), ("space=", "search=")  # which the least effort refuses
 
 
 class Block(NamedTuple):
@@ -40,7 +40,9 @@ def blocks(text: str) -> list[Block]:
             found.append(_command(line, match["command"]))
         else:
             reason = "make test runs it with the estimators' tests" if match["python"].startswith(">>>") else ""
-            found.append(Block(line, "python", PYTHON_LIMITS.sub('effort="minimal"', match["python"]), reason))
+            searches = any(name in match["python"] for name in PYTHON_SEARCHES)
+            short = "trials=1, time_limit=15" if searches else 'effort="minimal"'
+            found.append(Block(line, "python", PYTHON_LIMITS.sub(short, match["python"]), reason))
     return found
 
 

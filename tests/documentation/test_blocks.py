@@ -41,6 +41,8 @@ def test_a_block_is_found_shortened_and_excused_as_the_page_says():
     assert serve.reason == "it answers until it is stopped"
     (search,) = blocks("    $ trainwell fit a.csv --target y --trials 200 --search grid\n")
     assert search.text == "trainwell fit a.csv --target y --search grid --trials 1 --time-limit 15s --quiet"
+    (search,) = blocks('```python\nfit(trials=200, search="grid")\n```\n')
+    assert search.text == 'fit(trials=1, time_limit=15, search="grid")\n'
 
 
 def test_no_block_is_in_a_form_that_would_not_be_run():
