@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from trainwell.calibration.thresholds import choose, costs_of, recentred
@@ -141,7 +142,7 @@ def _inputs(name: str, rows: Arrays) -> np.ndarray:
 def _fit(model: Any, inputs: np.ndarray, rows: Arrays, budget: Budget, outputs: int) -> bool:
     """Fit, with the rows' weights where the model takes them; false where boosting had to end early: with many classes each of
     its rounds is many trees."""
-    weights = _weights_for(model, rows)
+    weights = weights_for(model, rows)
     if not isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
         model.fit(inputs, rows.target, **weights)
         return True
@@ -157,8 +158,11 @@ def _fit(model: Any, inputs: np.ndarray, rows: Arrays, budget: Budget, outputs: 
     return True
 
 
-def _weights_for(model: Any, rows: Arrays) -> dict[str, np.ndarray]:
-    if rows.weights is None or isinstance(model, KNeighborsClassifier | KNeighborsRegressor):
+def weights_for(model: Any, rows: Arrays) -> dict[str, np.ndarray]:
+    """The rows' weights under the name by which the model's fit takes them; nothing where it takes none."""
+    if rows.weights is None or not has_fit_parameter(
+        model.steps[-1][1] if isinstance(model, Pipeline) else model, "sample_weight"
+    ):
         return {}
     step = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
     return {f"{step}sample_weight": rows.weights}

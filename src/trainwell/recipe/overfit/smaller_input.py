@@ -22,14 +22,13 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.utils.validation import has_fit_parameter
 
 from trainwell.data.encode import Arrays
 from trainwell.data.roles import FEATURES
 from trainwell.errors import listed
 from trainwell.explain.columns import places
 from trainwell.recipe import fixed
-from trainwell.recipe.baselines.simple_models import can_hold_out, predicted, some_rows
+from trainwell.recipe.baselines.simple_models import can_hold_out, predicted, some_rows, weights_for
 from trainwell.recipe.context import SMALLEST, Context
 from trainwell.recipe.final_scores import can_be_doubted, doubt
 from trainwell.recipe.pace import SECONDS_CHOOSING
@@ -185,16 +184,11 @@ def _tried(context: Context, columns: int) -> _Tried:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # few epochs tell enough
-            network.fit(_inputs(rows, context), rows.target, **_weights_for(network, rows))
+            network.fit(_inputs(rows, context), rows.target, **weights_for(network, rows))
         guesses.append(predicted(network, _inputs(held_out, context), context))
     predictions = np.mean(guesses, axis=0)
     score = float(context.metric.score(predictions, held_out.target, held_out.weights))
     return _Tried(columns, predictions, score, _losses(predictions, held_out.target, context.task))
-
-
-def _weights_for(network: MLPClassifier | MLPRegressor, rows: Arrays) -> dict[str, np.ndarray]:
-    can = rows.weights is not None and has_fit_parameter(network, "sample_weight")  # from scikit-learn 1.7 on
-    return {"sample_weight": rows.weights} if can and rows.weights is not None else {}
 
 
 def _losses(predictions: np.ndarray, target: np.ndarray, task: str) -> np.ndarray:
