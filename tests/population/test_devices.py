@@ -1,11 +1,15 @@
 """The pool: every job once, on the device that has its program, and a failure that stops the rest."""
 
+import subprocess
+import sys
 import threading
 import time
 
+import jax
 import pytest
 
-from trainwell.population.devices import Pool, available_cores, pool
+from trainwell.errors import InputError
+from trainwell.population.devices import GPU_FROM, Pool, available_cores, device_for, pool
 
 
 def test_every_job_is_done_once_and_given_with_its_result():
@@ -67,3 +71,49 @@ def test_there_is_one_pool_for_each_number_of_cores():
     assert len(pool(1).devices) == 1
     assert len(pool(2).devices) == 2
     assert available_cores() >= 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "seconds", "networks", "expected"),
+    [
+        ("auto", 15.0, 18, "cpu"),
+        ("auto", GPU_FROM - 1, None, "cpu"),
+        ("auto", GPU_FROM, None, "auto"),
+        ("auto", None, 500, "auto"),
+        ("auto", None, 1, "cpu"),
+        ("gpu", 15.0, 18, "gpu"),
+        ("cpu", None, None, "cpu"),
+    ],
+)
+def test_a_run_too_short_to_compile_for_a_gpu_trains_on_the_cores(chosen, seconds, networks, expected):
+    assert device_for(chosen, seconds, networks) == expected
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_one_sentence():
+    with pytest.raises(InputError, match="device is 'gpu', but JAX sees none: install the extra 'cuda', do not set JAX_PLATFORMS"):
+        pool(1, "gpu")
+
+
+CHOSEN_FIRST = """
+from jax._src import xla_bridge
+import jax
+import trainwell
+from trainwell.recipe import prepare
+real = prepare.pool
+def pool(*given):
+    begun = xla_bridge.backends_are_initialized()
+    devices = real(*given).devices
+    raise SystemExit(f"{begun} {given} {jax.config.jax_platforms} {len(devices)}")
+prepare.pool = pool
+trainwell.fit({"a": [i % 7 + 0.5 for i in range(40)], "y": ["p", "q"] * 20}, "y", cores=2, **OPTIONS)
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"), [({}, "False (2, 'cpu') cpu 2"), ({"time_limit": 600}, "False (2, 'auto') None 2")]
+)
+def test_nothing_begins_jax_before_a_run_has_chosen_its_devices(options, expected, tmp_path):
+    code = CHOSEN_FIRST.replace("**OPTIONS", f"out={str(tmp_path / 'run')!r}, **{options}")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip().splitlines()[-1] == expected

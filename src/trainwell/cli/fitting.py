@@ -42,6 +42,7 @@ def fit(
     settings: Annotated[list[str] | None, Parameter(name="--set")] = None,
     keep_going: bool = False,
     cores: int | None = None,
+    device: Literal["auto", "cpu", "gpu"] | None = None,
     stream_above: str | None = None,
     track: list[Literal["mlflow", "tensorboard"]] | None = None,
     quiet: bool = False,
@@ -103,6 +104,9 @@ def fit(
         Go on where a stage says that it is no use.
     cores
         How many cores to use, or of a machine with GPUs how many of these; all when left out.
+    device
+        Train on the cores (cpu) or on the GPUs (gpu). When left out on the GPUs, if there are any and the run has three minutes
+        or more, or no time limit: in less the cores get further than the programs of a GPU take to compile.
     stream_above
         Memory that the table may take, such as 2GB; the rows of a larger file are streamed from disk. A quarter of the memory
         that is free when left out.
@@ -122,6 +126,7 @@ def fit(
         "time_limit": None if time_limit is None else words.parse_duration(time_limit), "trials": trials, "metric": metric,
         "cost": _costs(cost), "search": search, "space": space,
         "settings": _named_values(settings), "keep_going": keep_going or None, "cores": cores,
+        "device": device,
         "stream_above": None if stream_above is None else words.parse_size(stream_above, "--stream-above"),
     }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

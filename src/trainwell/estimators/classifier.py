@@ -36,7 +36,7 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
     group, time : column to split by, so that equal values stay together, or that the latest rows validate and test.
     out : a folder for the run, with a number behind its name where an earlier fit has written; a temporary one when left out,
         of which the estimator carries what it needs.
-    cores : how many cores to use; all when left out.
+    cores, device : how many cores to use, all when left out; ``"cpu"`` or ``"gpu"``, which ``"auto"`` takes for long fits.
     keep_going : whether a fit goes on where a stage says that it is no use; a stage's verdict is in ``run_.evidence``.
     random_state : the seed, or what scikit-learn takes in its place; chance decides when left out.
 
@@ -78,13 +78,14 @@ class NeuralClassifier(ClassifierMixin, NeuralNetwork):
         time: str | None = None,
         out: str | Path | None = None,
         cores: int | None = None,
+        device: str = "auto",
         keep_going: bool = True,
         random_state: Any = None,
     ):
         super().__init__(
             effort=effort, time_limit=time_limit, trials=trials, metric=metric, smaller_is_better=smaller_is_better,
             search=search, space=space, settings=settings, ignore=ignore, categories=categories, numbers=numbers, group=group,
-            time=time, out=out, cores=cores, keep_going=keep_going, random_state=random_state,
+            time=time, out=out, cores=cores, device=device, keep_going=keep_going, random_state=random_state,
         )  # fmt: skip
         self.cost = cost
         self.class_weight = class_weight

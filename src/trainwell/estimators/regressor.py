@@ -28,7 +28,7 @@ class NeuralRegressor(RegressorMixin, NeuralNetwork):
     group, time : column to split by, so that equal values stay together, or that the latest rows validate and test.
     out : a folder for the run, with a number behind its name where an earlier fit has written; a temporary one when left out,
         of which the estimator carries what it needs.
-    cores : how many cores to use; all when left out.
+    cores, device : how many cores to use, all when left out; ``"cpu"`` or ``"gpu"``, which ``"auto"`` takes for long fits.
     keep_going : whether a fit goes on where a stage says that it is no use; a stage's verdict is in ``run_.evidence``.
     random_state : the seed, or what scikit-learn takes in its place; chance decides when left out.
 

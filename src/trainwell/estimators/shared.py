@@ -47,6 +47,7 @@ class NeuralNetwork(BaseEstimator):
         time: str | None = None,
         out: str | Path | None = None,
         cores: int | None = None,
+        device: str = "auto",
         keep_going: bool = True,
         random_state: Any = None,
     ):
@@ -65,6 +66,7 @@ class NeuralNetwork(BaseEstimator):
         self.time = time
         self.out = out
         self.cores = cores
+        self.device = device
         self.keep_going = keep_going
         self.random_state = random_state
 
@@ -164,6 +166,7 @@ class NeuralNetwork(BaseEstimator):
             "numbers": self._numbers(X, table),
             "time": self.time,
             "cores": self.cores,
+            "device": self.device,
             "keep_going": self.keep_going,
         }
 

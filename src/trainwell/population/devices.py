@@ -6,7 +6,8 @@ parts of each other's matrix products from core to core and cost a quarter of th
 a client no thread but the one that calls it.
 
 A GPU waits while a program is compiled for it, and while what it computed is copied and sorted: that is why several threads
-feed it, each with a cohort of its own.
+feed it, each with a cohort of its own. Compiling for a GPU takes several times as long as for a core, so that in a short run
+the cores of its machine have trained more networks before it has begun.
 """
 
 import os
@@ -21,6 +22,7 @@ import jax
 from jaxlib import xla_client
 
 from trainwell.cores import available_cores
+from trainwell.errors import InputError
 from trainwell.population.allocator import keep_apart
 from trainwell.population.kept_programs import keep_programs_in
 from trainwell.population.programs import Programs
@@ -30,20 +32,45 @@ Result = TypeVar("Result")
 
 
 LANES = 4  # chosen: threads that feed a GPU
+AUTO, CPU, GPU = DEVICES = ("auto", "cpu", "gpu")
+GPU_FROM = 180.0  # chosen: seconds of a run; in 60 s an H100 searched nothing where its machine's 16 cores were done in 49 s
 _CORES: list[jax.Device] = []  # one for each core asked for so far
 _making = threading.Lock()
 
 
-def start(cores: int | None = None) -> tuple[jax.Device, ...]:
-    """One device for each of ``cores`` cores (all by default); the GPUs where there are any."""
+def device_for(chosen: str, seconds: float | None, networks: int | None) -> str:
+    """What a run of so many seconds and networks (None is no limit) shall train on, where the user chose "auto": the GPUs
+    ("auto", for there may be none) if it is long enough to compile for them.
+
+    >>> device_for("auto", 60.0, 72), device_for("auto", 600.0, None), device_for("gpu", 60.0, 72), device_for("auto", None, 1)
+    ('cpu', 'auto', 'gpu', 'cpu')
+    """
+    short = networks == 1 or (seconds is not None and seconds < GPU_FROM)
+    return CPU if chosen == AUTO and short else chosen
+
+
+def start(cores: int | None = None, device: str = AUTO) -> tuple[jax.Device, ...]:
+    """One device for each of ``cores`` cores (all by default), or the GPUs where there are any and ``device`` allows it.
+
+    Raises
+    ------
+    InputError : there is no GPU, and ``device`` is "gpu".
+    """
     keep_apart()
     _keep_compiled_programs()
+    if device == CPU:  # of no effect once JAX has begun with a GPU, which then goes on
+        cast(Any, jax.config).update("jax_platforms", CPU)
     already = os.environ.get("NPROC")
     os.environ["NPROC"] = "1"
     try:
         devices = jax.devices()
-        if devices[0].platform != "cpu":
+        if devices[0].platform != CPU:
             return tuple(devices[:cores] if cores else devices)
+        if device == GPU:
+            raise InputError(
+                "device is 'gpu', but JAX sees none: install the extra 'cuda', do not set JAX_PLATFORMS, and choose the GPU "
+                "before the first run of a process."
+            )
         with _making:
             wanted = cores or available_cores()
             while len(_CORES) < wanted:
@@ -83,11 +110,12 @@ class Pool:
     ----------
     cores : how many cores, or GPUs; all by default.
     lanes : threads that feed each device; by default 1 for a core and `LANES` for a GPU.
+    device : one of `DEVICES`.
     """
 
-    def __init__(self, cores: int | None = None, lanes: int | None = None):
-        self.devices = start(cores)
-        lanes = lanes or (1 if self.platform == "cpu" else LANES)
+    def __init__(self, cores: int | None = None, lanes: int | None = None, device: str = AUTO):
+        self.devices = start(cores, device)
+        lanes = lanes or (1 if self.platform == CPU else LANES)
         self.programs = Programs(lanes)
         self._begun: dict[_Lane, set[Hashable]] = {
             _Lane(device, number): set() for number in range(lanes) for device in self.devices
@@ -187,6 +215,6 @@ class Pool:
 
 
 @cache
-def pool(cores: int | None = None) -> Pool:
+def pool(cores: int | None = None, device: str = AUTO) -> Pool:
     """The one pool of this many cores, so that everybody knows what each device has compiled."""
-    return Pool(cores)
+    return Pool(cores, device=device)

@@ -60,6 +60,8 @@ class Options(BaseModel):
     cost : of two classes what a mistake costs, ``{"fp": 1, "fn": 20}``; the decision threshold is then the cheapest.
     keep_going : go on where a stage says that it is no use.
     cores : how many cores to use, from 1 to 1024; all that there are when left out.
+    device : ``"cpu"`` trains on the cores, ``"gpu"`` on the GPUs; ``"auto"`` on the GPUs, if there are any and the run has three
+        minutes or more, or no time limit.
     stream_above : bytes of memory that the table may take; the rows of a larger file are streamed from disk. A quarter of the
         memory that is free when left out.
     settings : choices and settings of the network held fixed, ``{"adam.beta2": "0.95", "activation": "relu"}``.
@@ -87,6 +89,7 @@ class Options(BaseModel):
     cost: dict[str, float] | None = None
     keep_going: bool = False
     cores: int | None = Field(None, ge=1, le=1024)
+    device: Literal["auto", "cpu", "gpu"] = "auto"
     stream_above: int | None = Field(None, ge=0)
     settings: dict[str, str | float | int] = {}
 

@@ -21,7 +21,7 @@ from trainwell.errors import InputError
 from trainwell.files import remove_unfinished
 from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
-from trainwell.population.devices import pool
+from trainwell.population.devices import device_for, pool
 from trainwell.population.metrics import Metric
 from trainwell.recipe import fixed
 from trainwell.recipe import folder as folders
@@ -71,7 +71,7 @@ def prepare(
     flat = _notes_of_flat(target_values(table, schema), split, metric)
     notes = (*_sample_notes(sample), *flat, *(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
-    devices = pool(options.cores)
+    devices = pool(options.cores, device_for(options.device, options.time_limit, options.trials))
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, devices, sample)
     with spaces.named(label):
         by_hand = tune.searched_by_hand(context)
