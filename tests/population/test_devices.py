@@ -91,7 +91,9 @@ def test_a_run_too_short_to_compile_for_a_gpu_trains_on_the_cores(chosen, second
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_one_sentence():
-    with pytest.raises(InputError, match="device is 'gpu', but JAX sees none: install the extra 'cuda', do not set JAX_PLATFORMS"):
+    with pytest.raises(
+        InputError, match="device is 'gpu', but JAX sees none: install the extra 'cuda', do not set JAX_PLATFORMS"
+    ):
         pool(1, "gpu")
 
 

@@ -1,6 +1,7 @@
 """Rates, regularizers and rows, measured with real networks on a small table."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from trainwell.recipe.overfit.rate_range import Range, rate_range, said
 from trainwell.recipe.prepare import prepare
 from trainwell.recipe.regularize import learning_curve as curves
 from trainwell.recipe.regularize import strengths
+from trainwell.recipe.regularize.stage import _learning_curve
+from trainwell.search.halving import work
 
 WIDTHS = (16,)
 
@@ -53,6 +56,14 @@ def test_few_rows_have_no_curve(context, structure):
     few = context.split
     small = dataclasses.replace(context, split=dataclasses.replace(few, train=few.train[:150]))
     assert curves.learning_curve(small, structure, context.settings(structure, {}), 2) is None
+
+
+@pytest.mark.parametrize(("seconds_of_a_network", "measured"), [(0.001, True), (1000.0, False)])
+def test_a_curve_whose_networks_would_be_cut_is_not_begun(context, structure, seconds_of_a_network, measured):
+    timed = dataclasses.replace(context, options=context.options.model_copy(update={"time_limit": 600.0}), budget=Budget(600.0))
+    best = SimpleNamespace(epoch=1, changes={})
+    unit = seconds_of_a_network / (work(structure) * curves.FEWEST_EPOCHS)
+    assert (_learning_curve(timed, structure, {}, 10, best, unit) is not None) == measured
 
 
 def test_a_rate_range_is_low_in_the_middle(context, structure):

@@ -19,6 +19,7 @@ LEAST = {"baselines": 8.0, "overfit": 14.0, "regularize": 17.0}  # seconds, chos
 LATEST = {"baselines": 0.3, "overfit": 0.45, "regularize": 0.5, "tune": 0.7}  # chosen: shares of a short time at which it must
 LONG = 120.0  # seconds, chosen: longer runs give the search what cross-fitting does not need; shorter ones mostly need it
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
+CLOSING_ROW = 6e-6  # measured: seconds for each row, all of which are predicted by every network the ensemble is chosen from
 EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
 
@@ -54,5 +55,6 @@ def end_from_now(stage: str, context: Context, full: float) -> float:
 def closing_share(context: Context) -> float:
     """The share of the time that the ensemble, the test score, the model and the report are given."""
     seconds = context.budget.seconds or 1.0
-    reserved = max(CLOSING, CLOSING_COMPILES * context.pool.programs.slowest) + min(EXPLAINING, EXPLAINED * seconds)
+    closing = max(CLOSING, CLOSING_COMPILES * context.pool.programs.slowest) + CLOSING_ROW * context.table.rows
+    reserved = closing + min(EXPLAINING, EXPLAINED * seconds)
     return min(0.5, max(0.04, reserved / seconds))

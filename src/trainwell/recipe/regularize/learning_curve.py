@@ -6,6 +6,7 @@ validation rows. A power law through the scores says what comes next, see `train
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -23,6 +24,7 @@ FEWEST_ROWS = 50  # chosen: of the smallest share
 NETWORKS = 4  # chosen: of each share; their spread tells how sure the curve is
 FEWEST_EPOCHS, BEYOND_BEST = 6, 2.0  # chosen: epochs, and times the best epoch of the network with all rows
 SHARE_OF_TIME, LONG = 0.05, 30.0  # chosen: of the run's time at most, and seconds of a run that can spare it
+OVER = 3.0  # chosen: times that share, from which on its networks would be cut, and their time lost
 LARGE = 120.0  # chosen: seconds of a run from which on the chosen size is taken, in a shorter one the smallest
 
 
@@ -68,6 +70,12 @@ def learning_curve(context: Context, structure: Structure, settings: dict[str, f
     rows, found = np.array(counts)[whole], found[whole]
     ahead = forecast(rows, found, 2 * every, ceiling=context.metric.perfect, seed=context.options.seed)
     return LearningCurve(structure, rows, found, ahead)
+
+
+def affordable(context: Context) -> float:
+    """Seconds that one of the curve's networks may take: more, and they would be cut before they say anything."""
+    seconds = math.inf if context.options.time_limit is None else context.options.time_limit
+    return OVER * SHARE_OF_TIME * seconds / (len(SHARES) * NETWORKS)
 
 
 def size(context: Context, structure: Structure) -> Structure:

@@ -6,6 +6,7 @@ one strength. The gap is the score on training rows minus the score on validatio
 
 import dataclasses
 import math
+import time
 from collections.abc import Collection
 
 from trainwell.network.structure import Structure, hyperparameters_of
@@ -15,10 +16,12 @@ from trainwell.recipe import fixed
 from trainwell.recipe.context import Context
 from trainwell.recipe.evidence import Cell, Evidence, Figure, Series
 from trainwell.recipe.overfit.stage import FEWEST_EPOCHS, FREQUENCY, MANY_ROWS, SHARE_OF_MANY
+from trainwell.recipe.pace import pace
 from trainwell.recipe.regularize import learning_curve as curves
 from trainwell.recipe.regularize import strengths
 from trainwell.recipe.regularize.effects import Effect, Way, doubt_of, effects_of
 from trainwell.recipe.regularize.learning_curve import LearningCurve, learning_curve
+from trainwell.search.halving import work
 
 STRENGTHS = {  # chosen: from hardly felt to clearly too much
     "dropout.rate": (0.1, 0.25, 0.5),
@@ -47,7 +50,9 @@ def regularize(
         settings = context.settings(structure, {**base, **changes})
         trainings.append(Training(Member(number, structure, settings, "regularize")))
     population, epochs = context.population(), _epochs(context, structure)
+    began, waited = time.monotonic(), context.pool.waited_seconds
     trainings = population.train(trainings, epochs, epochs, context.budget, context.watcher("regularize", len(trainings)))
+    unit = pace(trainings, time.monotonic() - began - (context.pool.waited_seconds - waited))
     ways = [Way(structure, changes, _name(changes), *_strength(changes)) for changes in plans]
     effects = effects_of(context, population, ways, trainings)
     whole = epochs == context.epochs(structure) and all(t.stopped or t.epochs >= epochs for t in trainings)
@@ -56,7 +61,7 @@ def regularize(
         return _too_late(), done
     best = max(effects, key=lambda effect: effect.validation)
     doubt = doubt_of(context, population, ways, trainings, best)
-    curve = _learning_curve(context, structure, base, epochs, best)
+    curve = _learning_curve(context, structure, base, epochs, best, unit)
     others = strengths.trained(context, strengths.other_ways(context, structure), base, epochs)
     other = effects_of(context, population, [way for way, _ in others], [training for _, training in others])
     return _with_curve(context, _evidence(context, effects, other, whole, doubt), curve), done
@@ -82,11 +87,14 @@ def ways_to_regularize(structure: Structure, metric: str, held: Collection[str] 
 
 
 def _learning_curve(
-    context: Context, structure: Structure, base: dict[str, float], epochs: int, best: Effect
+    context: Context, structure: Structure, base: dict[str, float], epochs: int, best: Effect, unit: float
 ) -> LearningCurve | None:
-    enough = max(curves.FEWEST_EPOCHS, round(curves.BEYOND_BEST * best.epoch))
+    """The curve, where its networks are affordable; ``unit`` is the seconds of a unit of work."""
+    enough = min(epochs, max(curves.FEWEST_EPOCHS, round(curves.BEYOND_BEST * best.epoch)))
     measured = curves.size(context, structure)
-    return learning_curve(context, measured, context.settings(measured, {**base, **best.changes}), min(epochs, enough))
+    if unit * work(measured) * enough > curves.affordable(context):
+        return None
+    return learning_curve(context, measured, context.settings(measured, {**base, **best.changes}), enough)
 
 
 def _with_curve(context: Context, evidence: Evidence, curve: LearningCurve | None) -> Evidence:
