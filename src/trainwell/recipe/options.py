@@ -60,7 +60,7 @@ class Options(BaseModel):
     cost : of two classes what a mistake costs, ``{"fp": 1, "fn": 20}``; the decision threshold is then the cheapest.
     keep_going : go on where a stage says that it is no use.
     cores : how many cores to use, from 1 to 1024; all that there are when left out.
-    device : ``"cpu"`` trains on the cores, ``"gpu"`` on the GPUs; ``"auto"`` on the GPUs, if there are any and the run has three
+    device : ``"cpu"`` trains on the cores, ``"gpu"`` on GPUs; ``"auto"`` on GPUs, if there are any and the run has three
         minutes or more, or no time limit.
     stream_above : bytes of memory that the table may take; the rows of a larger file are streamed from disk. A quarter of the
         memory that is free when left out.
