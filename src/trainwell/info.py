@@ -80,6 +80,7 @@ def _networks(model: Model, own: Path) -> Iterator[Line]:
     for member in model.members:
         one = member.architecture
         kind = f"{'-'.join(map(str, one.widths)) or 'linear'} {one.activation}, {one.numeric_scaling}, {one.numeric_embedding}"
+        kind += f", {one.adapters} adapters" if one.adapters else ""
         kinds[kind] = kinds.get(kind, 0) + 1
     shown = "; ".join(f"{count} x {kind}" for kind, count in list(kinds.items())[:MOST_LEVELS])
     more = f"; {len(kinds) - MOST_LEVELS} more kinds" if len(kinds) > MOST_LEVELS else ""

@@ -25,7 +25,7 @@ from trainwell.errors import InputError
 from trainwell.files import whole_file
 from trainwell.inference.architecture import Architecture
 from trainwell.inference.ensemble import average
-from trainwell.inference.folded import Folded, fold
+from trainwell.inference.folded import Folded, apart
 from trainwell.model_file import (
     FIRST_FINGERPRINT,
     FORMAT,
@@ -185,17 +185,23 @@ class Model:
 
     def average(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Average of the members (rows, outputs) for encoded rows, as the networks gave it."""
-        shares = [member.share for member in self.members]
-        return average(self.networks, shares, self.schema.task, numeric, categories)
+        shares, networks = zip(*self.votes, strict=True)
+        return average(networks, shares, self.schema.task, numeric, categories)
 
     def each(self, numeric: np.ndarray, categories: np.ndarray) -> np.ndarray:
         """Predictions of every member (members, rows, outputs) for encoded rows."""
-        return np.stack([average([one], [1.0], self.schema.task, numeric, categories) for one in self.networks])
+        task = self.schema.task
+        return np.stack([average(own, [1 / len(own)] * len(own), task, numeric, categories) for own in self.networks])
 
     @cached_property
-    def networks(self) -> tuple[Folded, ...]:
-        """The members, ready to predict."""
-        return tuple(fold(member.architecture, member.weights, member.statistics) for member in self.members)
+    def networks(self) -> tuple[tuple[Folded, ...], ...]:
+        """The members, ready to predict: of each its network, or with adapters the networks that share its matrices."""
+        return tuple(apart(member.architecture, member.weights, member.statistics) for member in self.members)
+
+    @property
+    def votes(self) -> list[tuple[float, Folded]]:
+        """Every network with its share of the average; those of one member with adapters have the same."""
+        return [(member.share / len(own), one) for member, own in zip(self.members, self.networks, strict=True) for one in own]
 
     def fingerprint(self) -> str:
         """The SHA-256 of its ``model.json``, which has the one of its weights in it."""

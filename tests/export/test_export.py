@@ -45,7 +45,7 @@ ENSEMBLES = {
     ),
     "depths": (
         "multiclass",
-        [{"widths": ()}, {"widths": (), "dropout": "course"}, {"widths": (8,) * 6, "batch_norm": "after"}],
+        [{"widths": ()}, {"widths": (), "dropout": "course"}, {"widths": (8,) * 6, "batch_norm": "after"}, {"adapters": 3}],
     ),
     "numbers": ("regression", [{}, {"logarithm": (-4.0, 0.3, 0.5, 2.5)}, {"widths": ()}]),
 }  # fmt: skip

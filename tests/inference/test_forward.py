@@ -10,7 +10,7 @@ from made_models import weights_of
 from small_networks import TASKS
 from trainwell.inference import ensemble
 from trainwell.inference.architecture import Architecture
-from trainwell.inference.folded import fold
+from trainwell.inference.folded import apart, fold
 from trainwell.network.forward import forward, shapes
 from trainwell.network.structure import Structure, resolve
 from trainwell.population.metrics import predictions_of
@@ -52,6 +52,9 @@ STRUCTURES = {
     "deep": replace(BASE, widths=(8,) * 6, batch_norm="after", dropout="course"),
     "classes": replace(BASE, outputs=4, loss="cross_entropy"),
     "number": replace(BASE, loss="squared_error"),
+    "adapters": replace(BASE, adapters=3, input_scaling="learned"),
+    "adapters, classes": replace(BASE, adapters=2, outputs=4, loss="cross_entropy", dropout="course", activation="tanh"),
+    "adapters, logarithm": replace(BASE, adapters=4, loss="squared_error", logarithm=(-2.0, 0.3, 1.2, 1.5)),
     "logarithm": replace(BASE, loss="squared_error", logarithm=(-2.0, 0.3, 1.2, 1.5)),
 }
 TASK_OF = {loss: task for task, loss in TASKS.items()}
@@ -72,8 +75,9 @@ def test_a_network_predicts_the_same_as_with_jax(name):
     outputs, _, _ = forward(weights, statistics, numeric, categories, structure, settings)
     task = TASK_OF[structure.loss]
     expected = np.asarray(predictions_of(outputs, task, structure.logarithm))
-    folded = fold(Architecture.of(structure.to_json(), settings), weights, statistics)
-    found = ensemble.average([folded], [1.0], task, numeric, categories)
+    networks = apart(Architecture.of(structure.to_json(), settings), weights, statistics)
+    assert len(networks) == structure.copies
+    found = ensemble.average(networks, [1 / len(networks)] * len(networks), task, numeric, categories)
     assert np.ptp(expected) > 1e-3
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5)
 
@@ -117,6 +121,8 @@ def test_a_row_s_bits_do_not_depend_on_how_many_cores_there_are(monkeypatch):
         ({"cardinalities": [0]}, "cardinalities is (0,)"),
         ({"logarithm": [1.0]}, "logarithm is (1.0,)"),
         ({"outputs": 0}, "its sizes do not go together"),
+        ({"adapters": -1}, "adapters is -1"),
+        ({"adapters": 2, "widths": []}, "there are adapters and no hidden layer"),
     ],
 )
 def test_a_description_that_cannot_be_is_refused_with_what_is_wrong(change, said):

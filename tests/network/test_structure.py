@@ -28,6 +28,14 @@ from trainwell.network.structure import CHOICES, EXAMPLE, Structure, hyperparame
         ({"weight_norm": "plain", "initializer": "zeros"}, "which initializer 'zeros' has not."),
         ({"weight_norm": "centered", "initializer": "constant"}, "those of initializer 'constant' do not."),
         ({"weight_norm": "centered", "widths": (8, 1)}, "one less its mean is nothing."),
+        ({"adapters": 1}, "adapters is 1, allowed are 0, which is none, and 2 to 64."),
+        ({"adapters": 65}, "adapters is 65, allowed are 0, which is none, and 2 to 64."),
+        (
+            {"adapters": 4, "batch_norm": "before"},
+            "batch_norm is of one network, and adapters make many of it: take batch_norm",
+        ),
+        ({"adapters": 4, "weight_norm": "plain"}, "take weight_norm 'none', or adapters 0."),
+        ({"adapters": 4, "first_pass": "lsuv"}, "take first_pass 'none', or adapters 0."),
         ({"loss": "hinge"}, "loss is 'hinge', allowed is one of 'cross_entropy'"),
         ({"loss": "hubre"}, "loss is 'hubre', did you mean 'huber'? allowed is one of"),
         ({"optimizer": "addam"}, "optimizer is 'addam', did you mean 'adam'? allowed is one of"),
@@ -46,6 +54,10 @@ def test_what_cannot_be_is_refused(chosen, said):
 def test_every_choice_refuses_what_is_not_one_of_its_options(name):
     with pytest.raises(InputError, match=f"^{name} is 'nothing of the kind', allowed is one of "):
         structure(**{name: "nothing of the kind"})
+
+
+def test_without_a_hidden_layer_there_is_nothing_to_share():
+    assert structure(widths=(), adapters=8) == structure(widths=())
 
 
 def test_adamw_is_adam_with_decoupled_decay():

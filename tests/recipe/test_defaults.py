@@ -21,7 +21,7 @@ from trainwell.recipe.overfit import stage as overfit
 from trainwell.recipe.prepare import prepare
 from trainwell.recipe.regularize.stage import regularize
 from trainwell.recipe.run import fit
-from trainwell.recipe.tune.stage import MOST_BINNED, space
+from trainwell.recipe.tune.stage import ADAPTERS, MOST_BINNED, space
 
 RATE = "adam.learning_rate"
 
@@ -144,9 +144,27 @@ def ways(context, widths: str = "128-128") -> list[tuple]:
     return [(one.widths, one.numeric_embedding) for one in space(context, widths, 1e-3, {}).structures]
 
 
-def test_of_few_rows_two_sizes_are_searched_and_one_without_an_embedding(prepared):
-    found = ways(of_rows(prepared, FEW_ROWS - 1), "64-64")
-    assert found == [((64, 64), "periodic"), ((128, 128), "periodic"), ((64, 64), "none")]
+def test_of_few_rows_two_sizes_are_searched_and_one_without_an_embedding_and_one_of_networks_that_share(prepared):
+    context = of_rows(prepared, FEW_ROWS - 1)
+    assert ways(context, "64-64") == [
+        ((64, 64), "periodic"),
+        ((128, 128), "periodic"),
+        ((64, 64), "none"),
+        ((64, 64), "periodic"),
+    ]
+    assert [one.adapters for one in space(context, "64-64", 1e-3, {}).structures] == [0, 0, 0, ADAPTERS]
+    assert not any(one.adapters for one in space(of_rows(prepared, FEW_ROWS), "64-64", 1e-3, {}).structures)
+
+
+@pytest.mark.parametrize("held", [{"adapters": 0}, {"batch_norm": "before"}, {"weight_norm": "plain"}, {"first_pass": "lsuv"}])
+def test_networks_that_share_matrices_are_left_out_where_what_is_held_fixed_does_not_go_with_them(prepared, held):
+    found = space(of_rows(prepared, FEW_ROWS - 1, **held), "64-64", 1e-3, {}).structures
+    assert [one.adapters for one in found] == [0, 0, 0]
+
+
+def test_all_networks_share_matrices_where_the_user_says_so(prepared):
+    found = space(of_rows(prepared, 5000, adapters="4"), "64-64", 1e-3, {}).structures
+    assert {one.adapters for one in found} == {4}
 
 
 def test_of_many_rows_the_largest_size_is_searched_with_bins_too(prepared):

@@ -11,6 +11,7 @@ from torch.optim import swa_utils
 
 from trainwell.techniques.optimizers import adam, gradient_descent
 from trainwell.techniques.regularizers import (
+    adapters,
     early_stopping,
     label_smoothing,
     max_norm,
@@ -95,6 +96,36 @@ def test_max_norm_caps_long_columns_as_pytorch_does_and_leaves_short_ones():
         np.testing.assert_allclose(ours, torch.renorm(torch.tensor(WEIGHT), p=2, dim=1, maxnorm=limit), rtol=1e-6)
         np.testing.assert_array_less(np.linalg.norm(ours, axis=0), limit * (1 + 1e-12))
     np.testing.assert_allclose(capped[2], WEIGHT, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("shared_inputs", [True, False])
+def test_each_network_of_adapters_is_a_plain_layer_as_pytorch_has_it(shared_inputs):
+    chance, networks, fan_in, fan_out, count = np.random.default_rng(0), 4, 5, 3, 7
+    weight, bias = chance.normal(size=(fan_out, fan_in)), chance.normal(size=(fan_out, networks))
+    r, s = chance.normal(size=(fan_in, networks)), chance.normal(size=(fan_out, networks))
+    x = chance.normal(size=(fan_in, 1 if shared_inputs else networks, count))
+    found = adapters.layer(*map(jnp.asarray, (weight, x, r, s, bias)))
+    for a in range(networks):
+        plain, own = torch.tensor(weight * r[:, a] * s[:, a, None]), torch.tensor(x[:, 0 if shared_inputs else a].T)
+        expected = torch.nn.functional.linear(own, plain, torch.tensor(bias[:, a]))
+        np.testing.assert_allclose(found[:, a].T, expected, rtol=1e-10)
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_heads_of_adapters_are_plain_output_layers():
+    chance = np.random.default_rng(1)
+    weight, x, bias = chance.normal(size=(4, 2, 5)), chance.normal(size=(5, 4, 7)), chance.normal(size=(4, 2))
+    found = adapters.heads(*map(jnp.asarray, (weight, x, bias)))
+    for a in range(4):
+        np.testing.assert_allclose(found[:, a], weight[a] @ x[:, a] + bias[a][:, None], rtol=1e-10)
+
+
+def test_the_signs_that_tell_networks_apart_are_as_often_minus_as_plus():
+    signs = np.asarray(adapters.draw_signs(jax.random.key(0), 500, 8))
+    assert set(np.unique(signs)) == {-1.0, 1.0}
+    assert abs(signs.mean()) < 4 / 4000**0.5
+    assert len(np.unique(signs, axis=1).T) == 8
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.1, 3.0])

@@ -18,9 +18,9 @@ def whole(model: Model, level: float | None) -> Graph:
     rows = encoded(graph, model.encoder)
     task = model.schema.task
     parts = []
-    for member, network in zip(model.members, model.networks, strict=True):
-        share = graph.constant(member.share, np.float32)
-        parts.append(graph.add("Mul", networks.predictions(graph, network, task, rows), share))
+    for share, network in model.votes:
+        predicted = networks.predictions(graph, network, task, rows)
+        parts.append(graph.add("Mul", predicted, graph.constant(share, np.float32)))
     average = parts[0]
     for part in parts[1:]:
         average = graph.add("Add", average, part)

@@ -42,6 +42,7 @@ class Architecture:
     weight_norm: str
     dropout: str
     logarithm: tuple[float, ...]
+    adapters: int
     settings: tuple[tuple[str, float], ...]
 
     @classmethod
@@ -82,13 +83,22 @@ class Architecture:
         sizes = (self.entering, *self.widths, self.outputs)
         names = [f"layer{i}" for i in range(1, len(self.widths) + 1)]
         for name, fan_in, fan_out in zip((*names, "output"), sizes[:-1], sizes[1:], strict=True):
-            weights |= {f"{name}.weight": (fan_out, fan_in), f"{name}.bias": (fan_out,)}
+            weights |= self._layer_shapes(name, fan_in, fan_out)
             if self.weight_norm != "none":
                 weights[f"{name}.gain"] = (fan_out,)
             if self.batch_norm != "none" and name != "output":
                 weights |= {f"{name}.scale": (fan_out,), f"{name}.shift": (fan_out,)}
                 statistics |= {f"{name}.mean": (fan_out,), f"{name}.variance": (fan_out,)}
         return weights, statistics
+
+    def _layer_shapes(self, name: str, fan_in: int, fan_out: int) -> Shapes:
+        networks = self.adapters
+        if not networks:
+            return {f"{name}.weight": (fan_out, fan_in), f"{name}.bias": (fan_out,)}
+        if name == "output":
+            return {f"{name}.weight": (networks, fan_out, fan_in), f"{name}.bias": (networks, fan_out)}
+        factors = {f"{name}.entering_scale": (fan_in, networks), f"{name}.leaving_scale": (fan_out, networks)}
+        return {f"{name}.weight": (fan_out, fan_in), f"{name}.bias": (fan_out, networks), **factors}
 
     def _entering_shapes(self) -> Shapes:
         columns = self.continuous
@@ -116,7 +126,7 @@ def _check(chosen: Mapping[str, Any]) -> None:
     for name, allowed in ALLOWED.items():
         if chosen[name] not in allowed:
             raise ValueError(f"{name} is {chosen[name]!r}")
-    for name in ("numeric", "continuous", "outputs"):
+    for name in ("numeric", "continuous", "outputs", "adapters"):
         if type(chosen[name]) is not int or not 0 <= chosen[name] <= MOST:
             raise ValueError(f"{name} is {chosen[name]!r}")
     for name, most in (("cardinalities", MOST), ("widths", WIDEST)):
@@ -124,6 +134,8 @@ def _check(chosen: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {str(chosen[name])[:80]}")
     if len(chosen["widths"]) > DEEPEST or chosen["continuous"] > chosen["numeric"] or chosen["outputs"] < 1:
         raise ValueError("its sizes do not go together")
+    if chosen["adapters"] and not chosen["widths"]:
+        raise ValueError("there are adapters and no hidden layer")
     logarithm = chosen["logarithm"]
     if not isinstance(logarithm, tuple) or len(logarithm) not in (0, 4) or not all(type(x) is float for x in logarithm):
         raise ValueError(f"logarithm is {str(logarithm)[:80]}")

@@ -4,11 +4,13 @@
     batch norm after it, course dropout  W (s y + t) + b                      ->  (W s) y + (b + W t)
     weight normalization               W = gain v / |v|
     learned scaling of what enters     W ((1 + 6 a) x) + b                   ->  (W (1 + 6 a)) x + b
+    adapters                           s * (W (r * x)) + b, for each network  ->  a network of its own, (s W r) x + b
 
 with f = scale / sqrt(variance + epsilon). Folded in float64 and kept in float32.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +34,28 @@ class Folded(NamedTuple):
     architecture: Architecture
     entering: Tensors
     layers: tuple[Layer, ...]
+
+
+def apart(architecture: Architecture, weights: Tensors, statistics: Tensors) -> tuple[Folded, ...]:
+    """The plain networks that predict what this one does on average: itself, or with adapters each that shares its matrices."""
+    plain = replace(architecture, adapters=0)
+    return tuple(fold(plain, own, statistics) for own in _plain_weights(architecture, weights))
+
+
+def _plain_weights(architecture: Architecture, weights: Tensors) -> list[Tensors]:
+    if not architecture.adapters:
+        return [weights]
+    hidden = [f"layer{i}" for i in range(1, len(architecture.widths) + 1)]
+    entering = {name: value for name, value in weights.items() if name.split(".")[0] not in (*hidden, "output")}
+    found: list[Tensors] = []
+    for place in range(architecture.adapters):
+        own = dict(entering)
+        for name in hidden:
+            r, s, bias = (weights[f"{name}.{part}"][:, place] for part in ("entering_scale", "leaving_scale", "bias"))
+            own |= {f"{name}.weight": weights[f"{name}.weight"] * r * s[:, None], f"{name}.bias": bias}
+        own |= {f"output.{part}": weights[f"output.{part}"][place] for part in ("weight", "bias")}
+        found.append(own)
+    return found
 
 
 def fold(architecture: Architecture, weights: Tensors, statistics: Tensors) -> Folded:

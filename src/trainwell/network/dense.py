@@ -17,7 +17,7 @@ from trainwell.network.structure import Structure, of
 from trainwell.techniques.activations import ACTIVATIONS
 from trainwell.techniques.initializers import INITIALIZERS
 from trainwell.techniques.normalizers import batch_norm, weight_norm
-from trainwell.techniques.regularizers import dropout, noise
+from trainwell.techniques.regularizers import adapters, dropout, noise
 
 Weights = dict[str, Array]
 Settings = Mapping[str, Any]  # numbers, traced or not
@@ -37,12 +37,14 @@ class Mode(NamedTuple):
     measuring: bool = False
 
 
+FIRST = "layer1"
 TEST = Mode()
 MEASURE = Mode(measuring=True)
 
 
 def init(key: jax.Array, name: str, fan_in: int, fan_out: int, structure: Structure, settings: Settings) -> Weights:
-    """The layer's first weights; with weight normalization the direction and the scale are two weights."""
+    """The layer's first weights; with weight normalization the direction and the scale are two weights, with adapters each
+    network has biases and factors, and an output layer of its own."""
     chosen = of(structure.drawn_by, settings)
     if structure.drawn_by == "dropout_adjusted":
         activation = ACTIVATIONS[structure.activation].function
@@ -54,10 +56,25 @@ def init(key: jax.Array, name: str, fan_in: int, fan_out: int, structure: Struct
         chosen["slope"] = settings["leaky_relu.slope"]
     drawn = INITIALIZERS[structure.drawn_by].draw(key, (fan_in, fan_out), **chosen)
     weights = {f"{name}.weight": drawn.T, f"{name}.bias": jnp.zeros(fan_out)}
+    if structure.adapters:
+        return weights | _of_adapters(key, name, drawn.T, structure.adapters)
     if structure.weight_norm != "none":
         centred = drawn - drawn.mean(axis=0) if structure.weight_norm == "centered" else drawn
         weights[f"{name}.gain"] = jnp.linalg.norm(centred, axis=0)
     return weights
+
+
+def _of_adapters(key: jax.Array, name: str, drawn: Float[Array, "fan_out fan_in"], networks: int) -> Weights:
+    """What is each network's own."""
+    fan_out, fan_in = drawn.shape
+    if name == "output":
+        return {f"{name}.weight": jnp.tile(drawn, (networks, 1, 1)), f"{name}.bias": jnp.zeros((networks, fan_out))}
+    first = name == FIRST
+    return {
+        f"{name}.entering_scale": adapters.draw_signs(key, fan_in, networks) if first else jnp.ones((fan_in, networks)),
+        f"{name}.leaving_scale": jnp.ones((fan_out, networks)),
+        f"{name}.bias": jnp.zeros((fan_out, networks)),
+    }
 
 
 def init_batch_norm(name: str, width: int) -> tuple[Weights, Weights]:
@@ -99,12 +116,28 @@ product.defvjp(_product_forward, _product_backward)
 
 
 def preactivation(weights: Weights, name: str, x: Float[Array, "fan_in rows"], structure: Structure, settings, mode: Mode):
-    """(fan_out, rows)."""
+    """(fan_out, rows); with adapters the rows of one network after those of another, from the first layer on."""
     weight = matrix(weights, name, structure)
     if mode.training and "weight" in structure.noises:
         key = random_bits.fold(mode.key, _stream(name, 0))
         weight = noise.gaussian(weight, key, **of("weight_noise", settings))
+    if structure.adapters:
+        return _of_each(weights, name, weight, x, structure.adapters)
     return product(weight, x) + weights[f"{name}.bias"][:, None]
+
+
+def _of_each(
+    weights: Weights, name: str, weight: Array, x: Float[Array, "fan_in _"], networks: int
+) -> Float[Array, "fan_out _"]:
+    """The pre-activations of every network that shares the weights."""
+    x = x.reshape(len(x), 1 if name == FIRST else networks, -1)
+    bias = weights[f"{name}.bias"]
+    if name == "output":
+        found = adapters.heads(weight, x, bias)
+    else:
+        r, s = (weights[f"{name}.{part}_scale"] for part in ("entering", "leaving"))
+        found = adapters.layer(weight, x, r, s, bias, product)
+    return found.reshape(len(found), -1)
 
 
 def hidden(weights: Weights, statistics: Weights, name: str, x: Float[Array, "fan_in rows"], structure, settings, mode: Mode):

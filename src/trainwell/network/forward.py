@@ -88,7 +88,8 @@ def forward(
     settings: Settings,
     mode: Mode = TEST,
 ) -> tuple[Float[Array, "rows outputs"], Weights, list[Float[Array, "width rows"]]]:
-    """(outputs, new statistics, units of every hidden layer). Outputs are logits, or scaled target values."""
+    """(outputs, new statistics, units of every hidden layer). Outputs are logits, or scaled target values; with adapters
+    those of every network, (rows, networks, outputs)."""
     x = embed(weights, numeric, categories, structure, settings, mode)
     if mode.training and structure.mixup:
         x = mixup.mix(x, mixup.partner(x.T).T, mixed_share(mode.key, settings))
@@ -97,4 +98,6 @@ def forward(
         x, statistics = dense.hidden(weights, statistics, name, x, structure, settings, mode)
         hidden.append(x)
     outputs = jax.lax.optimization_barrier(dense.preactivation(weights, "output", x, structure, settings, mode))
+    if structure.adapters:
+        outputs = outputs.reshape(len(outputs), structure.adapters, -1)
     return outputs.T, statistics, hidden

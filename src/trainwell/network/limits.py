@@ -7,6 +7,7 @@ ADDED: dict[str, Any] = {
     "input_scaling": "none",
     "logarithm": (),
     "weight_averaging": "none",
+    "adapters": 0,
 }  # what networks were that were written before there was such a choice
 MOST = 1 << 24  # chosen: columns or levels; a network of more is a damaged file's
 WIDEST, DEEPEST = 8192, 64  # chosen: above them one layer's weights no longer fit a small machine

@@ -21,7 +21,16 @@ from trainwell.techniques.initializers import INITIALIZERS, data_dependent, defa
 from trainwell.techniques.losses import LOSSES
 from trainwell.techniques.normalizers import batch_norm
 from trainwell.techniques.optimizers import OPTIMIZERS
-from trainwell.techniques.regularizers import dropout, early_stopping, max_norm, mixup, noise, weight_averaging, weight_decay
+from trainwell.techniques.regularizers import (
+    adapters,
+    dropout,
+    early_stopping,
+    max_norm,
+    mixup,
+    noise,
+    weight_averaging,
+    weight_decay,
+)
 from trainwell.techniques.schedules import REDUCE_ON_PLATEAU, SCHEDULES
 
 PLATEAU = "reduce_on_plateau"
@@ -83,6 +92,8 @@ class Structure:
     optimizer : a name, or any optax transformation; this brings its own rate and its own decoupled decay.
     mixup, max_norm : whether these regularizers are in the program.
     logarithm : of a target that is learned as its logarithm, see `trainwell.network.target_log`; empty where it is not.
+    adapters : how many networks it is that share their matrices, see `trainwell.techniques.regularizers.adapters`; 0 is none,
+        and without a hidden layer there is nothing to share.
     others : see `CHOICES`.
     """
 
@@ -115,6 +126,7 @@ class Structure:
     mixup: bool = False
     max_norm: bool = False
     logarithm: tuple[float, ...] = ()
+    adapters: int = 0
 
     def __post_init__(self) -> None:
         for name, choice in CHOICES.items():
@@ -133,6 +145,8 @@ class Structure:
             object.__setattr__(self, "decay", "decoupled")
         if not isinstance(self.optimizer, str) and self.decay == "decoupled":  # that needs the rate, which only optax knows
             object.__setattr__(self, "decay", "none")
+        if not self.widths:
+            object.__setattr__(self, "adapters", 0)
         for clash in _clashes(self):
             raise InputError(clash)
 
@@ -149,6 +163,11 @@ class Structure:
         extra = EMBEDDED[self.numeric_embedding] * self.continuous
         return self.numeric + extra + sum(map(inputs.category_width, self.cardinalities))
 
+    @property
+    def copies(self) -> int:
+        """How many networks a row passes through."""
+        return max(1, self.adapters)
+
     def describe(self) -> str:
         """A short line for tables and figures: ``256-256 silu, periodic, batch norm before, batch 256``."""
         parts = ["-".join(map(str, self.widths)) or "linear", self.activation]
@@ -164,6 +183,8 @@ class Structure:
             parts.append("clipped")
         if self.weight_averaging != "none":
             parts.append("averaged")
+        if self.adapters:
+            parts.append(f"{self.adapters} adapters")
         if self.logarithm:
             parts.append("log target")
         parts.append(f"batch {self.batch_size}")
@@ -205,6 +226,11 @@ def _clashes(structure: Structure) -> Iterator[str]:
         )
     if not (len(structure.widths) <= DEEPEST and all(1 <= width <= WIDEST for width in structure.widths)):
         yield f"widths is {structure.widths}, allowed are up to {DEEPEST} layers of 1 to {WIDEST} units."
+    if structure.adapters and not adapters.FEWEST <= structure.adapters <= adapters.MOST:
+        yield f"adapters is {structure.adapters}, allowed are 0, which is none, and {adapters.FEWEST} to {adapters.MOST}."
+    for name in ("batch_norm", "weight_norm", "first_pass"):
+        if structure.adapters and getattr(structure, name) != "none":
+            yield f"{name} is of one network, and adapters make many of it: take {name} 'none', or adapters 0."
     if structure.batch_size < 1:
         yield f"batch_size is {structure.batch_size}, allowed is 1 or more rows."
     if unknown := set(structure.noises) - set(NOISES):

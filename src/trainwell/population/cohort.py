@@ -64,16 +64,16 @@ def together(structure: Structure, members: int | None = None, platform: str = "
     """How many members of a structure one device trains at once: a power of two.
 
     On a CPU their numbers stay in a core's cache; on a GPU their rows keep it busy and their numbers stay in its memory. A
-    member's bytes per step are 4 (4 P + 2 B W): P weights, their gradient and two moments, B rows of W units both ways. With
-    few ``members`` there are no more places than each device's share of them.
+    member's bytes per step are 4 (4 P + 2 B W): P weights, their gradient and two moments, B rows (of each network that
+    shares the weights) of W units both ways. With few ``members`` there are no more places than each device's share of them.
     """
     sizes = (structure.entering, *structure.widths, structure.outputs)
     weights = sum(a * b for a, b in pairwise(sizes))
-    bytes_of_one = 4 * (4 * weights + 2 * structure.batch_size * sum(sizes))
+    bytes_of_one = 4 * (4 * weights + 2 * structure.batch_size * structure.copies * sum(sizes))
     if platform == "cpu":
         most = min(MOST_TOGETHER, CACHE_BYTES // bytes_of_one)
     else:
-        most = min(max(1, GPU_ROWS // structure.batch_size), GPU_BYTES // bytes_of_one)
+        most = min(max(1, GPU_ROWS // (structure.batch_size * structure.copies)), GPU_BYTES // bytes_of_one)
     if members is not None:
         most = min(most, members)
     return 1 << (max(1, most).bit_length() - 1)
@@ -128,7 +128,9 @@ class Population:
         if isinstance(self.data, Streamed):
             return 1
         sizes = (structure.entering, *structure.widths, structure.outputs)
-        operations = 6 * structure.batch_size * sum(a * b for a, b in pairwise(sizes)) * self.places(structure)
+        operations = (
+            6 * structure.batch_size * structure.copies * sum(a * b for a, b in pairwise(sizes)) * self.places(structure)
+        )
         seconds = operations / SPEED if self.pool.platform == "cpu" else GPU_STEP + operations / GPU_SPEED
         wanted, least = (steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL / seconds, STEPS_PER_CALL))
         each = max(1, math.ceil(least), min(EPOCHS_PER_CALL, round(wanted)))

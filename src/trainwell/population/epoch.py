@@ -47,8 +47,8 @@ class Record(NamedTuple):
     stopped: Array
 
 
-def outputs_of(weights, statistics, numeric, categories, structure: Structure, settings) -> Float[Array, "rows outputs"]:
-    """Outputs at test time for any number of rows, a thousand at a time."""
+def outputs_of(weights, statistics, numeric, categories, structure: Structure, settings) -> Float[Array, "rows ..."]:
+    """Outputs at test time for any number of rows, a thousand at a time; as `forward` gives them."""
     rows = len(numeric)
     chunks = -(-rows // ROWS_AT_ONCE)
     size = -(-rows // chunks)
@@ -59,7 +59,8 @@ def outputs_of(weights, statistics, numeric, categories, structure: Structure, s
     def one(chunk):
         return forward(weights, statistics, chunk[0], chunk[1], structure, settings)[0]
 
-    return jax.lax.map(one, (padded(numeric), padded(categories))).reshape(chunks * size, -1)[:rows]
+    found = jax.lax.map(one, (padded(numeric), padded(categories)))
+    return found.reshape(chunks * size, *found.shape[2:])[:rows]
 
 
 def _drawn(rows: int, count: int) -> np.ndarray:

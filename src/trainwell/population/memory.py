@@ -8,7 +8,7 @@
     a streamed row          nothing, however many there are; a few chunks for each device
 
 P is the number of weights and m that of the optimizer's moments (2 for Adam). Statistics of batch
-normalization count as weights.
+normalization count as weights; with adapters a row counts as many times as there are networks in one.
 """
 
 from functools import cache
@@ -31,7 +31,7 @@ def training_bytes(structure: Structure) -> int:
 def step_bytes(structure: Structure) -> int:
     """What a step of a member takes besides: a gradient, and every layer's units for every row, there and back."""
     units = structure.entering + sum(structure.widths) + structure.outputs
-    return _size(_state(structure).weights) + 2 * 4 * structure.batch_size * units
+    return _size(_state(structure).weights) + 2 * 4 * structure.batch_size * structure.copies * units
 
 
 def kept_bytes(structure: Structure) -> int:

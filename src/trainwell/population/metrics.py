@@ -95,12 +95,15 @@ def log_loss_weight(rows: int) -> float:
 
 
 def predictions_of(
-    outputs: Float[Array, "rows outputs"], task: str, logarithm: tuple[float, ...] = ()
+    outputs: Float[Array, "rows *networks outputs"], task: str, logarithm: tuple[float, ...] = ()
 ) -> Float[Array, "rows outputs"]:
-    """Probabilities from logits; regression's outputs as they are, turned back where they are logarithms."""
+    """Probabilities from logits; regression's outputs as they are, turned back where they are logarithms. Of several networks
+    in one the mean of what each predicts."""
     if task == "binary":
-        return nn.sigmoid(outputs)
-    return nn.softmax(outputs, axis=-1) if task == "multiclass" else predicted(outputs, logarithm)
+        predictions = nn.sigmoid(outputs)
+    else:
+        predictions = nn.softmax(outputs, axis=-1) if task == "multiclass" else predicted(outputs, logarithm)
+    return predictions if predictions.ndim < 3 else predictions.mean(axis=1)
 
 
 def pinball(quantile: float = MEDIAN, name: str = PINBALL) -> Metric:

@@ -95,11 +95,17 @@ def balance(target: Int[Array, " rows"], structure: Structure, weights=None) -> 
 
 
 def row_losses(outputs, target, structure: Structure, settings: Settings, class_weights) -> Float[Array, " rows"]:
-    """The loss of each row, of logarithms where the structure learns them."""
+    """The loss of each row, of logarithms where the structure learns them; of outputs (rows, networks, outputs) the mean over
+    the networks."""
     chosen = of(structure.loss, settings)
     if class_weights is not None:
         chosen["class_weights"] = class_weights
-    return LOSSES[structure.loss].per_row(outputs, learned(target, structure.logarithm), **chosen)
+    target = learned(target, structure.logarithm)
+
+    def of_one(outputs):
+        return LOSSES[structure.loss].per_row(outputs, target, **chosen)
+
+    return of_one(outputs) if outputs.ndim < 3 else jax.vmap(of_one, in_axes=1)(outputs).mean(axis=0)
 
 
 def weighted(losses: Float[Array, " rows"], weights: Float[Array, " rows"] | None) -> Float[Array, " rows"]:

@@ -30,6 +30,7 @@ def structural(settings: Mapping[str, Value], task: str, rows: int) -> dict[str,
         "widths": widths_of,
         "batch_size": lambda text: rows if text == "full" else _whole("batch_size", text, "a number of rows or 'full'"),
         "noises": _noises,
+        "adapters": lambda text: _whole("adapters", text, "how many networks share their matrices, 0 for none"),
         "mixup": lambda text: _yes_or_no("mixup", text),
         "max_norm": lambda text: _yes_or_no("max_norm", text),
         "target_transform": lambda text: _target_transform(text, task),
@@ -37,7 +38,7 @@ def structural(settings: Mapping[str, Value], task: str, rows: int) -> dict[str,
     return found | {name: read(str(settings[name])) for name, read in readers.items() if name in settings}
 
 
-STRUCTURAL = (*CHOICES, "loss", "widths", "batch_size", "noises", "mixup", "max_norm", "target_transform")
+STRUCTURAL = (*CHOICES, "loss", "widths", "batch_size", "noises", "mixup", "max_norm", "target_transform", "adapters")
 OF_THE_RUN = (COLUMNS.name,)  # what shapes no network by itself, and what no search draws
 
 

@@ -11,6 +11,7 @@ from trainwell.recipe.context import FEW_ROWS, MOST_EMBEDDED
 from trainwell.recipe.every_setting import every_setting, scheduled_settings
 from trainwell.recipe.tune.stage import CENTRE
 from trainwell.techniques.losses import LOSSES
+from trainwell.techniques.regularizers import adapters
 
 INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds fixed what trainwell would otherwise choose,
 search or leave at its default. This page is made from the declarations beside the techniques; what each technique is stands
@@ -30,6 +31,12 @@ OTHERS = (
     ("noises", "none", ", ".join(f"`{name}`" for name in NOISES) + ", joined by `-`", "where noise is added in training"),
     ("mixup", "no", "`yes`, `no`", "whether rows are mixed in training"),
     ("max_norm", "no", "`yes`, `no`", "whether the norm of each unit's incoming weights is capped"),
+    (
+        "adapters",
+        "searched",
+        f"0, {adapters.FEWEST} to {adapters.MOST}",
+        "how many networks in one share its matrices; 0 is one",
+    ),
     ("target_transform", "by evidence", "`none`, `log`", "whether a number is learned as it is or as its logarithm"),
     ("columns", "`by_evidence`", "`by_evidence`, `all`", "whether columns that networks do better without are left out"),
 )

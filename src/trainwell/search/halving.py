@@ -223,4 +223,4 @@ def _drawn_in(now: Wave, trained: Sequence[Training], chosen: set[int], seconds:
 def work(structure: Structure) -> float:
     """What an epoch costs beside one of another structure: multiplications per row, and a part that is always there."""
     sizes = (structure.entering, *structure.widths, structure.outputs)
-    return OVERHEAD + sum(a * b for a, b in pairwise(sizes))
+    return OVERHEAD + structure.copies * sum(a * b for a, b in pairwise(sizes))

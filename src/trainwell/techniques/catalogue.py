@@ -26,6 +26,7 @@ from trainwell.techniques.initializers import data_dependent, dropout_adjusted, 
 from trainwell.techniques.normalizers import batch_norm, weight_norm
 from trainwell.techniques.optimizers import gradient_descent
 from trainwell.techniques.regularizers import (
+    adapters,
     dropout,
     early_stopping,
     label_smoothing,
@@ -165,6 +166,7 @@ def _regularizers() -> Iterator[Entry]:
     yield row("mixup", mixup.mix, mixup.HYPERPARAMETERS, "augmentation")
     averages = ("swa", "stochastic weight averaging", "ema", "exponential moving average of weights", "polyak averaging")
     yield row("weight averaging", weight_averaging.update, weight_averaging.HYPERPARAMETERS, *averages)
+    yield row("adapters", adapters.layer, (), "tabm", "batch ensemble", "shared weights", "implicit ensemble")
     yield row("max-norm", max_norm.cap, max_norm.HYPERPARAMETERS, "max norm constraint")
 
 

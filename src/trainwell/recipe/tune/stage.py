@@ -6,11 +6,13 @@ values of those that do (Bergstra & Bengio, 2012).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from trainwell.diagnosis.engine.known import Known
+from trainwell.errors import InputError
 from trainwell.network.structure import Structure, hyperparameters_of
 from trainwell.population.budget import Budget
 from trainwell.population.member import Training
@@ -35,6 +37,7 @@ CENTRE = {  # beta2 is RealMLP's; chosen: the others did well on california_hous
     "weight_decay.rate": 0.05,
 }
 COARSE = 0.2  # chosen: of few rows more detail is noise, see docs/decisions/frequency-by-evidence.md
+ADAPTERS = 8  # chosen: networks in one; see docs/decisions/adapters-for-few-rows.md
 MOST_BINNED = 32  # chosen: columns of numbers up to which a structure has bins, which make each of them sixteen
 
 
@@ -52,7 +55,7 @@ def space(
     if own is not None:
         structures = spaces.structures_of(context, own, widths=chosen)
     else:
-        structures = tuple(dict.fromkeys(context.structure(**way) for way in _ways(context, chosen)))
+        structures = tuple(dict.fromkeys(_fitting(context, _ways(context, chosen))))
     rate = f"{context.structure().optimizer}.learning_rate"  # of the optimizer with which the rate was found
     found = {rate: learning_rate, FREQUENCY: COARSE if len(context.split.train) < FEW_ROWS else frequency}
     centre = (
@@ -77,13 +80,21 @@ def space(
     return Space(structures, free, held, {name: ends for name, ends in ranges.items() if name in free})
 
 
+def _fitting(context: Context, ways: Sequence[dict[str, Any]]) -> Iterator[Structure]:
+    """The first way, and those others that go together with what the user holds fixed."""
+    yield context.structure(**ways[0])
+    for way in ways[1:]:
+        with suppress(InputError):
+            yield context.structure(**way)
+
+
 def _ways(context: Context, chosen: tuple[int, ...]) -> list[dict[str, Any]]:
-    """The structures that are searched: the size that overfitting chose and the largest other one, and one that takes numbers
-    in another way, so that an ensemble has networks that err differently."""
+    """The structures that are searched: the size that overfitting chose and the largest other one, and others that take numbers
+    in another way, or share their matrices, so that an ensemble has networks that err differently."""
     others = [structure.widths for structure in sizes(context) if structure.widths != chosen]
     ways: list[dict[str, Any]] = [{"widths": chosen}, *({"widths": widths} for widths in others[-1:])]
     if len(context.split.train) < FEW_ROWS:  # the detail that embeddings give is mostly noise there
-        return [*ways, {"widths": chosen, "numeric_embedding": "none"}]
+        return [*ways, {"widths": chosen, "numeric_embedding": "none"}, {"widths": chosen, "adapters": ADAPTERS}]
     if 0 < context.encoder.continuous <= MOST_BINNED:
         ways.append({"widths": max([chosen, *others[-1:]]), "numeric_embedding": "piecewise_linear"})
     return ways
