@@ -3,6 +3,7 @@
     python -m benchmarks.tabular --python PEERS_PYTHON [--seeds 0 1 2] [--systems trainwell ...] [--out FILE] [table ...]
     python -m benchmarks.tabular --more --python PEERS_PYTHON
     python -m benchmarks.tabular --ablation [--seeds 0] [table ...]
+    python -m benchmarks.tabular --ablation --rows 400 --trials 72 --systems whole no-adapters [table ...]
 
 ``--more`` takes ten other tables, on which no default was settled. The peers need an environment of their own:
 ``pip install torch==2.13.0 pytabkit lightgbm catboost scikit-learn pandas``. The tables and their split are those of
@@ -51,7 +52,7 @@ def ablated(system: str, table: str, seed: int, compiled: set[str], *more: objec
     """The same of a part taken away, with every program compiled before: a run against the clock would otherwise differ by what
     it compiles."""
     first = "whole" if system in SHARES_PROGRAMS else system
-    against_the_clock = not any(str(limit).endswith(NETWORKS) for limit in more)
+    against_the_clock = not any(str(one).endswith(NETWORKS) for one in more)
     if first not in compiled and against_the_clock:
         measure(first, table, seed, sys.executable, *more)
         compiled.add(first)
@@ -116,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--ablation", action="store_true", help="trainwell with one part taken away, or added, at a time")
     parser.add_argument("--seconds", type=float, help="of a run of the ablation; the default effort's when left out")
     parser.add_argument("--trials", type=int, help="networks of a run of the ablation, which then ends by no clock")
+    parser.add_argument("--rows", type=int, help="training rows of a run of the ablation with --trials; all when left out")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     systems = chosen.systems or (list(ABLATIONS) if chosen.ablation else [*OURS, *(PEERS if chosen.python else ())])
@@ -123,12 +125,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(
             f"{sorted(unknown)[0]!r} is not known: there are {', '.join((*TABLES, *MORE, *OURS, *PEERS, *ABLATIONS))}."
         )
+    if chosen.rows is not None and not (chosen.ablation and chosen.trials):
+        parser.error("--rows goes with --ablation and --trials.")
     if not (FOLDER / "tables.py").is_file():
         raise SystemExit(f"There is no tables.py in {FOLDER}: set TRAINWELL_PEERS to its folder.")
     results: Results = json.loads(chosen.out.read_text()) if chosen.out and chosen.out.exists() else {}
     limit: list[object] = [] if chosen.seconds is None else [chosen.seconds]
     if chosen.trials is not None:
-        limit = [f"{chosen.trials}{NETWORKS}"]
+        limit = [f"{chosen.trials}{NETWORKS}", *([] if chosen.rows is None else [chosen.rows])]
     for seed, table in product(chosen.seeds, chosen.tables or (MORE if chosen.more else TABLES)):
         own = results.setdefault(f"{table} {seed}", {})
         compiled: set[str] = set()

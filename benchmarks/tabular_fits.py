@@ -1,6 +1,6 @@
 """One fit on one table of `benchmarks.tabular`, in the environment that its system needs: prints score and seconds as JSON.
 
-python tabular_fits.py FOLDER_OF_TABLES_PY SYSTEM TABLE SEED [FOLDER_OF_COMPILED_PROGRAMS [SECONDS | NUMBER-networks]]
+python tabular_fits.py FOLDER_OF_TABLES_PY SYSTEM TABLE SEED [FOLDER_OF_COMPILED_PROGRAMS [SECONDS | NUMBER-networks [ROWS]]]
 """
 
 import json
@@ -24,6 +24,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {  # what a run is with one part taken aw
     "random-search": {"search": "random"},
     "relu": {"settings": {"activation": "relu"}},
     "no-input-scaling": {"settings": {"input_scaling": "none"}},
+    "no-adapters": {"settings": {"adapters": 0}},
+    "all-adapters": {"settings": {"adapters": 8}},
     "quantile-scaling": {"settings": {"numeric_scaling": "quantile"}},
     "weight-averaging": {"settings": {"weight_averaging": "exponential"}},
     "coslog4": {"settings": {"schedule": "coslog4"}},
@@ -36,7 +38,9 @@ SHARES_PROGRAMS = (
     "beta2-0.999",
     "no-regularizers",
     "random-search",
+    "no-adapters",
 )  # of "whole"
+MOST_TESTED = 5000  # chosen: of a table of which few rows train
 NETWORKS = "-networks"  # after a number: a run that hangs on no clock
 PEERS = ("sklearn-mlp", "lightgbm", "catboost", "realmlp-td")
 
@@ -141,12 +145,29 @@ def _numbered(labels: Any, of: Any) -> Any:
     return labels.map({label: place for place, label in enumerate(sorted(of.unique()))}).to_numpy()
 
 
-def main(folder: str, system: str, table: str, seed: str, programs: str | None = None, limit: str | None = None) -> None:
+def few(train: Any, test: Any, target: str, task: str, rows: int, seed: int) -> tuple[Any, Any]:
+    """So many training rows at random, and as many test rows as make the score sure; of classes that the former have."""
+    train = train.sample(rows, random_state=seed).reset_index(drop=True)
+    test = test.sample(min(len(test), MOST_TESTED), random_state=seed)
+    return train, test[test[target].isin(set(train[target]))] if task == "multiclass" else test
+
+
+def main(
+    folder: str,
+    system: str,
+    table: str,
+    seed: str,
+    programs: str | None = None,
+    limit: str | None = None,
+    rows: str | None = None,
+) -> None:
     warnings.filterwarnings("ignore")
     sys.path.insert(0, folder)
     import tables  # of that folder
 
     train, test, target, task = tables.load(table, int(seed))
+    if rows is not None:
+        train, test = few(train, test, target, task, int(rows), int(seed))
     if system in PEERS:
         predictions, seconds = peer(system, train, test, target, task, int(seed))
     else:
