@@ -122,7 +122,9 @@ def test_a_row_s_bits_do_not_depend_on_how_many_cores_there_are(monkeypatch):
         ({"logarithm": [1.0]}, "logarithm is (1.0,)"),
         ({"outputs": 0}, "its sizes do not go together"),
         ({"adapters": -1}, "adapters is -1"),
-        ({"adapters": 2, "widths": []}, "there are adapters and no hidden layer"),
+        ({"adapters": 10**6}, "adapters is 1000000"),
+        ({"adapters": 2, "widths": []}, "there are adapters that do not go with its layers"),
+        ({"adapters": 2, "weight_norm": "plain"}, "there are adapters that do not go with its layers"),
     ],
 )
 def test_a_description_that_cannot_be_is_refused_with_what_is_wrong(change, said):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from trainwell.inference.activations import ACTIVATIONS
-from trainwell.network.limits import ADDED, DEEPEST, MOST, WIDEST
+from trainwell.network.limits import ADAPTERS, ADDED, DEEPEST, MOST, WIDEST
 from trainwell.techniques.constants import BINS, COSINES, EXTRA, RANKED_BY, category_width
 
 Shapes = dict[str, tuple[int, ...]]
@@ -126,7 +126,7 @@ def _check(chosen: Mapping[str, Any]) -> None:
     for name, allowed in ALLOWED.items():
         if chosen[name] not in allowed:
             raise ValueError(f"{name} is {chosen[name]!r}")
-    for name in ("numeric", "continuous", "outputs", "adapters"):
+    for name in ("numeric", "continuous", "outputs"):
         if type(chosen[name]) is not int or not 0 <= chosen[name] <= MOST:
             raise ValueError(f"{name} is {chosen[name]!r}")
     for name, most in (("cardinalities", MOST), ("widths", WIDEST)):
@@ -134,8 +134,10 @@ def _check(chosen: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {str(chosen[name])[:80]}")
     if len(chosen["widths"]) > DEEPEST or chosen["continuous"] > chosen["numeric"] or chosen["outputs"] < 1:
         raise ValueError("its sizes do not go together")
-    if chosen["adapters"] and not chosen["widths"]:
-        raise ValueError("there are adapters and no hidden layer")
+    if type(chosen["adapters"]) is not int or chosen["adapters"] not in (0, *ADAPTERS):
+        raise ValueError(f"adapters is {chosen['adapters']!r}")
+    if chosen["adapters"] and (not chosen["widths"] or {chosen["batch_norm"], chosen["weight_norm"]} != {"none"}):
+        raise ValueError("there are adapters that do not go with its layers")
     logarithm = chosen["logarithm"]
     if not isinstance(logarithm, tuple) or len(logarithm) not in (0, 4) or not all(type(x) is float for x in logarithm):
         raise ValueError(f"logarithm is {str(logarithm)[:80]}")

@@ -13,7 +13,7 @@ import optax
 
 from trainwell.errors import InputError, listed, nearest
 from trainwell.hyperparameter import Choice, Hyperparameter
-from trainwell.network.limits import ADDED, DEEPEST, MOST, WIDEST
+from trainwell.network.limits import ADAPTERS, ADDED, DEEPEST, MOST, WIDEST
 from trainwell.network.target_log import Logarithm
 from trainwell.techniques import gradients, inputs
 from trainwell.techniques.activations import ACTIVATIONS
@@ -21,16 +21,7 @@ from trainwell.techniques.initializers import INITIALIZERS, data_dependent, defa
 from trainwell.techniques.losses import LOSSES
 from trainwell.techniques.normalizers import batch_norm
 from trainwell.techniques.optimizers import OPTIMIZERS
-from trainwell.techniques.regularizers import (
-    adapters,
-    dropout,
-    early_stopping,
-    max_norm,
-    mixup,
-    noise,
-    weight_averaging,
-    weight_decay,
-)
+from trainwell.techniques.regularizers import dropout, early_stopping, max_norm, mixup, noise, weight_averaging, weight_decay
 from trainwell.techniques.schedules import REDUCE_ON_PLATEAU, SCHEDULES
 
 PLATEAU = "reduce_on_plateau"
@@ -226,8 +217,8 @@ def _clashes(structure: Structure) -> Iterator[str]:
         )
     if not (len(structure.widths) <= DEEPEST and all(1 <= width <= WIDEST for width in structure.widths)):
         yield f"widths is {structure.widths}, allowed are up to {DEEPEST} layers of 1 to {WIDEST} units."
-    if structure.adapters and not adapters.FEWEST <= structure.adapters <= adapters.MOST:
-        yield f"adapters is {structure.adapters}, allowed are 0, which is none, and {adapters.FEWEST} to {adapters.MOST}."
+    if structure.adapters and structure.adapters not in ADAPTERS:
+        yield f"adapters is {structure.adapters}, allowed are 0, which is none, and {ADAPTERS[0]} to {ADAPTERS[-1]}."
     for name in ("batch_norm", "weight_norm", "first_pass"):
         if structure.adapters and getattr(structure, name) != "none":
             yield f"{name} is of one network, and adapters make many of it: take {name} 'none', or adapters 0."

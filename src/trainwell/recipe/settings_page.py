@@ -6,12 +6,12 @@ python -m trainwell.recipe.settings_page > docs/settings.md
 from collections.abc import Iterator
 
 from trainwell.hyperparameter import Hyperparameter
+from trainwell.network.limits import ADAPTERS
 from trainwell.network.structure import CHOICES, NOISES
 from trainwell.recipe.context import FEW_ROWS, MOST_EMBEDDED
 from trainwell.recipe.every_setting import every_setting, scheduled_settings
 from trainwell.recipe.tune.stage import CENTRE
 from trainwell.techniques.losses import LOSSES
-from trainwell.techniques.regularizers import adapters
 
 INTRODUCTION = """`--set NAME=VALUE` (in Python `settings={"NAME": VALUE}`) holds fixed what trainwell would otherwise choose,
 search or leave at its default. This page is made from the declarations beside the techniques; what each technique is stands
@@ -34,7 +34,7 @@ OTHERS = (
     (
         "adapters",
         "searched",
-        f"0, {adapters.FEWEST} to {adapters.MOST}",
+        f"0, {ADAPTERS[0]} to {ADAPTERS[-1]}",
         "how many networks in one share its matrices; 0 is one",
     ),
     ("target_transform", "by evidence", "`none`, `log`", "whether a number is learned as it is or as its logarithm"),

@@ -20,8 +20,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-FEWEST, MOST = 2, 64  # networks in one; the most is chosen
-
 
 def draw_signs(key: jax.Array, fan_in: int, networks: int) -> Float[Array, "fan_in networks"]:
     """The first layer's factors r: -1 or 1, each as likely.
