@@ -24,11 +24,14 @@ from trainwell.recipe.pace import (
     CROSS_FITTED,
     FEWEST_WAVES,
     SHARE_CALLING,
+    SHARE_TRAINED,
     SPARE,
+    WAITED,
     calls_of_metric,
     cross_fits,
     full_training,
     pace,
+    seconds_searching,
     shape_of_waves,
 )
 from trainwell.recipe.prepare import prepare
@@ -89,6 +92,15 @@ def test_where_nothing_was_trained_nobody_knows(context):
 
 
 @given(st.floats(0.01, 1000))
+def test_waiting_for_programs_says_nothing_of_how_fast_networks_train():
+    def searched(waited):
+        return Evidence("tune", "pass", "said", seconds=12.0, measures={} if waited is None else {WAITED: waited})
+
+    assert [seconds_searching(searched(waited)) for waited in (None, 0.0, 7.0)] == [12.0, 12.0, 5.0]
+    assert seconds_searching(searched(11.9)) == SHARE_TRAINED * 12.0, "clocks of several threads are not that exact"
+    assert seconds_searching(None) == 0.0
+
+
 def test_waves_are_wide_where_three_of_them_are_affordable_and_else_narrow(prepared, full):
     context = replace(prepared, budget=Budget(100.0, clock=lambda: 0.0))
     wide = shape_of_waves(context, full) == WIDE

@@ -34,7 +34,7 @@ from trainwell.recipe.overfit.smaller_input import Chosen as Columns
 from trainwell.recipe.overfit.smaller_input import narrowed, smaller_input
 from trainwell.recipe.overfit.stage import overfit
 from trainwell.recipe.overfit.target_transform import learning
-from trainwell.recipe.pace import FULL, TRAINED_BEFORE, known_full_training
+from trainwell.recipe.pace import FULL, TRAINED_BEFORE, WAITED, known_full_training, seconds_searching
 from trainwell.recipe.regularize.stage import regularize
 from trainwell.recipe.result import Run, closing
 from trainwell.recipe.squeeze.finalists import choose
@@ -114,12 +114,15 @@ class Recipe:
         give_back()
         for one in pool.programs.compilations[compiled:]:
             log.add("compiled", program=one.program.describe(), seconds=round(one.seconds, 3), background=one.background)
-        log.add("waited_for_programs", stage=name, seconds=round(pool.waited_seconds - waited, 3))
+        waited = round(pool.waited_seconds - waited, 3)
+        log.add("waited_for_programs", stage=name, seconds=waited)
         if name not in self.done:
             evidence = beaten(self.context, name, evidence, self.result.evidence, self.result.trainings)
             evidence = finite(dataclasses.replace(evidence, seconds=round(time.monotonic() - began, 3)))
             if name in TRAINED_BEFORE:  # a finished run keeps no networks, and its search may be made anew
                 evidence = self._with_pace(evidence)
+            if name == "tune":
+                evidence = dataclasses.replace(evidence, measures={**evidence.measures, WAITED: waited})
             if not self.context.budget.interrupted or name == "squeeze":
                 write_evidence(evidence, self.context.folder / "evidence")
         self.result.evidence[name] = evidence
@@ -245,7 +248,7 @@ class Recipe:
         self.done.pop("squeeze", None)
         reserved = context.until(1 - closing_share(self.context))
         searched = self.result.evidence.get("tune")
-        choice = choose(reserved, self.result.trainings, self._next_number, searched.seconds if searched else 0.0)
+        choice = choose(reserved, self.result.trainings, self._next_number, seconds_searching(searched))
         self._take(list(choice.trained), "squeeze", context)
         try:
             evidence, test_score = squeeze(context, choice, self.simple)

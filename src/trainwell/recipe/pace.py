@@ -17,6 +17,7 @@ CROSS_FIT_SHARE = 0.4  # chosen: of the run's time that cross-fitting may take
 SHARE_CALLING = 0.2  # chosen: of the time left, for one of the last stage's uses of a user's function that is slow
 TRAINED_BEFORE = ("overfit", "regularize")  # the stages that show how fast networks train here
 SECONDS_CHOOSING = "choosing_seconds"  # of the first of them, in which no network of ours trains
+WAITED = "waited_seconds"  # of the search, for programs
 FULL = "full_training_seconds"  # by this name it stands in their evidence
 SHARE_TRAINED = 0.3  # chosen: of their time, at least, was training and no waiting for programs
 FEWEST_WAVES = 3  # chosen: of fewer wide waves a search learns little, and the ensemble has few networks to choose from
@@ -49,6 +50,13 @@ def known_full_training(
         return next((float(one.measures[FULL] or 0) for one in reversed(found) if FULL in one.measures), math.nan)
     seconds = sum(one.seconds - float(one.measures.get(SECONDS_CHOOSING) or 0) for one in found)
     return full_training(context, trained, pace(trained, max(SHARE_TRAINED * seconds, seconds - waited)))
+
+
+def seconds_searching(evidence: Evidence | None) -> float:
+    """What the search took but for what it waited for programs, whose networks then say how fast others train."""
+    if evidence is None:
+        return 0.0
+    return max(SHARE_TRAINED * evidence.seconds, evidence.seconds - float(evidence.measures.get(WAITED) or 0))
 
 
 def shape_of_waves(context: Context, full: float) -> Shape:
