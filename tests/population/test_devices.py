@@ -9,7 +9,8 @@ import jax
 import pytest
 
 from trainwell.errors import InputError
-from trainwell.population.devices import GPU_FROM, Pool, available_cores, device_for, pool
+from trainwell.population import devices
+from trainwell.population.devices import GPU_FROM, Pool, available_cores, bound_to_cores, device_for, pool, start
 
 
 def test_every_job_is_done_once_and_given_with_its_result():
@@ -29,7 +30,7 @@ def test_two_cores_work_at_the_same_time_on_devices_of_their_own():
 
 
 def test_a_device_takes_first_what_it_has_compiled_then_what_nobody_has():
-    own = Pool(2)
+    own = Pool(start(2))
     here, there = own._begun
     own._begun[here], own._begun[there] = {"a"}, {"b"}
     assert own._choose(here, ["b", "c", "a"]) == 2
@@ -39,7 +40,7 @@ def test_a_device_takes_first_what_it_has_compiled_then_what_nobody_has():
 
 def test_several_threads_feed_one_device_where_there_are_lanes():
     together = threading.Barrier(3, timeout=120)
-    own = Pool(1, lanes=3)
+    own = Pool(start(1), lanes=3)
     devices = {device for _, device in own.run(lambda job, device: together.wait() * 0 or device, range(3))}
     assert devices == set(own.devices)
 
@@ -99,23 +100,43 @@ def test_a_gpu_that_is_not_there_is_one_sentence():
 
 CHOSEN_FIRST = """
 from jax._src import xla_bridge
-import jax
 import trainwell
 from trainwell.recipe import prepare
 real = prepare.pool
 def pool(*given):
     begun = xla_bridge.backends_are_initialized()
     devices = real(*given).devices
-    raise SystemExit(f"{begun} {given} {jax.config.jax_platforms} {len(devices)}")
+    raise SystemExit(f"{begun} {given} {len(devices)}")
 prepare.pool = pool
 trainwell.fit({"a": [i % 7 + 0.5 for i in range(40)], "y": ["p", "q"] * 20}, "y", cores=2, **OPTIONS)
 """
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"), [({}, "False (2, 'cpu') cpu 2"), ({"time_limit": 600}, "False (2, 'auto') None 2")]
-)
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="there is a GPU")
+@pytest.mark.parametrize(("options", "expected"), [({}, "False (2, 'cpu') 2"), ({"time_limit": 600}, "False (2, 'auto') 2")])
 def test_nothing_begins_jax_before_a_run_has_chosen_its_devices(options, expected, tmp_path):
     code = CHOSEN_FIRST.replace("**OPTIONS", f"out={str(tmp_path / 'run')!r}, **{options}")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().splitlines()[-1] == expected
+
+
+@pytest.mark.parametrize(("plugin", "platforms", "device", "after"), [
+    (True, None, "cpu", "cpu"), (True, None, "auto", None), (False, None, "cpu", None), (True, "cuda", "cpu", "cpu"),
+])  # fmt: skip
+def test_jax_is_told_to_leave_a_gpu_alone_only_where_there_is_one_and_a_run_is_to_train_on_cores(
+    plugin, platforms, device, after, monkeypatch
+):
+    monkeypatch.setattr(devices, "find_spec", lambda name: object() if plugin and name == "jax_cuda13_plugin" else None)
+    before = jax.config.jax_platforms
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    try:
+        jax.config.update("jax_platforms", platforms)
+        start(1, device)
+        assert jax.config.jax_platforms == after
+        assert bound_to_cores() == (plugin and after == "cpu")
+    finally:
+        jax.config.update("jax_platforms", before)
+
+
+def test_runs_on_the_same_cores_share_what_is_compiled_whatever_chose_them():
+    assert pool(2, "cpu") is pool(2)

@@ -10,7 +10,7 @@ from small_networks import METRICS, member, numbered, population, rows, structur
 from trainwell.errors import InputError
 from trainwell.population import epoch as programs
 from trainwell.population.cohort import Population, together
-from trainwell.population.devices import Pool
+from trainwell.population.devices import Pool, start
 from trainwell.population.epoch import Data
 from trainwell.population.member import Training
 from trainwell.population.metrics import metric_named
@@ -62,7 +62,7 @@ def test_neither_the_order_of_members_nor_of_cohorts_nor_the_number_of_cores_mat
 
 
 def test_nor_does_it_matter_how_many_threads_feed_a_device(trained, unlike_members):
-    fed_by_three = replace(population(), pool=Pool(1, lanes=3))
+    fed_by_three = replace(population(), pool=Pool(start(1), lanes=3))
     for one, other in zip(train(unlike_members, 6, of=fed_by_three), trained, strict=True):
         same(one, other)
 

@@ -10,7 +10,7 @@ from small_networks import member, population, rows, structure, train
 from trainwell.errors import InputError
 from trainwell.population import stream as streams
 from trainwell.population.budget import Budget
-from trainwell.population.devices import Pool
+from trainwell.population.devices import Pool, start
 from trainwell.population.epoch import Data
 from trainwell.population.step import Rows
 from trainwell.population.stream import Stream, Streamed, open_stream, writing
@@ -57,7 +57,7 @@ def pass_of(stream: Stream, seed: int, first: int = 0) -> list[list[int]]:
 def test_several_threads_that_feed_a_device_read_the_same_chunks(tmp_path):
     stream = written(tmp_path / "rows")
     members = [member(number, structure(widths=(width,))) for number, width in enumerate((4, 6, 8))]
-    one, three = streamed(stream), replace(streamed(stream), pool=Pool(1, lanes=3))
+    one, three = streamed(stream), replace(streamed(stream), pool=Pool(start(1), lanes=3))
     for got, expected in zip(train(members, 4, of=three), train(members, 4, of=one), strict=True):
         assert got.curves == expected.curves
         assert bits(got) == bits(expected)

@@ -37,7 +37,7 @@ def settings_of(context):
     return structure, context.settings(structure, minimal.usual(context, structure))
 
 
-@pytest.mark.parametrize("held", [{}, {"input_scaling": "learned"}])
+@pytest.mark.parametrize("held", [{}, {"input_scaling": "learned"}, {"adapters": "3"}])
 def test_the_network_has_the_shapes_of_one_with_its_own_inputs(told, held):
     context = told(**held)
     _, (trained,) = minimal.one_network(context, 0)

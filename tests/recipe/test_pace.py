@@ -91,7 +91,6 @@ def test_where_nothing_was_trained_nobody_knows(context):
     assert not cross_fits(context, math.nan)
 
 
-@given(st.floats(0.01, 1000))
 def test_waiting_for_programs_says_nothing_of_how_fast_networks_train():
     def searched(waited):
         return Evidence("tune", "pass", "said", seconds=12.0, measures={} if waited is None else {WAITED: waited})
@@ -101,6 +100,7 @@ def test_waiting_for_programs_says_nothing_of_how_fast_networks_train():
     assert seconds_searching(None) == 0.0
 
 
+@given(st.floats(0.01, 1000))
 def test_waves_are_wide_where_three_of_them_are_affordable_and_else_narrow(prepared, full):
     context = replace(prepared, budget=Budget(100.0, clock=lambda: 0.0))
     wide = shape_of_waves(context, full) == WIDE

@@ -106,7 +106,8 @@ def fit(
         How many cores to use, or of a machine with GPUs how many of these; all when left out.
     device
         Train on the cores (cpu) or on the GPUs (gpu). When left out on the GPUs, if there are any and the run has three minutes
-        or more, or no time limit: in less the cores get further than the programs of a GPU take to compile.
+        or more, or no time limit and more than one network: in less the cores get further than the programs of a GPU take to
+        compile.
     stream_above
         Memory that the table may take, such as 2GB; the rows of a larger file are streamed from disk. A quarter of the memory
         that is free when left out.

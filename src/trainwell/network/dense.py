@@ -69,12 +69,12 @@ def _of_adapters(key: jax.Array, name: str, drawn: Float[Array, "fan_out fan_in"
     fan_out, fan_in = drawn.shape
     if name == "output":
         return {f"{name}.weight": jnp.tile(drawn, (networks, 1, 1)), f"{name}.bias": jnp.zeros((networks, fan_out))}
-    first = name == FIRST
-    return {
-        f"{name}.entering_scale": adapters.draw_signs(key, fan_in, networks) if first else jnp.ones((fan_in, networks)),
-        f"{name}.leaving_scale": jnp.ones((fan_out, networks)),
-        f"{name}.bias": jnp.zeros((fan_out, networks)),
-    }
+    entering = jnp.ones((fan_in, networks))
+    if name == FIRST:
+        entering = adapters.draw_signs(jax.random.fold_in(key, 1), fan_in, networks)  # apart from what drew the weights
+    leaving = jnp.ones((fan_out, networks))
+    biases = jnp.zeros((fan_out, networks))
+    return {f"{name}.entering_scale": entering, f"{name}.leaving_scale": leaving, f"{name}.bias": biases}
 
 
 def init_batch_norm(name: str, width: int) -> tuple[Weights, Weights]:

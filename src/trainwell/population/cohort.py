@@ -236,7 +236,7 @@ class Population:
         groups: dict[tuple[Structure, int], list[Training]] = {}
         for training in sorted(trainings, key=lambda training: training.member.number):
             groups.setdefault((training.member.structure, training.epochs), []).append(training)
-        ordered = sorted(groups.values(), key=lambda group: -sum(group[0].member.structure.widths))
+        ordered = sorted(groups.values(), key=lambda group: _units(group[0].member.structure), reverse=True)
         jobs = []
         for group in ordered:
             places = self.places(group[0].member.structure)
@@ -346,6 +346,11 @@ class Population:
 def member_key(seed: int, number: int) -> int:
     """32 bits for a member's randomness from the run's seed and the member's number alone."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _units(structure: Structure) -> int:
+    """How much a step of one member has to compute, roughly."""
+    return structure.copies * sum(structure.widths)
 
 
 def _program(job: Sequence[Training]) -> Structure:

@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar, cast
@@ -33,6 +34,7 @@ Result = TypeVar("Result")
 
 LANES = 4  # chosen: threads that feed a GPU
 AUTO, CPU, GPU = DEVICES = ("auto", "cpu", "gpu")
+CUDA_VERSIONS = (12, 13)  # of which there are plug-ins
 GPU_FROM = 180.0  # chosen: seconds of a run; in 60 s an H100 searched nothing where its machine's 16 cores were done in 49 s
 _CORES: list[jax.Device] = []  # one for each core asked for so far
 _making = threading.Lock()
@@ -49,6 +51,16 @@ def device_for(chosen: str, seconds: float | None, networks: int | None) -> str:
     return CPU if chosen == AUTO and short else chosen
 
 
+def has_gpu_plugin() -> bool:
+    """Whether JAX could use a GPU, which it is not asked for here: it would begin with it."""
+    return any(find_spec(f"jax_cuda{version}_plugin") is not None for version in CUDA_VERSIONS)
+
+
+def bound_to_cores() -> bool:
+    """Whether an earlier run of this process has told JAX to leave the GPU alone."""
+    return has_gpu_plugin() and cast(Any, jax.config).jax_platforms == CPU and os.environ.get("JAX_PLATFORMS") != CPU
+
+
 def start(cores: int | None = None, device: str = AUTO) -> tuple[jax.Device, ...]:
     """One device for each of ``cores`` cores (all by default), or the GPUs where there are any and ``device`` allows it.
 
@@ -58,7 +70,7 @@ def start(cores: int | None = None, device: str = AUTO) -> tuple[jax.Device, ...
     """
     keep_apart()
     _keep_compiled_programs()
-    if device == CPU:  # of no effect once JAX has begun with a GPU, which then goes on
+    if device == CPU and has_gpu_plugin():  # of no effect once JAX has begun with a GPU, which then goes on
         cast(Any, jax.config).update("jax_platforms", CPU)
     already = os.environ.get("NPROC")
     os.environ["NPROC"] = "1"
@@ -108,13 +120,12 @@ class Pool:
 
     Parameters
     ----------
-    cores : how many cores, or GPUs; all by default.
+    devices : as `start` gives them.
     lanes : threads that feed each device; by default 1 for a core and `LANES` for a GPU.
-    device : one of `DEVICES`.
     """
 
-    def __init__(self, cores: int | None = None, lanes: int | None = None, device: str = AUTO):
-        self.devices = start(cores, device)
+    def __init__(self, devices: tuple[jax.Device, ...], lanes: int | None = None):
+        self.devices = devices
         lanes = lanes or (1 if self.platform == CPU else LANES)
         self.programs = Programs(lanes)
         self._begun: dict[_Lane, set[Hashable]] = {
@@ -214,7 +225,11 @@ class Pool:
         )
 
 
-@cache
 def pool(cores: int | None = None, device: str = AUTO) -> Pool:
-    """The one pool of this many cores, so that everybody knows what each device has compiled."""
-    return Pool(cores, device=device)
+    """The one pool of these devices, so that everybody knows what each of them has compiled."""
+    return _pool_of(start(cores, device))
+
+
+@cache
+def _pool_of(devices: tuple[jax.Device, ...]) -> Pool:
+    return Pool(devices)

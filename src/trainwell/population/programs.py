@@ -22,7 +22,7 @@ from jax.sharding import SingleDeviceSharding
 from trainwell.cores import available_cores
 from trainwell.population.allocator import areas, give_back, most_areas
 
-GPU_OPTIONS = {  # measured: 3.4 s for a program that takes 15.7 s with the first alone, and trains as fast
+GPU_OPTIONS = {  # measured: 3.4 s for a program that takes 15.7 s with the first alone, and trains about as fast
     "xla_gpu_enable_triton_gemm": False,  # products of cuBLAS
     "xla_gpu_autotune_level": 0,  # none of which are tried out
     "xla_gpu_force_compilation_parallelism": available_cores(),

@@ -34,6 +34,7 @@ AS_THEY_ARE = {
     "noises": (),
     "first_pass": "none",
     "weight_norm": "none",
+    "adapters": 0,
 }  # what a structure must be for columns of zeros to change nothing but the first weights, which `_started` draws without them
 LEFT_OUT = {
     "numeric_embedding": ("none", "periodic."),

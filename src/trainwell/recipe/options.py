@@ -61,7 +61,7 @@ class Options(BaseModel):
     keep_going : go on where a stage says that it is no use.
     cores : how many cores to use, from 1 to 1024; all that there are when left out.
     device : ``"cpu"`` trains on the cores, ``"gpu"`` on GPUs; ``"auto"`` on GPUs, if there are any and the run has three
-        minutes or more, or no time limit.
+        minutes or more, or no time limit and more than one network.
     stream_above : bytes of memory that the table may take; the rows of a larger file are streamed from disk. A quarter of the
         memory that is free when left out.
     settings : choices and settings of the network held fixed, ``{"adam.beta2": "0.95", "activation": "relu"}``.

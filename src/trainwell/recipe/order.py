@@ -45,7 +45,7 @@ from trainwell.recipe.tune.stage import check, last_resort, searched_by_hand, sp
 from trainwell.report.page import write_report
 from trainwell.search.waves import read_waves
 
-COMPILED_EARLY = 3  # chosen: structures; what is not needed in the end keeps the process from ending all the same
+COMPILED_EARLY = 4  # chosen: structures; what is not needed in the end keeps the process from ending all the same
 OVERRUN = 1.05  # times the limit, up to which nothing is said
 STEPS_TOLD = 3  # chosen: next steps that the diary and the terminal tell; the report has them all
 DEFAULT_SIZE = {

@@ -21,7 +21,7 @@ from trainwell.errors import InputError
 from trainwell.files import remove_unfinished
 from trainwell.population.allocator import give_back
 from trainwell.population.budget import Budget
-from trainwell.population.devices import device_for, pool
+from trainwell.population.devices import AUTO, CPU, bound_to_cores, device_for, pool
 from trainwell.population.metrics import Metric
 from trainwell.recipe import fixed
 from trainwell.recipe import folder as folders
@@ -71,7 +71,9 @@ def prepare(
     flat = _notes_of_flat(target_values(table, schema), split, metric)
     notes = (*_sample_notes(sample), *flat, *(Note(None, text) for text in read), *notes, *arrays.notes)
     log = EventLog(None, listeners)
-    devices = pool(options.cores, device_for(options.device, options.time_limit, options.trials))
+    wanted = device_for(options.device, options.time_limit, options.trials)
+    devices = pool(options.cores, wanted)
+    notes = (*notes, *_notes_of_devices(wanted, devices.platform))
     context = Context(options, log, budget, Path(), table, schema, split, encoder, arrays, metric, devices, sample)
     with spaces.named(label):
         by_hand = tune.searched_by_hand(context)
@@ -99,6 +101,16 @@ def _with_test(table: Table, options: Options, sample: Sample | None) -> tuple[T
     if sample is not None:
         raise InputError(f"{table.source} is streamed from disk, which takes its test rows from itself: leave --test out.")
     return joined(table, read_table(options.test), options.ignore)
+
+
+def _notes_of_devices(wanted: str, platform: str) -> list[Note]:
+    """Where this process has begun with other devices than this run would have: JAX cannot change them."""
+    if wanted == CPU and platform != CPU:
+        return [Note(None, "This run trains on the GPU, for the process has begun with it: JAX_PLATFORMS=cpu keeps off it.")]
+    if wanted == AUTO and platform == CPU and bound_to_cores():
+        said = "This run trains on the cores, for a short one before it did: a GPU would need a process of its own."
+        return [Note(None, said)]
+    return []
 
 
 def _sample_notes(sample: Sample | None) -> list[Note]:
@@ -194,10 +206,12 @@ def _write_givens(context: Context, source: Any, resumed: Path | None, stages: S
     folder, options = context.folder, context.options
     if not resumed:
         folders.write_json(folder / "config.json", _config(source, options))
-    if not (folder / "environment.json").exists():  # the last of them: else the run was killed as it began
+    begun = (folder / "environment.json").exists()  # the last of them: else the run was killed as it began
+    if not begun:
         folders.write_json(folder / "schema.json", context.schema.to_json())
         folders.write_json(folder / "profile.json", profile(context.table, context.schema))
         context.split.save(folder / "split.parquet")
+    if stages or not begun:  # parts made anew may have other devices
         folders.write_environment(folder, context.pool.devices)
     context.log.add(
         "run_started", file=context.table.source, target=context.schema.target, task=context.task,

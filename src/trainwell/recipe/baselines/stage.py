@@ -19,6 +19,7 @@ import numpy as np
 from trainwell.network.forward import forward
 from trainwell.network.structure import Structure
 from trainwell.population.cohort import Population
+from trainwell.population.epoch import outputs_of
 from trainwell.population.member import Member, Training
 from trainwell.population.scores import mean
 from trainwell.population.step import Rows, row_losses, start
@@ -83,7 +84,7 @@ def untrained(context: Context, structure: Structure) -> tuple[float, float]:
 @partial(jax.jit, static_argnames="structure")
 def _untrained(seed, rows: Rows, prior, settings: dict[str, float], class_weights, structure: Structure):
     state = start(seed, structure, settings, prior)
-    outputs, _, _ = forward(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
+    outputs = outputs_of(state.weights, state.statistics, rows.numeric, rows.categories, structure, settings)
     losses = row_losses(outputs, rows.target, structure, settings, class_weights)
     awake = state.weights | {"output.weight": jnp.ones_like(state.weights["output.weight"])}
 

@@ -24,7 +24,7 @@ FEWEST_ROWS = 50  # chosen: of the smallest share
 NETWORKS = 4  # chosen: of each share; their spread tells how sure the curve is
 FEWEST_EPOCHS, BEYOND_BEST = 6, 2.0  # chosen: epochs, and times the best epoch of the network with all rows
 SHARE_OF_TIME, LONG = 0.05, 30.0  # chosen: of the run's time at most, and seconds of a run that can spare it
-OVER = 3.0  # chosen: times that share, from which on its networks would be cut, and their time lost
+OVER = 2.0  # chosen: times that share, from which on too few would be stopped early, and the others cut and their time lost
 LARGE = 120.0  # chosen: seconds of a run from which on the chosen size is taken, in a shorter one the smallest
 
 
