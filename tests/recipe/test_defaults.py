@@ -153,6 +153,7 @@ def test_of_few_rows_two_sizes_are_searched_and_one_without_an_embedding_and_one
         ((64, 64), "periodic"),
     ]
     assert [one.adapters for one in space(context, "64-64", 1e-3, {}).structures] == [0, 0, 0, ADAPTERS]
+    assert [one.adapters for one in space(context, "64-64", 1e-3, {}, ample=False).structures] == [0, 0, 0]
     assert not any(one.adapters for one in space(of_rows(prepared, FEW_ROWS), "64-64", 1e-3, {}).structures)
 
 

@@ -36,7 +36,7 @@ from trainwell.recipe.pace import (
 )
 from trainwell.recipe.prepare import prepare
 from trainwell.recipe.squeeze.finalists import _looked_at
-from trainwell.recipe.timetable import ENDS, closing_share, end_from_now, end_of
+from trainwell.recipe.timetable import ENDS, closing_share, end_from_now, end_of, is_ample
 from trainwell.search.ensemble import MOST_CANDIDATES, PICKS
 from trainwell.search.halving import NARROW, WIDE, work
 
@@ -89,6 +89,12 @@ def test_where_nothing_was_trained_nobody_knows(context):
     assert math.isnan(full_training(context, [], 1.0))
     assert shape_of_waves(context, math.nan) == WIDE
     assert not cross_fits(context, math.nan)
+
+
+@pytest.mark.parametrize(("full", "ample"), [(0.1, True), (0.9, False), (math.nan, False)])
+def test_time_is_ample_where_a_hundred_trainings_fit_into_what_the_closing_leaves(context, full, ample):
+    assert is_ample(context, full) == ample
+    assert is_ample(replace(context, budget=Budget()), full), "without a limit it is"
 
 
 def test_waiting_for_programs_says_nothing_of_how_fast_networks_train():

@@ -39,7 +39,7 @@ from trainwell.recipe.regularize.stage import regularize
 from trainwell.recipe.result import Run, closing
 from trainwell.recipe.squeeze.finalists import choose
 from trainwell.recipe.squeeze.stage import squeeze
-from trainwell.recipe.timetable import closing_share, end_from_now
+from trainwell.recipe.timetable import closing_share, end_from_now, is_ample
 from trainwell.recipe.tune.all_rows import all_rows, forget_rows
 from trainwell.recipe.tune.stage import check, last_resort, searched_by_hand, space, tune
 from trainwell.report.page import write_report
@@ -148,6 +148,10 @@ class Recipe:
         waited = self.context.pool.waited_seconds - self._waited_before
         return known_full_training(self.context, self.result.trainings, self.result.evidence, waited)
 
+    @property
+    def _time_is_ample(self) -> bool:
+        return is_ample(self.context, self._full_training)
+
     def _look(self, context: Context) -> Evidence:
         return self.done.get("look") or look(context)
 
@@ -204,7 +208,7 @@ class Recipe:
     def _regularize(self, context: Context) -> Evidence:
         measures = self._size()
         if context.sample is None and not self.chosen and "regularize" not in self.done:
-            needed = space(context, measures["widths"], None, {}).structures[:COMPILED_EARLY]
+            needed = space(context, measures["widths"], None, {}, ample=self._time_is_ample).structures[:COMPILED_EARLY]
             context.population().prepare(needed)  # what the search begins with, compiled while this stage trains
         return self._kept(
             "regularize",
@@ -233,7 +237,11 @@ class Recipe:
         regularized = {
             name.removeprefix("best."): float(value or 0) for name, value in found.items() if whole and name.startswith("best.")
         }
-        searched = space(context, size["widths"], size["learning_rate"], regularized, size["frequency"])
+        found_before = (size["widths"], size["learning_rate"], regularized, size["frequency"])
+        shared = any(
+            training.member.structure.adapters for wave in kept for training in wave.trainings
+        )  # before it was stopped
+        searched = space(context, *found_before, ample=shared or self._time_is_ample)
         known, before = known_of(context, self.result.evidence), list(self.result.trainings)
         evidence, trainings = tune(context, first, searched, folder, kept, known, before, self._full_training)
         self._take(trainings, "tune", context)

@@ -21,6 +21,10 @@ LONG = 120.0  # seconds, chosen: longer runs give the search what cross-fitting 
 CLOSING = 8.0  # seconds, chosen: what the ensemble, the test score, the model and the report take on a table of 50,000 rows
 CLOSING_ROW = 6e-6  # measured: seconds for each row, all of which are predicted by every network the ensemble is chosen from
 EXPLAINING, EXPLAINED = 3.0, 0.04  # chosen: seconds, or a share of the time, to measure what the model reads and where it errs
+AMPLE = (
+    100.0  # chosen: full trainings, twice what three waves and cross-fitting cost; members that are several networks are dear
+)
+AMPLE_COMPILES = 2.0  # chosen: times the slowest program, which one for such members takes to be there
 CLOSING_COMPILES = 2.0  # measured: the closing compiles programs for about as long as two trainings' programs take
 
 
@@ -50,6 +54,16 @@ def end_from_now(stage: str, context: Context, full: float) -> float:
         return end
     own = end - end_of(STAGES[STAGES.index(stage) - 1], context, full)
     return max(end, min(context.budget.used / seconds + own, 1 - closing_share(context)))
+
+
+def is_ample(context: Context, full: float) -> bool:
+    """Whether the run, whose context this is, has more time than its search and cross-fitting need, so that members which are
+    several networks in one take none from the others; without a limit it has. ``full`` as in `end_of`."""
+    seconds = context.budget.seconds
+    if seconds is None:
+        return True
+    needed = AMPLE * full + AMPLE_COMPILES * context.pool.programs.slowest
+    return needed <= context.budget.left - closing_share(context) * seconds  # NaN compares as False
 
 
 def closing_share(context: Context) -> float:

@@ -47,15 +47,17 @@ def space(
     learning_rate: float | None,
     regularized: dict[str, float],
     frequency: float | None = None,
+    *,
+    ample: bool = True,
 ) -> Space:
     """What is searched: what the user says, or else the size that overfitting chose and the largest (or second largest) one,
-    around the settings found."""
+    around the settings found; where time is ``ample``, also members that are several networks."""
     own = context.options.space
     chosen = fixed.widths_of(widths)
     if own is not None:
         structures = spaces.structures_of(context, own, widths=chosen)
     else:
-        structures = tuple(dict.fromkeys(_fitting(context, _ways(context, chosen))))
+        structures = tuple(dict.fromkeys(_fitting(context, _ways(context, chosen, ample))))
     rate = f"{context.structure().optimizer}.learning_rate"  # of the optimizer with which the rate was found
     found = {rate: learning_rate, FREQUENCY: COARSE if len(context.split.train) < FEW_ROWS else frequency}
     centre = (
@@ -88,13 +90,14 @@ def _fitting(context: Context, ways: Sequence[dict[str, Any]]) -> Iterator[Struc
             yield context.structure(**way)
 
 
-def _ways(context: Context, chosen: tuple[int, ...]) -> list[dict[str, Any]]:
+def _ways(context: Context, chosen: tuple[int, ...], ample: bool) -> list[dict[str, Any]]:
     """The structures that are searched: the size that overfitting chose and the largest other one, and others that take numbers
     in another way, or share their matrices, so that an ensemble has networks that err differently."""
     others = [structure.widths for structure in sizes(context) if structure.widths != chosen]
     ways: list[dict[str, Any]] = [{"widths": chosen}, *({"widths": widths} for widths in others[-1:])]
     if len(context.split.train) < FEW_ROWS:  # the detail that embeddings give is mostly noise there
-        return [*ways, {"widths": chosen, "numeric_embedding": "none"}, {"widths": chosen, "adapters": ADAPTERS}]
+        ways.append({"widths": chosen, "numeric_embedding": "none"})
+        return [*ways, {"widths": chosen, "adapters": ADAPTERS}] if ample else ways
     if 0 < context.encoder.continuous <= MOST_BINNED:
         ways.append({"widths": max([chosen, *others[-1:]]), "numeric_embedding": "piecewise_linear"})
     return ways
