@@ -33,7 +33,7 @@ OTHERS = (
     ("max_norm", "no", "`yes`, `no`", "whether the norm of each unit's incoming weights is capped"),
     (
         "adapters",
-        "searched",
+        "0; some 8 of few rows",
         f"0, {ADAPTERS[0]} to {ADAPTERS[-1]}",
         "how many networks in one share its matrices; 0 is one",
     ),
