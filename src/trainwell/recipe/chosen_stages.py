@@ -22,13 +22,8 @@ LEFT = {  # what a stage leaves beside its evidence; the model comes last, and i
     "squeeze": ("members/fold-*.safetensors", "model/model.json", "report.html"),
 }
 TRAINED = ("overfit", "regularize", "tune")  # stages that leave weights
-RUN_OPTIONS = (
-    "keep_going",
-    "cores",
-    "device",
-    "time_limit",
-    "effort",
-)  # hold for the stages that are made anew, whatever came before
+# Hold for the stages that are made anew, whatever came before.
+RUN_OPTIONS = ("keep_going", "cores", "device", "time_limit", "effort")
 SEARCH_OPTIONS = ("trials", "search", "space")  # of the stage tune
 LIMITS = ("time_limit", "trials", "effort")  # one that is given takes the place of all three
 WITHOUT_WEIGHTS = "members/without_weights.json"

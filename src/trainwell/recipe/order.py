@@ -238,10 +238,8 @@ class Recipe:
             name.removeprefix("best."): float(value or 0) for name, value in found.items() if whole and name.startswith("best.")
         }
         found_before = (size["widths"], size["learning_rate"], regularized, size["frequency"])
-        shared = any(
-            training.member.structure.adapters for wave in kept for training in wave.trainings
-        )  # before it was stopped
-        searched = space(context, *found_before, ample=shared or self._time_is_ample)
+        had_time = any(t.member.structure.adapters for wave in kept for t in wave.trainings)  # before it was stopped
+        searched = space(context, *found_before, ample=had_time or self._time_is_ample)
         known, before = known_of(context, self.result.evidence), list(self.result.trainings)
         evidence, trainings = tune(context, first, searched, folder, kept, known, before, self._full_training)
         self._take(trainings, "tune", context)
