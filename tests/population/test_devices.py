@@ -11,6 +11,7 @@ import pytest
 from trainwell.errors import InputError
 from trainwell.population import devices
 from trainwell.population.devices import GPU_FROM, Pool, available_cores, bound_to_cores, device_for, pool, start
+from trainwell.recipe import prepare
 
 
 def test_every_job_is_done_once_and_given_with_its_result():
@@ -140,3 +141,23 @@ def test_jax_is_told_to_leave_a_gpu_alone_only_where_there_is_one_and_a_run_is_t
 
 def test_runs_on_the_same_cores_share_what_is_compiled_whatever_chose_them():
     assert pool(2, "cpu") is pool(2)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "platform", "bound", "said"),
+    [
+        ("cpu", "gpu", False, "This run trains on the GPU, for the process has begun with it"),
+        (
+            "auto",
+            "cpu",
+            True,
+            "This run trains on the cores, for a short one before it did",
+        ),
+        ("auto", "cpu", False, None),
+        ("cpu", "cpu", True, None),
+        ("auto", "gpu", False, None),
+    ],
+)
+def test_a_note_says_where_a_process_has_begun_with_other_devices(wanted, platform, bound, said, monkeypatch):
+    monkeypatch.setattr(prepare, "bound_to_cores", lambda: bound)
+    assert [note.message.split(":")[0] for note in prepare._notes_of_devices(wanted, platform)] == ([said] if said else [])

@@ -74,7 +74,9 @@ def test_a_run_of_parts_is_the_run_of_the_whole(run, table, trials, tmp_path):
 def test_a_search_is_made_anew_with_more_networks_from_what_a_finished_run_has_left(again, table, trials):
     before = {stage: (again / "evidence" / f"{stage}.json").read_bytes() for stage in STAGES[:4]}
     earlier = [member for member in history(again) if member["stage"] in ("overfit", "regularize")]
-    run = fit(table, resume=again, from_stage="tune", trials=trials + 2)
+    assert len(json.loads((again / "environment.json").read_text())["devices"]) == 2
+    run = fit(table, resume=again, from_stage="tune", trials=trials + 2, cores=1)
+    assert len(json.loads((again / "environment.json").read_text())["devices"]) == 1, "what trained this part"
     assert run.evidence["tune"].measures["trials"] == trials + 2
     assert {stage: (again / "evidence" / f"{stage}.json").read_bytes() for stage in STAGES[:4]} == before
     assert [member for member in history(again) if member["stage"] in ("overfit", "regularize")] == earlier

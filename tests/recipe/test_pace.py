@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ from trainwell.recipe.pace import (
 )
 from trainwell.recipe.prepare import prepare
 from trainwell.recipe.squeeze.finalists import _looked_at
-from trainwell.recipe.timetable import ENDS, closing_share, end_from_now, end_of, is_ample
+from trainwell.recipe.timetable import CLOSING_ROW, ENDS, closing_share, end_from_now, end_of, is_ample
 from trainwell.search.ensemble import MOST_CANDIDATES, PICKS
 from trainwell.search.halving import NARROW, WIDE, work
 
@@ -89,6 +90,11 @@ def test_where_nothing_was_trained_nobody_knows(context):
     assert math.isnan(full_training(context, [], 1.0))
     assert shape_of_waves(context, math.nan) == WIDE
     assert not cross_fits(context, math.nan)
+
+
+def test_the_closing_of_many_rows_has_more_of_the_time(context):
+    few, many = (closing_share(replace(context, table=SimpleNamespace(rows=rows))) for rows in (0, 1_000_000))
+    assert many - few == pytest.approx(CLOSING_ROW * 1_000_000 / 100.0)
 
 
 @pytest.mark.parametrize(("full", "ample"), [(0.1, True), (0.9, False), (math.nan, False)])
