@@ -7,6 +7,7 @@ them. A setting's full name is ``<technique>.<hyperparameter>``: ``adam.beta2``,
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import optax
@@ -158,6 +159,11 @@ class Structure:
     def copies(self) -> int:
         """How many networks a row passes through."""
         return max(1, self.adapters)
+
+    @property
+    def products(self) -> int:
+        """Multiplications of a row on its way through the layers of all of them."""
+        return self.copies * sum(a * b for a, b in pairwise((self.entering, *self.widths, self.outputs)))
 
     def describe(self) -> str:
         """A short line for tables and figures: ``256-256 silu, periodic, batch norm before, batch 256``."""

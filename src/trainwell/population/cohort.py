@@ -127,10 +127,7 @@ class Population:
         streamed rows one, because each has rows of its own."""
         if isinstance(self.data, Streamed):
             return 1
-        sizes = (structure.entering, *structure.widths, structure.outputs)
-        operations = (
-            6 * structure.batch_size * structure.copies * sum(a * b for a, b in pairwise(sizes)) * self.places(structure)
-        )
+        operations = 6 * structure.batch_size * structure.products * self.places(structure)
         seconds = operations / SPEED if self.pool.platform == "cpu" else GPU_STEP + operations / GPU_SPEED
         wanted, least = (steps / self.steps_per_epoch(structure) for steps in (SECONDS_PER_CALL / seconds, STEPS_PER_CALL))
         each = max(1, math.ceil(least), min(EPOCHS_PER_CALL, round(wanted)))

@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 
 LANES = 4  # chosen: threads that feed a GPU
-AUTO, CPU, GPU = DEVICES = ("auto", "cpu", "gpu")
+AUTO, CPU, GPU = "auto", "cpu", "gpu"
 CUDA_VERSIONS = (12, 13)  # of which there are plug-ins
 GPU_FROM = 180.0  # chosen: seconds of a run; in 60 s an H100 searched nothing where its machine's 16 cores were done in 49 s
 _CORES: list[jax.Device] = []  # one for each core asked for so far

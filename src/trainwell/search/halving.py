@@ -12,7 +12,6 @@ Source: Jamieson & Talwalkar (2016), "Non-stochastic best arm identification".
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 from trainwell.network.structure import Structure
@@ -222,5 +221,4 @@ def _drawn_in(now: Wave, trained: Sequence[Training], chosen: set[int], seconds:
 
 def work(structure: Structure) -> float:
     """What an epoch costs beside one of another structure: multiplications per row, and a part that is always there."""
-    sizes = (structure.entering, *structure.widths, structure.outputs)
-    return OVERHEAD + structure.copies * sum(a * b for a, b in pairwise(sizes))
+    return OVERHEAD + structure.products
